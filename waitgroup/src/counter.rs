@@ -1,0 +1,197 @@
+//! The counter and its waiters: every atomic operation of the crate is in this file.
+//!
+//! # The protocol
+//!
+//! The word `state` is the count, with the bit [`WAITING`] ("somebody may be waiting") on top:
+//!
+//! | word             | meaning                                  | left by                          |
+//! | ---------------- | ---------------------------------------- | -------------------------------- |
+//! | `0`              | idle: every `wait` is ready              | `add`                            |
+//! | `n`              | `n` counted, nobody waits                | `add`, `done`, `register`        |
+//! | `n` + `WAITING`  | `n` counted, waiters are on `generation` | `add`, `done`; `n` stays above 0 |
+//! | `1` + `WAITING`  | the next `done` ends the generation      | `add`, `finish_generation`       |
+//! | `0` + `WAITING`  | never                                    |                                  |
+//!
+//! A *generation* is what lies between two zeros of the counter. Each has an [`Event`] of its own,
+//! which sits in the mutex until the generation ends.
+//!
+//! * To wait (`register`): lock; in one step see that the count is not 0 and set `WAITING`; listen
+//!   on the event; unlock.
+//! * To end a generation (`finish_generation`): lock; in one step swap `1 + WAITING` for `0`; take
+//!   the event out and leave a fresh one; unlock. Only then notify everybody on the taken event.
+//! * Every other `add` and `done` is one read-modify-write and takes no lock.
+//!
+//! Why no wake-up is lost: a count that somebody waits on reaches 0 in `finish_generation` only. A
+//! waiter sets `WAITING` and gets onto the event within one critical section, so whoever ends the
+//! generation either comes after it, and finds it on the event, or came before it, and then it
+//! reads the count after the zero: 0, and it need not wait, or that of a new generation, which is
+//! also the one whose event it finds.
+//!
+//! Why none comes too early: the notification comes after the unlock, so by then the counter may
+//! have been raised again and have new waiters. They listen on the fresh event, out of its reach.
+//!
+//! Why outside the lock: a waker is foreign code. It may call `add`, `done` or `wait` on this very
+//! group. It still runs under the lock of the taken event's own list, for so event-listener notifies;
+//! hence the one restriction that `WaitGroup::done` puts on wakers.
+//!
+//! A dropped waiter leaves its `WAITING` behind. That costs the last `done` a lock, no more.
+//!
+//! # Memory
+//!
+//! Every change of `state` is a read-modify-write, so each `done` heads a release sequence that all
+//! later changes continue: an acquire of any later value, the 0 above all, synchronizes with *all*
+//! the `done`s before it. A waiter acquires in one of two ways: it reads the 0 itself, or it is
+//! notified, and gets what the last `done` acquired by way of the event's own lock.
+//!
+//! # Rejected
+//!
+//! * `fetch_sub`, and whoever brings it to 0 notifies one event for all generations: between the
+//!   two a new generation can begin, and its waiters are woken by the notification of the old one.
+//! * The same, with waiters that look at the counter again once woken: a waiter of the old
+//!   generation then sleeps on if the counter was raised again meanwhile, though it was zero.
+//! * A generation number that waiters compare: right, but the number has to change in one step with
+//!   the count, which leaves each too few bits where words are 32 bits long.
+//! * `fetch_add` in `add`, undone on overflow: until it is undone others see a count that has
+//!   carried into `WAITING`, and a concurrent `done` may act upon it. Checked beforehand instead, it
+//!   would save about a nanosecond, but another `add` may use up the room between the two.
+//! * Go's two counters in 64 bits (tasks above, waiters below): counting waiters exactly would make
+//!   the drop of a waiter a transition of its own. Go's waiters cannot be dropped.
+
+use std::mem;
+use std::sync::PoisonError;
+
+use event_listener::{Event, EventListener};
+
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+
+/// The bit of `state` that says that somebody may be waiting.
+const WAITING: usize = !(usize::MAX >> 1);
+
+/// The highest count: all bits below [`WAITING`].
+const MAX_COUNT: usize = usize::MAX >> 1;
+
+/// The word from which a `done` ends the generation.
+const LAST_AWAITED: usize = WAITING | 1;
+
+/// A count, and the waiters of the generation it is in.
+#[derive(Default)]
+pub(crate) struct Counter {
+    /// The count and [`WAITING`]; see the table above.
+    state: AtomicUsize,
+    /// Whom to notify when this generation ends. A new waiter and the end of a generation exclude
+    /// each other by this lock.
+    generation: Mutex<Event>,
+}
+
+impl Counter {
+    pub(crate) fn count(&self) -> usize {
+        // Ordering: Acquire, partner: the Release of every `done` before the value that is read.
+        self.state.load(Ordering::Acquire) & MAX_COUNT
+    }
+
+    /// Raises the count by `n`, or panics and leaves it.
+    #[track_caller]
+    pub(crate) fn add(&self, n: usize) {
+        // Ordering: Relaxed, for an `add` publishes nothing; whatever hands the work over does. Being
+        // a read-modify-write it continues the release sequences of earlier `done`s.
+        let raised = self
+            .state
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| raise(word, n));
+        if raised.is_err() {
+            overflow(n);
+        }
+    }
+
+    /// Lowers the count by one and wakes the waiters if that made it zero, or panics and leaves it.
+    #[track_caller]
+    pub(crate) fn done(&self) {
+        // Ordering: Relaxed, a guess that the compare-exchange checks. A 0 needs no check: that it
+        // was the count at some time is all that the panic says.
+        let mut word = self.state.load(Ordering::Relaxed);
+        loop {
+            let changed = match word {
+                0 => negative(),
+                LAST_AWAITED => self.finish_generation().map(notify_all),
+                _ => self.lower(word),
+            };
+            match changed {
+                Ok(()) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes one off the count without a look at the waiters, or returns the word that is there.
+    fn lower(&self, word: usize) -> Result<(), usize> {
+        // Ordering: Release, partners: the Acquire in `count`, `register`, `finish_generation`; it
+        // publishes the work that is done. Relaxed on failure: the next try publishes it.
+        self.state
+            .compare_exchange_weak(word, word - 1, Ordering::Release, Ordering::Relaxed)
+            .map(drop)
+    }
+
+    /// Brings an awaited count from one to zero and returns the event of the generation that this
+    /// ends, to be notified; or returns the word that is there if that is no longer so.
+    fn finish_generation(&self) -> Result<Event, usize> {
+        let mut generation = self.lock();
+        // Ordering: Release as in `lower`, for who reads this 0. Acquire, partner: the Release of
+        // every earlier `done`, for the notification hands the work of all of them to the waiters.
+        // (event-listener's fence in `notify` would do for the latter today; it promises none.)
+        self.state
+            .compare_exchange(LAST_AWAITED, 0, Ordering::AcqRel, Ordering::Relaxed)?;
+        Ok(mem::take(&mut *generation))
+    }
+
+    /// A listener that is notified when the current generation ends; `None` if the count is zero.
+    pub(crate) fn listen(&self) -> Option<EventListener> {
+        match self.count() {
+            0 => None,
+            _ => self.register(),
+        }
+    }
+
+    fn register(&self) -> Option<EventListener> {
+        let generation = self.lock();
+        // Ordering: Acquire for the 0 that says there is nothing to wait for, partner: as in
+        // `count`. The bit itself is set Relaxed: it says "take the lock", and what the one who
+        // reads it must find is published by that lock.
+        self.state
+            .fetch_update(Ordering::Relaxed, Ordering::Acquire, |word| {
+                (word != 0).then_some(word | WAITING)
+            })
+            .ok()
+            .map(|_| generation.listen())
+    }
+
+    /// Locks the event of the current generation. No foreign code runs under this lock.
+    fn lock(&self) -> MutexGuard<'_, Event> {
+        // Nothing panics between a half-made change and its other half, so poison means nothing.
+        self.generation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The word with its count raised by `n`, or `None` if that does not fit below [`WAITING`].
+fn raise(word: usize, n: usize) -> Option<usize> {
+    let room = MAX_COUNT - (word & MAX_COUNT);
+    (n <= room).then(|| word + n)
+}
+
+/// Wakes every waiter of a generation that has ended.
+fn notify_all(generation: Event) {
+    generation.notify(usize::MAX);
+}
+
+#[cold]
+#[track_caller]
+fn overflow(n: usize) -> ! {
+    panic!("WaitGroup counter overflow: add({n}) would raise it above {MAX_COUNT}");
+}
+
+#[cold]
+#[track_caller]
+fn negative() -> ! {
+    // Go's text, to the letter.
+    panic!("negative WaitGroup counter");
+}

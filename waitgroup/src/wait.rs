@@ -1,0 +1,54 @@
+//! The future of one wait.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use event_listener::EventListener;
+
+/// The future that [`WaitGroup::wait`](crate::WaitGroup::wait) returns; see there.
+///
+/// Polled again after it was ready, it is ready again. If every handle of the group is dropped
+/// while work is still owed, nobody is left to do the last `done`, and it stays pending for ever.
+///
+/// # Examples
+///
+/// ```
+/// use waitgroup::{Wait, WaitGroup};
+///
+/// let wait: Wait = WaitGroup::new().wait();
+/// futures::executor::block_on(wait);
+/// ```
+#[must_use = "a future does nothing unless it is awaited or polled"]
+pub struct Wait {
+    /// On the event of the generation waited for; `None` once the wait is over.
+    listener: Option<EventListener>,
+}
+
+impl Wait {
+    pub(crate) fn new(listener: Option<EventListener>) -> Wait {
+        Wait { listener }
+    }
+}
+
+impl Future for Wait {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(listener) = &mut self.listener {
+            ready!(Pin::new(listener).poll(cx));
+            self.listener = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whether it has been notified is known to the listener only, hence not "ready".
+        f.debug_struct("Wait")
+            .field("finished", &self.listener.is_none())
+            .finish()
+    }
+}

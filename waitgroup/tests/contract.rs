@@ -1,0 +1,627 @@
+//! The promises of the crate, one test each; the names are the specification.
+#![cfg(not(loom))]
+
+use std::cell::RefCell;
+use std::future::{Future, pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use futures::executor::{ThreadPool, block_on};
+use waitgroup::{Guard, Track, Wait, WaitGroup};
+
+const HIGHEST_COUNT: usize = usize::MAX >> 1;
+
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The text of the panic that `f` must end in.
+fn panic_text(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().expect("a text").to_string(),
+    }
+}
+
+/// A waker that counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Woken {
+    fn times(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+mod counting {
+    use super::*;
+
+    #[test]
+    fn a_new_group_counts_nothing() {
+        assert_eq!(WaitGroup::new().count(), 0);
+        assert_eq!(WaitGroup::default().count(), 0);
+    }
+
+    #[test]
+    fn add_raises_the_count_by_n_and_done_lowers_it_by_one() {
+        let group = WaitGroup::new();
+        group.add(3);
+        group.done();
+        assert_eq!(group.count(), 2);
+    }
+
+    #[test]
+    fn clones_share_one_counter_and_new_groups_do_not() {
+        let group = WaitGroup::new();
+        group.clone().add(1);
+        assert_eq!(group.count(), 1);
+        assert_eq!(WaitGroup::new().count(), 0);
+    }
+
+    #[test]
+    fn the_count_is_the_same_while_somebody_waits() {
+        let group = WaitGroup::new();
+        group.add(2);
+        let _wait = group.wait();
+        assert_eq!(group.count(), 2);
+        group.add(1);
+        assert_eq!(group.count(), 3);
+    }
+
+    #[test]
+    fn add_of_zero_does_nothing() {
+        let group = WaitGroup::new();
+        group.add(0);
+        assert_eq!(group.count(), 0);
+        assert!(poll(&mut group.wait()).is_ready());
+        group.add(HIGHEST_COUNT);
+        group.add(0);
+        assert_eq!(group.count(), HIGHEST_COUNT);
+    }
+}
+
+mod misuse {
+    use super::*;
+
+    #[test]
+    fn done_of_a_zero_count_panics_with_gos_text_and_leaves_it_zero() {
+        let group = WaitGroup::new();
+        for _ in 0..2 {
+            assert_eq!(panic_text(|| group.done()), "negative WaitGroup counter");
+            assert_eq!(group.count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_group_is_usable_after_a_negative_done() {
+        let group = WaitGroup::new();
+        panic_text(|| group.done());
+        group.add(1);
+        let mut wait = group.wait();
+        assert!(poll(&mut wait).is_pending());
+        group.done();
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn add_beyond_the_highest_count_panics_and_leaves_the_count() {
+        let group = WaitGroup::new();
+        group.add(HIGHEST_COUNT);
+        for n in [1, 2, HIGHEST_COUNT, HIGHEST_COUNT + 1, usize::MAX] {
+            let text = panic_text(|| group.add(n));
+            assert_eq!(
+                text,
+                format!(
+                    "WaitGroup counter overflow: add({n}) would raise it above {HIGHEST_COUNT}"
+                )
+            );
+            assert_eq!(group.count(), HIGHEST_COUNT);
+        }
+    }
+
+    #[test]
+    fn add_of_more_than_the_highest_count_panics_and_leaves_zero() {
+        let group = WaitGroup::new();
+        for n in [HIGHEST_COUNT + 1, HIGHEST_COUNT + 2, usize::MAX] {
+            assert!(panic_text(|| group.add(n)).starts_with("WaitGroup counter overflow"));
+            assert_eq!(group.count(), 0);
+            assert!(poll(&mut group.wait()).is_ready());
+        }
+    }
+
+    #[test]
+    fn an_overflow_leaves_the_waiters_waiting_and_loses_none() {
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut wait = group.wait();
+        panic_text(|| group.add(HIGHEST_COUNT));
+        assert!(poll(&mut wait).is_pending());
+        group.done();
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn guard_and_track_overflow_as_add_does() {
+        let group = WaitGroup::new();
+        group.add(HIGHEST_COUNT);
+        assert!(panic_text(|| drop(group.guard())).starts_with("WaitGroup counter overflow"));
+        let text = panic_text(|| drop(group.track(ready(()))));
+        assert!(text.starts_with("WaitGroup counter overflow"));
+        assert_eq!(group.count(), HIGHEST_COUNT);
+    }
+
+    #[test]
+    fn a_guard_whose_done_was_taken_panics_on_drop() {
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        group.done();
+        assert_eq!(panic_text(|| drop(guard)), "negative WaitGroup counter");
+    }
+}
+
+mod waiting {
+    use super::*;
+
+    #[test]
+    fn wait_on_a_zero_count_is_ready_at_once() {
+        assert!(poll(&mut WaitGroup::new().wait()).is_ready());
+        WaitGroup::new().wait_blocking();
+    }
+
+    #[test]
+    fn wait_is_pending_until_the_count_is_zero() {
+        let group = WaitGroup::new();
+        group.add(2);
+        let mut wait = group.wait();
+        assert!(poll(&mut wait).is_pending());
+        group.done();
+        assert!(poll(&mut wait).is_pending());
+        group.done();
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn wait_begins_with_the_call_and_not_with_the_first_poll() {
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut wait = group.wait();
+        group.done();
+        group.add(1);
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn wait_called_on_a_zero_count_stays_ready_when_the_count_is_raised_before_the_first_poll() {
+        let group = WaitGroup::new();
+        let mut wait = group.wait();
+        group.add(1);
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn a_zero_before_the_call_does_not_count() {
+        let group = WaitGroup::new();
+        group.add(1);
+        group.done();
+        group.add(1);
+        assert!(poll(&mut group.wait()).is_pending());
+    }
+
+    #[test]
+    fn a_finished_wait_is_ready_again_when_polled_again() {
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut wait = group.wait();
+        group.done();
+        group.add(1);
+        for _ in 0..3 {
+            assert!(poll(&mut wait).is_ready());
+        }
+    }
+
+    #[test]
+    fn any_number_of_waiters_is_woken_once_each_by_the_last_done() {
+        const WAITERS: usize = 1_000;
+        let group = WaitGroup::new();
+        group.add(2);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut waits: Vec<Wait> = (0..WAITERS).map(|_| group.wait()).collect();
+        for wait in &mut waits {
+            assert!(
+                Pin::new(wait)
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        group.done();
+        assert_eq!(woken.times(), 0);
+        group.done();
+        assert_eq!(woken.times(), WAITERS);
+        assert!(waits.iter_mut().all(|wait| poll(wait).is_ready()));
+    }
+
+    #[test]
+    fn the_waker_of_the_latest_poll_is_the_one_that_is_woken() {
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut wait = group.wait();
+        let (first, second) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
+        for woken in [&first, &second] {
+            let waker = Waker::from(Arc::clone(woken));
+            assert!(
+                Pin::new(&mut wait)
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+        }
+        group.done();
+        assert_eq!((first.times(), second.times()), (0, 1));
+    }
+
+    #[test]
+    fn dropping_a_wait_loses_nobody_elses_wake_up() {
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut waits: Vec<Wait> = (0..4).map(|_| group.wait()).collect();
+        assert!(waits.iter_mut().all(|wait| poll(wait).is_pending()));
+        drop(waits.remove(0)); // before the last `done`
+        group.done();
+        drop(waits.remove(0)); // after it, woken but not polled
+        assert!(waits.iter_mut().all(|wait| poll(wait).is_ready()));
+    }
+
+    #[test]
+    fn a_wait_that_everybody_dropped_does_not_disturb_the_next_round() {
+        let group = WaitGroup::new();
+        group.add(1);
+        drop(group.wait());
+        group.done();
+        assert_eq!(group.count(), 0);
+        group.add(1);
+        assert!(poll(&mut group.wait()).is_pending());
+    }
+
+    #[test]
+    fn each_round_wakes_its_own_waiters_only() {
+        let group = WaitGroup::new();
+        let mut earlier: Option<Wait> = None;
+        for _ in 0..100 {
+            group.add(1);
+            let mut wait = group.wait();
+            assert!(poll(&mut wait).is_pending());
+            assert!(earlier.is_none_or(|mut wait| poll(&mut wait).is_ready()));
+            group.done();
+            earlier = Some(wait);
+        }
+    }
+
+    #[test]
+    fn a_wait_outlives_every_handle() {
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        let mut wait = group.wait();
+        drop(group);
+        assert!(poll(&mut wait).is_pending());
+        drop(guard);
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn a_waker_may_use_the_group_it_is_woken_by() {
+        struct Reuse(WaitGroup);
+        impl Wake for Reuse {
+            fn wake(self: Arc<Self>) {
+                assert_eq!(self.0.count(), 0);
+                self.0.add(1);
+                let mut next = self.0.wait();
+                assert!(poll(&mut next).is_pending());
+                self.0.done();
+                assert!(poll(&mut next).is_ready());
+                self.0.wait_blocking();
+            }
+        }
+        let group = WaitGroup::new();
+        group.add(1);
+        let waker = Waker::from(Arc::new(Reuse(group.clone())));
+        let mut wait = group.wait();
+        assert!(
+            Pin::new(&mut wait)
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        // In a thread of its own: a waker that runs under a lock of the group never returns.
+        let (returned, done) = mpsc::channel();
+        thread::spawn(move || {
+            group.done();
+            returned.send(()).expect("the test waits");
+        });
+        done.recv_timeout(Duration::from_secs(30))
+            .expect("`done` returns");
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn wait_blocking_returns_once_the_count_is_zero() {
+        let group = WaitGroup::new();
+        let finished = Arc::new(AtomicUsize::new(0));
+        for _ in 0..4 {
+            let guard = group.guard();
+            let finished = Arc::clone(&finished);
+            thread::spawn(move || {
+                let _guard = guard;
+                finished.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        group.wait_blocking();
+        assert_eq!(finished.load(Ordering::Relaxed), 4);
+    }
+}
+
+mod guarding {
+    use super::*;
+
+    #[test]
+    fn a_guard_is_counted_until_it_is_dropped() {
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        assert_eq!(group.count(), 1);
+        let mut wait = group.wait();
+        assert!(poll(&mut wait).is_pending());
+        drop(guard);
+        assert_eq!(group.count(), 0);
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    #[test]
+    fn a_guard_is_counted_off_when_its_scope_panics() {
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        panic_text(move || {
+            let _guard = guard;
+            panic!("on purpose");
+        });
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_guard_is_counted_off_when_its_task_is_cancelled() {
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        let mut task = Box::pin(async move {
+            let _guard = guard;
+            pending::<()>().await;
+        });
+        assert!(poll(&mut task).is_pending());
+        assert_eq!(group.count(), 1);
+        drop(task);
+        assert_eq!(group.count(), 0);
+    }
+}
+
+mod tracking {
+    use super::*;
+
+    /// Notes the count of the group at the time it is dropped.
+    struct CountAtDrop {
+        group: WaitGroup,
+        seen: Rc<RefCell<Vec<usize>>>,
+    }
+
+    impl Drop for CountAtDrop {
+        fn drop(&mut self) {
+            self.seen.borrow_mut().push(self.group.count());
+        }
+    }
+
+    /// A group and a value that tells at which count it was dropped.
+    fn observed() -> (WaitGroup, Rc<RefCell<Vec<usize>>>, CountAtDrop) {
+        let (group, seen) = (WaitGroup::new(), Rc::default());
+        let owned = CountAtDrop {
+            group: group.clone(),
+            seen: Rc::clone(&seen),
+        };
+        (group, seen, owned)
+    }
+
+    #[test]
+    fn a_tracked_future_is_counted_from_the_call_and_gives_its_output() {
+        let group = WaitGroup::new();
+        let tracked = group.track(async { 42 });
+        assert_eq!(group.count(), 1);
+        assert_eq!(block_on(tracked), 42);
+    }
+
+    #[test]
+    fn a_finished_future_is_counted_off_though_the_track_is_kept() {
+        let group = WaitGroup::new();
+        let mut tracked = group.track(ready(7));
+        assert_eq!(poll(&mut tracked), Poll::Ready(7));
+        assert_eq!(group.count(), 0);
+        drop(tracked);
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_pending_future_stays_counted() {
+        let group = WaitGroup::new();
+        let mut tracked = group.track(pending::<()>());
+        assert!(poll(&mut tracked).is_pending());
+        assert_eq!(group.count(), 1);
+    }
+
+    #[test]
+    fn a_future_that_is_dropped_before_or_after_its_first_poll_is_counted_off() {
+        let group = WaitGroup::new();
+        drop(group.track(pending::<()>()));
+        assert_eq!(group.count(), 0);
+        let mut tracked = group.track(pending::<()>());
+        assert!(poll(&mut tracked).is_pending());
+        drop(tracked);
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_finished_future_has_been_dropped_before_it_is_counted_off() {
+        // `poll_fn` keeps what it owns until it is dropped itself.
+        let (group, seen, owned) = observed();
+        let mut tracked = group.track(std::future::poll_fn(move |_| {
+            let _ = &owned;
+            Poll::Ready(())
+        }));
+        assert!(poll(&mut tracked).is_ready());
+        assert_eq!(*seen.borrow(), [1]);
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_cancelled_future_has_been_dropped_before_it_is_counted_off() {
+        let (group, seen, owned) = observed();
+        drop(group.track(async move {
+            let _owned = owned;
+            pending::<()>().await;
+        }));
+        assert_eq!(*seen.borrow(), [1]);
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_future_whose_poll_panics_is_dropped_and_counted_off_as_the_panic_leaves_the_poll() {
+        let (group, seen, owned) = observed();
+        let mut tracked = group.track(std::future::poll_fn(move |_| -> Poll<()> {
+            let _ = &owned;
+            panic!("on purpose")
+        }));
+        assert_eq!(
+            panic_text(|| assert!(poll(&mut tracked).is_ready())),
+            "on purpose"
+        );
+        assert_eq!(*seen.borrow(), [1]);
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_future_whose_drop_panics_is_counted_off() {
+        struct PanicsOnDrop;
+        impl Drop for PanicsOnDrop {
+            fn drop(&mut self) {
+                panic!("in drop");
+            }
+        }
+        let group = WaitGroup::new();
+        let owner = |owned: PanicsOnDrop| {
+            std::future::poll_fn(move |_| {
+                let _ = &owned;
+                Poll::Ready(())
+            })
+        };
+        let mut finished = group.track(owner(PanicsOnDrop));
+        assert_eq!(
+            panic_text(|| assert!(poll(&mut finished).is_ready())),
+            "in drop"
+        );
+        assert_eq!(group.count(), 0);
+        let cancelled = group.track(owner(PanicsOnDrop));
+        assert_eq!(panic_text(|| drop(cancelled)), "in drop");
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn a_track_polled_after_it_finished_or_panicked_says_so() {
+        const TEXT: &str = "`Track` polled after it finished or panicked; await it only once";
+        let group = WaitGroup::new();
+        let mut finished = group.track(ready(()));
+        assert!(poll(&mut finished).is_ready());
+        assert_eq!(panic_text(|| assert!(poll(&mut finished).is_ready())), TEXT);
+
+        let mut panicked = group.track(std::future::poll_fn(|_| -> Poll<()> { panic!("once") }));
+        panic_text(|| assert!(poll(&mut panicked).is_ready()));
+        assert_eq!(panic_text(|| assert!(poll(&mut panicked).is_ready())), TEXT);
+        assert_eq!(group.count(), 0);
+    }
+
+    #[test]
+    fn tracked_futures_need_be_neither_send_nor_static_nor_unpin() {
+        let group = WaitGroup::new();
+        let local = Rc::new(1);
+        let borrowed = &local;
+        let sum = block_on(group.track(async move {
+            futures::future::ready(()).await;
+            **borrowed + 1
+        }));
+        assert_eq!(sum, 2);
+    }
+}
+
+mod executors {
+    use super::*;
+
+    #[test]
+    fn it_works_in_a_thread_pool_of_futures() {
+        const TASKS: usize = 500;
+        let pool = ThreadPool::builder().pool_size(4).create().expect("a pool");
+        let group = WaitGroup::new();
+        let finished = Arc::new(AtomicUsize::new(0));
+        for _ in 0..TASKS {
+            let finished = Arc::clone(&finished);
+            pool.spawn_ok(group.track(async move {
+                finished.fetch_add(1, Ordering::Relaxed);
+            }));
+        }
+        let (inside, outside) = futures::channel::oneshot::channel();
+        let waiting = group.clone();
+        pool.spawn_ok(async move {
+            waiting.wait().await;
+            inside.send(()).expect("the test waits");
+        });
+        block_on(group.wait());
+        block_on(outside).expect("the task has waited too");
+        assert_eq!(finished.load(Ordering::Relaxed), TASKS);
+    }
+}
+
+mod types {
+    use super::*;
+
+    #[test]
+    fn all_types_are_send_and_sync_and_own_what_they_need() {
+        fn whole<T: Send + Sync + Unpin + 'static>() {}
+        whole::<WaitGroup>();
+        whole::<Wait>();
+        whole::<Guard>();
+        whole::<Track<std::future::Ready<()>>>();
+    }
+
+    #[test]
+    fn debug_shows_the_count_and_whether_a_future_is_finished() {
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        let mut wait = group.wait();
+        let mut tracked = group.track(ready(()));
+        assert_eq!(format!("{group:?}"), "WaitGroup { count: 2 }");
+        assert_eq!(
+            format!("{guard:?}"),
+            "Guard { group: WaitGroup { count: 2 } }"
+        );
+        assert_eq!(format!("{wait:?}"), "Wait { finished: false }");
+        assert_eq!(format!("{tracked:?}"), "Track { finished: false, .. }");
+        assert!(poll(&mut tracked).is_ready());
+        drop(guard);
+        assert!(poll(&mut wait).is_ready());
+        assert_eq!(format!("{wait:?}"), "Wait { finished: true }");
+        assert_eq!(format!("{tracked:?}"), "Track { finished: true, .. }");
+    }
+}
