@@ -1,0 +1,157 @@
+//! A parking place for one thread, with a token.
+//!
+//! | state      | meaning                              | left by                       |
+//! | ---------- | ------------------------------------ | ----------------------------- |
+//! | `EMPTY`    | nobody parks, no token               | `park` (sleeps), `unpark`     |
+//! | `PARKED`   | the thread sleeps on the condvar     | `unpark`, a time-out          |
+//! | `NOTIFIED` | a token is there: next `park` returns | `park` (takes the token)     |
+//!
+//! No wake-up is lost: `unpark` swaps the token in, and if it finds `PARKED` it passes through the
+//! lock before it signals. The sleeper went from `EMPTY` to `PARKED` under that lock and gave it up
+//! only by waiting, so the signal finds it waiting or already gone.
+//!
+//! std's `thread::park` is not used because its token belongs to everybody on the thread: a task
+//! that parks its thread would eat the scheduler's wake-ups, and the other way round.
+
+#[cfg(not(loom))]
+use crate::sync::Instant;
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
+
+const EMPTY: usize = 0;
+const PARKED: usize = 1;
+const NOTIFIED: usize = 2;
+
+/// See the module's text. One thread parks here, any number unpark it.
+#[derive(Debug)]
+pub(crate) struct Parker {
+    state: AtomicUsize,
+    lock: Mutex<()>,
+    signal: Condvar,
+}
+
+impl Parker {
+    /// A place without a token.
+    pub(crate) fn new() -> Parker {
+        Parker {
+            state: AtomicUsize::new(EMPTY),
+            lock: Mutex::new(()),
+            signal: Condvar::new(),
+        }
+    }
+
+    /// Sleeps until there is a token, and takes it.
+    pub(crate) fn park(&self) {
+        if self.take_token() {
+            return;
+        }
+        let mut guard = lock(&self.lock);
+        if !self.announce() {
+            return;
+        }
+        loop {
+            guard = self
+                .signal
+                .wait(guard)
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            if self.take_token() {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps until there is a token or `deadline` has come; returns whether it took a token.
+    #[cfg(not(loom))]
+    pub(crate) fn park_until(&self, deadline: Instant) -> bool {
+        if self.take_token() {
+            return true;
+        }
+        let mut guard = lock(&self.lock);
+        if !self.announce() {
+            return true;
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                // Ordering: Acquire, as in `take_token`, if the token came at the last moment.
+                return self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED;
+            }
+            guard = self
+                .signal
+                .wait_timeout(guard, left)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+            if self.take_token() {
+                return true;
+            }
+        }
+    }
+
+    /// Leaves a token and wakes the sleeper.
+    pub(crate) fn unpark(&self) {
+        // Ordering: Release pairs with the Acquire in `take_token`: what was done before the
+        // wake-up is visible after it.
+        if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
+            drop(lock(&self.lock));
+            self.signal.notify_one();
+        }
+    }
+
+    fn take_token(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `unpark`.
+        self.state
+            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Goes from `EMPTY` to `PARKED`, under the lock; a token that is there is taken instead.
+    fn announce(&self) -> bool {
+        // Ordering: Relaxed; nothing is published by going to sleep.
+        let parked = self
+            .state
+            .compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok();
+        // A failed exchange found `NOTIFIED`, since only this thread parks here.
+        parked || !self.take_token()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::{sync::Arc, thread, time::Duration};
+
+    #[test]
+    fn a_token_left_before_parking_is_found() {
+        let parker = Parker::new();
+        parker.unpark();
+        parker.unpark();
+        parker.park();
+        assert!(!parker.park_until(Instant::now()), "two tokens are one");
+    }
+
+    #[test]
+    fn a_deadline_ends_the_sleep() {
+        let parker = Parker::new();
+        let deadline = Instant::now() + Duration::from_millis(20);
+        assert!(!parker.park_until(deadline));
+        assert!(Instant::now() >= deadline);
+        parker.unpark();
+        assert!(parker.park_until(Instant::now()));
+    }
+
+    #[test]
+    fn two_threads_wake_each_other_many_times() {
+        let parkers = Arc::new([Parker::new(), Parker::new()]);
+        let other = parkers.clone();
+        let thread = thread::spawn(move || {
+            for _ in 0..10_000 {
+                other[0].park();
+                other[1].unpark();
+            }
+        });
+        for _ in 0..10_000 {
+            parkers[0].unpark();
+            parkers[1].park();
+        }
+        thread.join().unwrap();
+    }
+}

@@ -1,0 +1,400 @@
+//! The local run queue: a ring that one machine pushes to and any machine takes from.
+//!
+//! The design is Go's `runq` (`runtime/proc.go`, `runqput`, `runqget`, `runqgrab`).
+//!
+//! # Protocol
+//!
+//! ```text
+//!        head                    tail
+//!         │ pop, steal: CAS       │ push: plain store by the owner
+//!         ▼                       ▼
+//!   ┌───┬───┬───┬───┬───┬───┬───┬───┐
+//!   │   │ a │ b │ c │ d │ e │ f │   │   index = position % N
+//!   └───┴───┴───┴───┴───┴───┴───┴───┘
+//! ```
+//!
+//! * Positions only grow (and wrap at `usize::MAX`, which N divides). `tail - head` is the length.
+//! * **Push** (owner): write the slot, then publish it by storing `tail`. A slot is written only
+//!   when `tail - head < N`, so never while its position lies in `head..tail`.
+//! * **Take** (owner's pop, thief's steal): read the slots *first*, then claim them by moving
+//!   `head` with a compare-exchange. If another taker was faster the values read are forgotten:
+//!   nothing was owned yet. If the exchange succeeds, `head` had not moved, so no push can have
+//!   overwritten what was read.
+//! * A position is a whole `usize`: on 64-bit machines it would take a thief asleep for
+//!   centuries of pushes to mistake one round of the ring for another (ABA).
+//! * **Steal** copies straight into the thief's own ring beyond its tail, where nobody looks, and
+//!   publishes the lot with one store.
+//!
+//! Rejected: tokio's two heads in one word (one thief at a time, and a thief that is preempted
+//! between its two steps keeps the owner from overflowing); a Chase-Lev deque (LIFO for the owner,
+//! which starves old tasks, and a full fence in each pop).
+
+use super::Word;
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering};
+use crossbeam_utils::CachePadded;
+use std::{cell::Cell, fmt, marker::PhantomData, ptr::NonNull};
+
+/// Tasks a local queue holds before half of it goes to the global queue: Go's figure. Two KiB of
+/// pointers stay in the first-level cache.
+pub(crate) const CAPACITY: usize = 256;
+
+struct Ring<T, const N: usize> {
+    head: CachePadded<AtomicUsize>,
+    tail: CachePadded<AtomicUsize>,
+    slots: Box<[AtomicPtr<()>]>,
+    _owns: PhantomData<T>,
+}
+
+/// The right to push to and pop from a local queue. One exists per queue, on one thread at a time.
+pub(crate) struct Owner<T: Word, const N: usize = CAPACITY> {
+    ring: Arc<Ring<T, N>>,
+    /// `Send` but not `Sync`: the owner's operations must not run on two threads at once.
+    _not_sync: PhantomData<Cell<()>>,
+}
+
+/// The right to steal from a local queue, from any thread.
+pub(crate) struct Stealer<T: Word, const N: usize = CAPACITY> {
+    ring: Arc<Ring<T, N>>,
+}
+
+/// Makes an empty local queue.
+pub(crate) fn local_queue<T: Word, const N: usize>() -> (Owner<T, N>, Stealer<T, N>) {
+    local_queue_at(0)
+}
+
+/// Makes an empty local queue whose first position is `start` (tests begin just before the wrap).
+pub(crate) fn local_queue_at<T: Word, const N: usize>(
+    start: usize,
+) -> (Owner<T, N>, Stealer<T, N>) {
+    const { assert!(N.is_power_of_two() && N >= 2) };
+    let ring = Arc::new(Ring {
+        head: CachePadded::new(AtomicUsize::new(start)),
+        tail: CachePadded::new(AtomicUsize::new(start)),
+        slots: (0..N)
+            .map(|_| AtomicPtr::new(std::ptr::null_mut()))
+            .collect(),
+        _owns: PhantomData,
+    });
+    (
+        Owner {
+            ring: ring.clone(),
+            _not_sync: PhantomData,
+        },
+        Stealer { ring },
+    )
+}
+
+impl<T: Word, const N: usize> Ring<T, N> {
+    fn slot(&self, position: usize) -> &AtomicPtr<()> {
+        &self.slots[position % N]
+    }
+
+    /// Reads a slot before it is claimed: the pointer must be forgotten if the claim fails.
+    fn peek(&self, position: usize) -> *mut () {
+        // Ordering: Relaxed, since `tail` (Acquire here, Release in `push`) published the slot.
+        self.slot(position).load(Ordering::Relaxed)
+    }
+
+    fn len(&self) -> usize {
+        // Ordering: Relaxed; a snapshot. The tail may seem to be behind the head for a moment: that
+        // counts as empty.
+        let head = self.head.load(Ordering::Relaxed);
+        let tail = self.tail.load(Ordering::Relaxed);
+        let len = tail.wrapping_sub(head);
+        if len > isize::MAX as usize {
+            0
+        } else {
+            len.min(N)
+        }
+    }
+
+    /// Moves `head` from `from` by `count`, unless another taker was faster.
+    fn claim(&self, from: usize, count: usize) -> Result<(), usize> {
+        // Ordering: Release pairs with the Acquire load of `head` in `push`: our reads of the slots
+        // come before the owner's next write to them. It also hands on the `tail` we have seen to
+        // the next taker, so that it never finds a tail behind its head.
+        // Ordering: Acquire on failure for the same reason as every load of `head` by a taker.
+        self.head
+            .compare_exchange(
+                from,
+                from.wrapping_add(count),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
+            .map(drop)
+    }
+}
+
+/// Turns a claimed slot's pointer back into the value.
+///
+/// # Safety
+///
+/// `raw` was read from a slot that this caller has claimed since.
+unsafe fn claimed<T: Word>(raw: *mut ()) -> T {
+    let raw = NonNull::new(raw).expect("a slot between head and tail holds a pointer");
+    // SAFETY: a slot's pointer came from `into_raw` in `push`; the claim is unique (the caller).
+    unsafe { T::from_raw(raw) }
+}
+
+impl<T: Word, const N: usize> Owner<T, N> {
+    /// Appends `task`. When the ring is full, its older half goes to `overflow` first, then `task`.
+    ///
+    /// Returns whether there was an overflow.
+    pub(crate) fn push(&self, task: T, mut overflow: impl FnMut(T)) -> bool {
+        let ring = &*self.ring;
+        // Ordering: Relaxed; only this owner stores `tail`.
+        let tail = ring.tail.load(Ordering::Relaxed);
+        loop {
+            // Ordering: Acquire pairs with the Release in `claim`: whoever freed the slot has
+            // finished reading it.
+            let head = ring.head.load(Ordering::Acquire);
+            if tail.wrapping_sub(head) < N {
+                // Ordering: Relaxed; published by `tail` below.
+                ring.slot(tail)
+                    .store(task.into_raw().as_ptr(), Ordering::Relaxed);
+                // Ordering: Release pairs with the thieves' Acquire load of `tail`.
+                ring.tail.store(tail.wrapping_add(1), Ordering::Release);
+                return false;
+            }
+            if ring.claim(head, N / 2).is_ok() {
+                for position in (0..N / 2).map(|i| head.wrapping_add(i)) {
+                    // SAFETY: claimed just now; only this owner writes slots, so the pointers are
+                    // still there.
+                    overflow(unsafe { claimed(ring.peek(position)) });
+                }
+                overflow(task);
+                return true;
+            }
+            // A thief made room meanwhile.
+        }
+    }
+
+    /// Takes the oldest task.
+    pub(crate) fn pop(&self) -> Option<T> {
+        let ring = &*self.ring;
+        // Ordering: Relaxed; only this owner stores `tail`.
+        let tail = ring.tail.load(Ordering::Relaxed);
+        // Ordering: Relaxed; the owner has written every slot itself.
+        let mut head = ring.head.load(Ordering::Relaxed);
+        while head != tail {
+            let raw = ring.peek(head);
+            match ring.claim(head, 1) {
+                // SAFETY: the slot at `head` is claimed.
+                Ok(()) => return Some(unsafe { claimed(raw) }),
+                Err(moved) => head = moved,
+            }
+        }
+        None
+    }
+
+    /// Tasks in the queue; thieves may take some at any moment.
+    pub(crate) fn len(&self) -> usize {
+        self.ring.len()
+    }
+}
+
+impl<T: Word, const N: usize> Stealer<T, N> {
+    /// Moves the older half of this queue (rounded up) to the thief's, except the oldest task,
+    /// which is returned with the number of tasks moved, itself included.
+    pub(crate) fn steal_into(&self, thief: &Owner<T, N>) -> Option<(T, usize)> {
+        let (from, to) = (&*self.ring, &*thief.ring);
+        // Ordering: Relaxed for the thief's own tail; Acquire for its head, as in `push`.
+        let to_tail = to.tail.load(Ordering::Relaxed);
+        let room = N - to_tail.wrapping_sub(to.head.load(Ordering::Acquire));
+        // Ordering: Acquire pairs with `claim`: a tail read after it is not behind this head.
+        let mut head = from.head.load(Ordering::Acquire);
+        loop {
+            // Ordering: Acquire pairs with the Release store in `push`: the slots are written, and
+            // so is everything the tasks point to.
+            let available = from.tail.load(Ordering::Acquire).wrapping_sub(head);
+            let count = available.div_ceil(2).min(room + 1);
+            if available == 0 {
+                return None;
+            }
+            if available > N {
+                // The owner went round the ring since `head` was read.
+                head = from.head.load(Ordering::Acquire);
+                continue;
+            }
+            let oldest = from.peek(head);
+            for i in 1..count {
+                let raw = from.peek(head.wrapping_add(i));
+                // Ordering: Relaxed; beyond the thief's tail, published below.
+                to.slot(to_tail.wrapping_add(i - 1))
+                    .store(raw, Ordering::Relaxed);
+            }
+            match from.claim(head, count) {
+                Ok(()) => {
+                    // Ordering: Release, as in `push`.
+                    to.tail
+                        .store(to_tail.wrapping_add(count - 1), Ordering::Release);
+                    // SAFETY: the slot at `head` is claimed.
+                    return Some((unsafe { claimed(oldest) }, count));
+                }
+                Err(moved) => head = moved,
+            }
+        }
+    }
+
+    /// Takes the oldest task.
+    pub(crate) fn steal_one(&self) -> Option<T> {
+        let ring = &*self.ring;
+        // Ordering: as in `steal_into`, for both.
+        let mut head = ring.head.load(Ordering::Acquire);
+        while ring.tail.load(Ordering::Acquire) != head {
+            let raw = ring.peek(head);
+            match ring.claim(head, 1) {
+                // SAFETY: the slot at `head` is claimed.
+                Ok(()) => return Some(unsafe { claimed(raw) }),
+                Err(moved) => head = moved,
+            }
+        }
+        None
+    }
+
+    /// Tasks in the queue, as far as this thread can see.
+    pub(crate) fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Whether the queue looks empty from here.
+    ///
+    /// A caller that goes to sleep on the answer puts a fence before it (see `idle`).
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T: Word, const N: usize> Drop for Owner<T, N> {
+    fn drop(&mut self) {
+        while let Some(task) = self.pop() {
+            drop(task);
+        }
+    }
+}
+
+impl<T: Word, const N: usize> fmt::Debug for Owner<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner").field("len", &self.len()).finish()
+    }
+}
+
+impl<T: Word, const N: usize> fmt::Debug for Stealer<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stealer").field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::queue::testing::Number;
+    use std::{
+        collections::HashSet,
+        sync::atomic::{AtomicBool, Ordering::SeqCst},
+        thread,
+    };
+
+    fn numbers<const N: usize>() -> (Owner<Number, N>, Stealer<Number, N>) {
+        local_queue()
+    }
+
+    fn no_overflow(task: Number) {
+        panic!("{task:?} overflowed");
+    }
+
+    fn drain<const N: usize>(owner: &Owner<Number, N>) -> Vec<usize> {
+        std::iter::from_fn(|| owner.pop()).map(|n| n.0).collect()
+    }
+
+    #[test]
+    fn tasks_leave_in_the_order_they_came() {
+        let (owner, _) = numbers::<8>();
+        for i in 1..=8 {
+            assert!(!owner.push(Number(i), no_overflow));
+        }
+        assert_eq!(drain(&owner), (1..=8).collect::<Vec<_>>());
+        assert!(owner.pop().is_none());
+    }
+
+    #[test]
+    fn a_full_queue_gives_its_older_half_and_the_new_task_away() {
+        let (owner, _) = numbers::<8>();
+        (1..=8).for_each(|i| assert!(!owner.push(Number(i), no_overflow)));
+        let mut spilled = Vec::new();
+        assert!(owner.push(Number(9), |n| spilled.push(n.0)));
+        assert_eq!(spilled, [1, 2, 3, 4, 9]);
+        assert_eq!(drain(&owner), [5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_thief_takes_half_rounded_up_and_runs_the_oldest_first() {
+        let (victim, stealer) = numbers::<8>();
+        let (thief, _) = numbers::<8>();
+        (1..=5).for_each(|i| assert!(!victim.push(Number(i), no_overflow)));
+        let (first, moved) = stealer.steal_into(&thief).unwrap();
+        assert_eq!((first.0, moved), (1, 3));
+        assert_eq!(drain(&thief), [2, 3]);
+        assert_eq!(drain(&victim), [4, 5]);
+        assert!(stealer.steal_into(&thief).is_none());
+    }
+
+    #[test]
+    fn positions_may_wrap() {
+        let (owner, stealer) = local_queue_at::<Number, 4>(usize::MAX - 2);
+        let (thief, _) = local_queue_at::<Number, 4>(usize::MAX);
+        for round in 0..4 {
+            (1..=4).for_each(|i| assert!(!owner.push(Number(10 * round + i), no_overflow)));
+            assert_eq!(owner.len(), 4);
+            let (first, moved) = stealer.steal_into(&thief).unwrap();
+            assert_eq!((first.0, moved), (10 * round + 1, 2));
+            assert_eq!(drain(&thief), [10 * round + 2]);
+            assert_eq!(drain(&owner), [10 * round + 3, 10 * round + 4]);
+        }
+    }
+
+    #[test]
+    fn no_task_is_lost_or_doubled_under_a_stampede_of_thieves() {
+        const TASKS: usize = 200_000;
+        const THIEVES: usize = 3;
+        let (owner, stealer) = numbers::<16>();
+        let stealer = std::sync::Arc::new(stealer);
+        let done = AtomicBool::new(false);
+        let mut seen = Vec::new();
+        thread::scope(|scope| {
+            let thieves: Vec<_> = (0..THIEVES)
+                .map(|_| {
+                    let (stealer, done) = (stealer.clone(), &done);
+                    scope.spawn(move || {
+                        let (own, _) = numbers::<16>();
+                        let mut got = Vec::new();
+                        loop {
+                            let finished = done.load(SeqCst);
+                            match stealer.steal_into(&own) {
+                                Some((first, _)) => {
+                                    got.push(first.0);
+                                    got.extend(drain(&own));
+                                }
+                                None if finished => return got,
+                                None => thread::yield_now(),
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for i in 1..=TASKS {
+                owner.push(Number(i), |n| seen.push(n.0));
+                if i % 3 == 0 {
+                    seen.extend(owner.pop().map(|n| n.0));
+                }
+            }
+            seen.extend(drain(&owner));
+            done.store(true, SeqCst);
+            for thief in thieves {
+                seen.extend(thief.join().unwrap());
+            }
+        });
+        assert_eq!(seen.len(), TASKS);
+        assert_eq!(seen.into_iter().collect::<HashSet<_>>().len(), TASKS);
+    }
+}

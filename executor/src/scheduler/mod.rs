@@ -1,0 +1,240 @@
+//! The scheduler: what all workers of one executor share.
+//!
+//! | file        | idea                                                             |
+//! | ----------- | ---------------------------------------------------------------- |
+//! | `worker`    | a machine that holds a processor: find a task, run it, sleep     |
+//! | `processor` | local queue, next slot, tick; the table where thieves find them  |
+//! | `threads`   | the threads behind the machines: start, end, join                |
+//! | `live`      | the register of tasks that wait                                  |
+//! | `context`   | which executor and worker the calling thread is in               |
+//! | `monitor`   | gives away the places of machines whose polls do not end           |
+//! | `thread_state` | whether a thread sleeps or burns the CPU                        |
+//! | `directory` | finds an executor that may be gone by its address                |
+//!
+//! # The end of an executor
+//!
+//! 1. `close`: from here on nothing is polled. New tasks are dropped by whoever spawns them. The
+//!    register refuses tasks, and all that wait are woken, so that they turn up in the queues.
+//! 2. Workers drop what they find in the queues, until nothing is registered. A machine that is
+//!    blocked in somebody's code drops its task when that code returns, then does the same.
+//! 3. The last machine to end closes the global queue and drops what was spawned meanwhile.
+//!
+//! A waker never runs a future's destructor on its caller's stack in any of this: the caller may
+//! hold a lock that the destructor wants.
+
+pub(crate) mod context;
+pub(crate) mod directory;
+pub(crate) mod live;
+pub(crate) mod monitor;
+pub(crate) mod processor;
+mod thread_state;
+pub(crate) mod threads;
+pub(crate) mod worker;
+
+use crate::{
+    blocking::block_in_place,
+    builder::Config,
+    idle::Idle,
+    join::JoinHandle,
+    queue::global::GlobalQueue,
+    task::{self, Task},
+};
+use crossbeam_utils::CachePadded;
+use live::{LiveTasks, Registration};
+use monitor::Monitor;
+use processor::Processors;
+use std::{
+    future::Future,
+    io,
+    panic::Location,
+    ptr::NonNull,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use threads::Threads;
+
+/// A line of the user's source.
+pub(crate) type Site = &'static Location<'static>;
+
+/// See the module's text.
+pub(crate) struct Scheduler {
+    pub(crate) config: Config,
+    pub(crate) idle: Idle,
+    pub(crate) global: GlobalQueue<Task>,
+    pub(crate) processors: Processors,
+    pub(crate) live: LiveTasks,
+    pub(crate) monitor: Monitor,
+    threads: Threads,
+    /// Read for each poll, so it has a cache line away from what changes.
+    closed: CachePadded<AtomicBool>,
+}
+
+impl Scheduler {
+    /// Starts the N workers.
+    pub(crate) fn start(config: Config) -> io::Result<Arc<Scheduler>> {
+        let (workers, max_machines) = (config.workers, config.max_machines());
+        let scheduler = Arc::new(Scheduler {
+            idle: Idle::new(workers, max_machines),
+            global: GlobalQueue::new(),
+            processors: Processors::new(max_machines),
+            live: LiveTasks::new(workers),
+            monitor: Monitor::new(),
+            threads: Threads::default(),
+            closed: CachePadded::new(AtomicBool::new(false)),
+            config,
+        });
+        directory::enter(&scheduler);
+        // All are counted before the first one runs the user's hook: what that spawns must not call
+        // for a stand-in in place of a worker that is on its way.
+        (0..workers).for_each(|_| scheduler.idle.add_initial());
+        for worker in 0..workers {
+            if let Err(error) = scheduler.start_machine() {
+                scheduler.close();
+                for _ in worker..workers {
+                    scheduler.idle.leave(true, true);
+                    scheduler.machine_ended();
+                }
+                let thread = format!("thread {} of {workers}", worker + 1);
+                return Err(scheduler.give_up(&thread, error));
+            }
+        }
+        if let Err(error) = scheduler.start_monitor() {
+            return Err(scheduler.give_up("the monitor's thread", error));
+        }
+        Ok(scheduler)
+    }
+
+    /// Ends a scheduler that the system refused a thread.
+    fn give_up(self: &Arc<Self>, thread: &str, error: io::Error) -> io::Error {
+        self.close();
+        self.join_machines(None);
+        let text = format!(
+            "could not start {thread}: {error}; ask for fewer workers, a smaller \
+             stack, or raise the system's limit of threads"
+        );
+        io::Error::new(error.kind(), text)
+    }
+
+    /// Spawns a task, for the source line `site`.
+    pub(crate) fn spawn<F>(self: &Arc<Self>, site: Site, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        if const { task::is_large::<F>() } {
+            self.spawn_sized(site, Box::pin(future))
+        } else {
+            self.spawn_sized(site, future)
+        }
+    }
+
+    fn spawn_sized<F>(self: &Arc<Self>, site: Site, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (task, joiner) = task::create(self, site, future);
+        if self.is_closed() {
+            task::cancel(task);
+        } else {
+            context::with_worker(|worker| match worker {
+                Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
+                    worker.schedule(task, false);
+                }
+                _ => self.push_global(task),
+            });
+        }
+        JoinHandle::new(joiner)
+    }
+
+    /// Spawns a task that blocks its thread.
+    pub(crate) fn spawn_blocking<F, T>(self: &Arc<Self>, site: Site, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn(site, async move { block_in_place(f) })
+    }
+
+    /// Takes a task from outside the workers.
+    pub(crate) fn push_global(self: &Arc<Self>, task: Task) {
+        self.push_global_quietly(task);
+        self.notify();
+    }
+
+    /// The same for a caller that will notify.
+    fn push_global_quietly(&self, task: Task) {
+        if let Err(refused) = self.global.push(task) {
+            // The last machine has ended, so the task was never polled.
+            task::cancel(refused);
+        }
+    }
+
+    /// There is work: wakes a worker for it unless somebody looks already.
+    pub(crate) fn notify(self: &Arc<Self>) {
+        self.carry_out(self.idle.notify());
+    }
+
+    fn has_work(&self) -> bool {
+        !self.global.is_empty() || self.processors.iter().any(|p| !p.queue.is_empty())
+    }
+
+    /// Notifies if there is work, for whoever stops searching. `Idle::stop_searching` came before.
+    fn notify_if_work(self: &Arc<Self>) {
+        self.idle.look_again();
+        if self.has_work() {
+            self.notify();
+        }
+    }
+
+    /// For whoever goes to sleep or blocks, after it has said so: nothing that came meanwhile, and
+    /// no end of the executor, is overlooked.
+    fn look_again(self: &Arc<Self>) {
+        self.notify_if_work();
+        if self.is_closed() && self.live.is_empty() {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(&self) {
+        for machine in self.idle.wake_all() {
+            self.processors.get(machine).parker.unpark();
+        }
+        self.monitor.rouse();
+    }
+
+    /// A registered task's future has been dropped.
+    pub(crate) fn deregister(&self, registration: &Registration) {
+        let last = self.live.remove(registration);
+        if last {
+            // The machines wait for this to end.
+            self.wake_all();
+        }
+    }
+
+    /// Whether the executor has been told to end.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Ordering: Acquire pairs with the swap in `close`. Who misses it meets it again: a task
+        // that `close` wakes sees it when it is polled (`task`), a worker before it sleeps.
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Tells the executor to end; see the module's text. Does not wait.
+    pub(crate) fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for waker in self.live.close() {
+            waker.wake();
+        }
+        self.wake_all();
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        directory::leave(self);
+    }
+}

@@ -1,0 +1,192 @@
+//! Processors: what a machine needs to run tasks, and the table where others find them.
+//!
+//! A processor is a local queue, a next slot, a tick and counters. Its machine *holds* it: the
+//! [`Lease`] is the right to push and pop. Everybody else may steal, read and unpark. Each machine
+//! holds a processor of its own, also while it is blocked; that only N are active at once is
+//! `idle`'s business.
+
+use super::Scheduler;
+use crate::{
+    parker::Parker,
+    place::Place,
+    queue::{
+        local::{Owner, Stealer, local_queue},
+        next_slot::NextSlot,
+    },
+    sync::{Mutex, lock},
+    task::Task,
+};
+use crossbeam_utils::CachePadded;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+/// The part of a processor that everybody sees.
+pub(crate) struct Processor {
+    pub(crate) queue: Stealer<Task>,
+    /// Written for each wake-up, so it has a cache line away from what thieves read.
+    pub(crate) next: CachePadded<NextSlot<Task>>,
+    pub(crate) parker: Parker,
+    /// Whether its machine has a place; written on the way into and out of sleep, and by the
+    /// monitor.
+    pub(crate) place: CachePadded<Place>,
+    pub(crate) counters: CachePadded<Counters>,
+}
+
+/// Written by the processor's machine only, read by everybody.
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// Polls so far: the tick. A thief sees by it whether a worker is stuck in one poll.
+    pub(crate) polls: Counter,
+    pub(crate) steals: Counter,
+    pub(crate) stolen_tasks: Counter,
+    pub(crate) global_tasks: Counter,
+    pub(crate) overflows: Counter,
+    pub(crate) parks: Counter,
+    pub(crate) handoffs: Counter,
+    /// The machine sits in code that has announced that it blocks.
+    pub(crate) blocked: AtomicBool,
+    /// The id of the task that was polled last, as a number.
+    pub(crate) task: AtomicU64,
+    /// The thread of the machine, as the system numbers it; 0 if it does not say.
+    pub(crate) thread: AtomicU64,
+}
+
+/// A number with one writer: a plain load and store instead of a locked addition.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds, on the one thread that may.
+    pub(crate) fn add(&self, n: u64) {
+        // Ordering: Relaxed; a number for show, and for guesses that something else confirms.
+        self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// The number.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// All processors of an executor: a table that only grows, with a slot for each machine allowed.
+pub(crate) struct Processors {
+    table: Box<[OnceLock<Arc<Processor>>]>,
+    /// Slots in use so far, without gaps.
+    len: AtomicUsize,
+    /// The owners' ends of processors that no machine holds, the lowest first, so that thieves
+    /// have few queues to look at.
+    free: Mutex<BTreeMap<usize, Owner<Task>>>,
+}
+
+impl Processors {
+    /// An empty table for at most `max_machines` machines.
+    pub(crate) fn new(max_machines: usize) -> Processors {
+        Processors {
+            table: (0..max_machines).map(|_| OnceLock::new()).collect(),
+            len: AtomicUsize::new(0),
+            free: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Processors there are, with or without a machine.
+    pub(crate) fn len(&self) -> usize {
+        // Ordering: Acquire pairs with the Release in `lease`: the slots below are filled.
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// The processor with this number, which must be below [`len`](Processors::len).
+    pub(crate) fn get(&self, index: usize) -> &Processor {
+        self.table[index]
+            .get()
+            .expect("processors are numbered without gaps")
+    }
+
+    /// All processors.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Processor> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    /// Takes a processor that no machine holds, or makes one. The number of leases is limited by
+    /// whoever counts machines.
+    fn take(&self) -> (usize, Arc<Processor>, Owner<Task>) {
+        let mut free = lock(&self.free);
+        if let Some((index, owner)) = free.pop_first() {
+            let processor = self.table[index]
+                .get()
+                .expect("a free processor was made once");
+            return (index, processor.clone(), owner);
+        }
+        let (owner, queue) = local_queue();
+        let processor = Arc::new(Processor {
+            queue,
+            next: CachePadded::new(NextSlot::new()),
+            parker: Parker::new(),
+            place: CachePadded::new(Place::given()),
+            counters: CachePadded::default(),
+        });
+        // Ordering: Relaxed; changed under this lock only.
+        let index = self.len.load(Ordering::Relaxed);
+        let is_new = self.table[index].set(processor.clone()).is_ok();
+        debug_assert!(is_new, "slots are filled in order, under the lock");
+        // Ordering: Release pairs with the Acquire in `len`.
+        self.len.store(index + 1, Ordering::Release);
+        (index, processor, owner)
+    }
+}
+
+/// The right to act for a processor: to push to its queue and to pop from it. Given back on drop.
+pub(crate) struct Lease {
+    scheduler: Arc<Scheduler>,
+    index: usize,
+    processor: Arc<Processor>,
+    /// `None` only while the lease is being dropped.
+    queue: Option<Owner<Task>>,
+}
+
+impl Lease {
+    /// Takes a processor of `scheduler`.
+    pub(crate) fn new(scheduler: Arc<Scheduler>) -> Lease {
+        let (index, processor, queue) = scheduler.processors.take();
+        Lease {
+            scheduler,
+            index,
+            processor,
+            queue: Some(queue),
+        }
+    }
+
+    /// The processor's number.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The executor it belongs to.
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+        &self.scheduler
+    }
+
+    /// The part that everybody sees.
+    pub(crate) fn processor(&self) -> &Processor {
+        &self.processor
+    }
+
+    /// The owner's end of the local queue.
+    pub(crate) fn queue(&self) -> &Owner<Task> {
+        self.queue
+            .as_ref()
+            .expect("present until the lease is dropped")
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let queue = self.queue.take().expect("dropped once");
+        debug_assert_eq!(queue.len(), 0, "a machine ends with an empty queue");
+        lock(&self.scheduler.processors.free).insert(self.index, queue);
+    }
+}

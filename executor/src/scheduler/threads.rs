@@ -1,0 +1,179 @@
+//! The threads behind the machines: started here, joined here.
+
+use super::{Scheduler, processor::Lease, worker::run_machine};
+use crate::{idle::Notify, sync::lock, task};
+use std::{
+    io, mem,
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The join handles of all threads that have not been joined.
+#[derive(Default)]
+pub(crate) struct Threads {
+    handles: Mutex<Vec<thread::JoinHandle<()>>>,
+    /// Signalled, with the lock of `handles`, when the last machine has ended.
+    all_ended: Condvar,
+}
+
+impl Threads {
+    /// One more thread to join: it must end once the last machine has.
+    pub(super) fn add(&self, thread: thread::JoinHandle<()>) {
+        lock(&self.handles).push(thread);
+    }
+}
+
+impl Scheduler {
+    /// Starts the thread of a machine that `idle` has counted.
+    pub(super) fn start_machine(self: &Arc<Self>) -> io::Result<()> {
+        #[cfg(test)]
+        tests::refuse_if_asked()?;
+        let lease = Lease::new(self.clone());
+        let mut builder = thread::Builder::new().name(self.config.thread_name.clone());
+        if let Some(bytes) = self.config.thread_stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        // Under the lock, so that nobody joins "all" threads before this one is among them.
+        let mut handles = lock(&self.threads.handles);
+        let handle = builder.spawn(move || run_machine(lease))?;
+        // Threads that ended as spares: joining those takes no time.
+        let (ended, mut running): (Vec<_>, Vec<_>) = mem::take(&mut *handles)
+            .into_iter()
+            .partition(thread::JoinHandle::is_finished);
+        running.push(handle);
+        *handles = running;
+        drop(handles);
+        ended.into_iter().for_each(join);
+        Ok(())
+    }
+
+    /// Does what [`Idle::notify`](crate::idle::Idle::notify) decided.
+    pub(super) fn carry_out(self: &Arc<Self>, mut decision: Notify) {
+        loop {
+            match decision {
+                Notify::Nobody => return,
+                Notify::Wake(machine) => {
+                    self.processors.get(machine).parker.unpark();
+                    break;
+                }
+                Notify::Start if self.start_machine().is_ok() => break,
+                Notify::Start => decision = self.idle.start_failed(),
+                Notify::Limit => return self.monitor.limit_reached(),
+            }
+        }
+        self.monitor.rouse();
+    }
+
+    /// The last step of a machine, after it has given its processor back.
+    pub(super) fn machine_ended(self: &Arc<Self>) {
+        if !self.idle.ended() {
+            // Somebody may just have wanted a machine and found one too many of them.
+            return self.notify_if_work();
+        }
+        // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
+        // was never polled.
+        self.global.close();
+        while let Some(task) = self.global.pop() {
+            task::cancel(task);
+        }
+        self.monitor.end();
+        let _handles = lock(&self.threads.handles);
+        self.threads.all_ended.notify_all();
+    }
+
+    /// Waits until every machine has ended, for `timeout` at most if there is one, and joins their
+    /// threads. Returns how many machines there still are.
+    pub(crate) fn join_machines(&self, timeout: Option<Duration>) -> usize {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut handles = lock(&self.threads.handles);
+        loop {
+            let (machines, _) = self.idle.machines();
+            if machines == 0 {
+                break;
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            handles = match left {
+                Some(Duration::ZERO) => return machines,
+                Some(left) => {
+                    let waited = self.threads.all_ended.wait_timeout(handles, left);
+                    waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
+                }
+                None => {
+                    let waited = self.threads.all_ended.wait(handles);
+                    waited.unwrap_or_else(|poisoned| poisoned.into_inner())
+                }
+            };
+        }
+        let ended = mem::take(&mut *handles);
+        drop(handles);
+        ended.into_iter().for_each(join);
+        0
+    }
+}
+
+/// Joins a thread, unless it is the calling one: a destructor of a thread-local of a machine that
+/// has ended may well drop the executor.
+fn join(thread: thread::JoinHandle<()>) {
+    if thread.thread().id() != thread::current().id() {
+        drop(thread.join());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Executor;
+    use std::{
+        io,
+        sync::atomic::{AtomicUsize, Ordering},
+        thread,
+        time::Duration,
+    };
+
+    /// How many threads the "system" will refuse from now on.
+    static REFUSALS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Stands in for a system that has no thread to give.
+    pub(super) fn refuse_if_asked() -> io::Result<()> {
+        let asked = REFUSALS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        match asked {
+            Ok(_) => Err(io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "refused by the test",
+            )),
+            Err(_) => Ok(()),
+        }
+    }
+
+    #[test]
+    fn a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task() {
+        // One test, since what is refused is refused to the whole process.
+        REFUSALS.store(1, Ordering::SeqCst);
+        let error = Executor::builder().workers(2).build().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(error.to_string().contains("thread 1 of 2"), "{error}");
+
+        let executor = Executor::builder().workers(1).build().unwrap();
+        REFUSALS.store(20, Ordering::SeqCst);
+        // Neither a poll that is stuck nor, below, one that says so gets its stand-in at first.
+        let stuck = executor.spawn(async { thread::sleep(Duration::from_millis(500)) });
+        let waits = executor.spawn(async {});
+        executor.block_on(waits).unwrap();
+        executor.block_on(stuck).unwrap();
+        assert_eq!(
+            REFUSALS.load(Ordering::SeqCst),
+            0,
+            "it was tried again and again"
+        );
+
+        let executor = Executor::builder().workers(1).build().unwrap();
+        REFUSALS.store(20, Ordering::SeqCst);
+        let nested = executor.spawn(async { crate::block_on(crate::spawn(async { 7 })).unwrap() });
+        assert_eq!(executor.block_on(nested).unwrap(), 7);
+        assert_eq!(
+            REFUSALS.load(Ordering::SeqCst),
+            0,
+            "it was tried again and again"
+        );
+    }
+}

@@ -1,0 +1,440 @@
+//! A worker: a machine that holds a processor. Finding a task, running it, sleeping, blocking.
+//!
+//! # Where the next task comes from
+//!
+//! 1. every 61st poll the global queue, so that it is not starved by local work;
+//! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
+//!    starve the local queue;
+//! 3. the local queue, first in, first out;
+//! 4. the global queue, a fair share of it;
+//! 5. half of another local queue; as a last resort a task in the next slot of a worker whose poll
+//!    does not end.
+//!
+//! # What wakes another worker
+//!
+//! A task that goes to the local queue, or to the global one. Not a lone task that goes to the next
+//! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
+//! caller as much as two hundred polls.
+
+use super::{
+    Scheduler, context,
+    processor::{Lease, Processor},
+    thread_state,
+};
+use crate::{queue::local::Owner, task::Task};
+use std::{
+    cell::Cell,
+    hint,
+    ptr::NonNull,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+/// Polls between two looks at the global queue while there is local work: Go's figure, a prime, so
+/// that it falls in step with nothing.
+const GLOBAL_QUEUE_INTERVAL: u64 = 61;
+
+/// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
+/// request and its answers to stay in the cache, short beside a full local queue.
+const NEXT_SLOT_RUN: u32 = 16;
+
+/// How long a thief watches a worker before it takes the task in its next slot, in turns of the
+/// spin-wait hint: about a microsecond, ten times an ordinary poll.
+const NEXT_SLOT_PATIENCE: u32 = 30;
+
+/// A machine that more machines than places are free for ends after so long a sleep.
+const SPARE_LIFETIME: Duration = Duration::from_secs(10);
+
+/// The worker that a thread of the executor is. Lives on the thread's stack.
+pub(crate) struct Worker {
+    lease: Lease,
+    /// Tasks taken from the next slot in a row.
+    next_slot_run: Cell<u32>,
+    /// Counted among the searchers of `idle`.
+    searching: Cell<bool>,
+    /// State of the generator that picks the first victim.
+    random: Cell<u32>,
+}
+
+/// The life of a machine's thread.
+pub(super) fn run_machine(lease: Lease) {
+    let scheduler = lease.scheduler().clone();
+    let worker = Worker::new(lease);
+    {
+        let _context = context::enter_worker(&worker);
+        worker
+            .processor()
+            .counters
+            .thread
+            .store(thread_state::current_thread(), Ordering::Relaxed);
+        worker.processor().place.hold();
+        // The hook is foreign code and may take its time: nobody may rely on this searcher.
+        worker.stop_searching();
+        scheduler.config.call_on_thread_start();
+        worker.work();
+        scheduler.config.call_on_thread_stop();
+    }
+    drop(worker);
+    scheduler.machine_ended();
+}
+
+impl Worker {
+    /// Whoever started the machine has counted it as active and searching.
+    fn new(lease: Lease) -> Worker {
+        let seed = (lease.index() as u32).wrapping_mul(0x9E37_79B9) | 1;
+        Worker {
+            lease,
+            next_slot_run: Cell::new(0),
+            searching: Cell::new(true),
+            random: Cell::new(seed),
+        }
+    }
+
+    /// The executor's scheduler.
+    pub(crate) fn scheduler(&self) -> &Arc<Scheduler> {
+        self.lease.scheduler()
+    }
+
+    /// Whether this is a worker of the scheduler at that address.
+    pub(crate) fn belongs_to(&self, scheduler: NonNull<Scheduler>) -> bool {
+        std::ptr::eq(Arc::as_ptr(self.scheduler()), scheduler.as_ptr())
+    }
+
+    /// The number of its processor.
+    pub(crate) fn index(&self) -> usize {
+        self.lease.index()
+    }
+
+    fn processor(&self) -> &Processor {
+        self.lease.processor()
+    }
+
+    fn queue(&self) -> &Owner<Task> {
+        self.lease.queue()
+    }
+
+    /// Runs tasks until the executor ends, or this machine is not needed any more.
+    fn work(&self) {
+        while !self.scheduler().is_closed() {
+            if self.scheduler().idle.surplus() && self.step_back() == Woken::No {
+                return;
+            }
+            match self.find_task() {
+                Some(task) => self.run(task),
+                None if self.sleep() == Woken::No => return,
+                None => {}
+            }
+        }
+        self.drain();
+    }
+
+    /// Runs a task once. Must agree with what `monitor` reads.
+    fn run(&self, task: Task) {
+        let Processor {
+            counters, place, ..
+        } = self.processor();
+        // Ordering: Relaxed; the monitor guesses, and the place decides.
+        counters
+            .task
+            .store(task.metadata().id.as_u64(), Ordering::Relaxed);
+        counters.polls.add(1);
+        task.run();
+        if place.is_taken() {
+            self.come_back();
+        }
+    }
+
+    /// After a poll during which the monitor gave this machine's place away. There may be one
+    /// active machine too many now.
+    #[cold]
+    fn come_back(&self) {
+        // Counted first: the monitor may take the place again as soon as it is held.
+        self.scheduler().idle.unblock();
+        self.processor().place.hold();
+        self.scheduler().monitor.rouse();
+    }
+
+    /// After the end of the executor, when a run drops the future instead of polling it (`task`):
+    /// runs tasks until none is left.
+    fn drain(&self) {
+        loop {
+            while let Some(task) = self.find_task() {
+                self.run(task);
+            }
+            if self.scheduler().live.is_empty() {
+                let had_place = self.processor().place.give();
+                return self
+                    .scheduler()
+                    .idle
+                    .leave(self.searching.replace(false), had_place);
+            }
+            if self.sleep() == Woken::No {
+                return;
+            }
+        }
+    }
+}
+
+/// Making tasks runnable.
+impl Worker {
+    /// Takes a task that has become runnable, from whatever runs on this thread. `yielded`: it was
+    /// woken during its own poll, so that others come first.
+    pub(crate) fn schedule(&self, task: Task, yielded: bool) {
+        if !self.processor().place.is_held() {
+            // Nobody would run it here before the poll, or the blocking call in it, returns.
+            self.scheduler().push_global(task);
+        } else if yielded {
+            self.push_local(task);
+            if self.queue().len() > 1 && self.scheduler().idle.may_notify() {
+                self.scheduler().notify();
+            }
+        } else if let Some(displaced) = self.processor().next.put(task) {
+            self.push_local(displaced);
+            self.scheduler().notify();
+        }
+    }
+
+    /// Appends to the local queue; half of it goes to the global queue if it is full.
+    fn push_local(&self, task: Task) {
+        if self
+            .queue()
+            .push(task, |task| self.scheduler().push_global_quietly(task))
+        {
+            self.processor().counters.overflows.add(1);
+            self.scheduler().notify();
+        }
+    }
+}
+
+/// Finding a task.
+impl Worker {
+    fn find_task(&self) -> Option<Task> {
+        let task = self
+            .take_global_in_turn()
+            .or_else(|| self.take_local())
+            .or_else(|| self.take_global_share())
+            .or_else(|| self.steal());
+        if task.is_some() {
+            self.stop_searching();
+        }
+        task
+    }
+
+    fn take_global_in_turn(&self) -> Option<Task> {
+        let polls = self.processor().counters.polls.get();
+        if polls % GLOBAL_QUEUE_INTERVAL != GLOBAL_QUEUE_INTERVAL - 1 {
+            return None;
+        }
+        let task = self.scheduler().global.pop()?;
+        self.processor().counters.global_tasks.add(1);
+        Some(task)
+    }
+
+    fn take_local(&self) -> Option<Task> {
+        let run = self.next_slot_run.get();
+        if let Some(task) = self.processor().next.take() {
+            if run < NEXT_SLOT_RUN {
+                self.next_slot_run.set(run + 1);
+                return Some(task);
+            }
+            self.push_local(task);
+        }
+        if run != 0 {
+            self.next_slot_run.set(0);
+        }
+        self.queue().pop()
+    }
+
+    fn take_global_share(&self) -> Option<Task> {
+        let scheduler = self.scheduler();
+        let (task, taken) = scheduler
+            .global
+            .pop_batch(scheduler.config.workers, self.queue())?;
+        self.processor().counters.global_tasks.add(taken as u64);
+        Some(task)
+    }
+
+    fn steal(&self) -> Option<Task> {
+        if !self.searching.get() {
+            if !self.scheduler().idle.start_searching() {
+                return None;
+            }
+            self.searching.set(true);
+        }
+        self.steal_from_queues()
+            .or_else(|| self.take_global_share())
+            .or_else(|| self.steal_next())
+    }
+
+    /// The other processors, from a random one on.
+    fn victims(&self) -> impl Iterator<Item = &Processor> {
+        let processors = &self.scheduler().processors;
+        let (count, own) = (processors.len(), self.index());
+        let start = self.next_random() as usize % count;
+        (start..start + count)
+            .map(move |index| index % count)
+            .filter(move |&index| index != own)
+            .map(|index| processors.get(index))
+    }
+
+    fn steal_from_queues(&self) -> Option<Task> {
+        let (task, taken) = self
+            .victims()
+            .find_map(|victim| victim.queue.steal_into(self.queue()))?;
+        self.count_theft(taken);
+        Some(task)
+    }
+
+    /// Takes the task in somebody's next slot, if the poll in front of it goes on and on.
+    fn steal_next(&self) -> Option<Task> {
+        let victim = self.victims().find(|victim| !victim.next.is_empty())?;
+        let polls = victim.counters.polls.get();
+        (0..NEXT_SLOT_PATIENCE).for_each(|_| hint::spin_loop());
+        if victim.counters.polls.get() != polls {
+            return None;
+        }
+        let task = victim.next.take()?;
+        self.count_theft(1);
+        Some(task)
+    }
+
+    fn count_theft(&self, tasks: usize) {
+        self.processor().counters.steals.add(1);
+        self.processor().counters.stolen_tasks.add(tasks as u64);
+    }
+
+    /// With work in hand. Must agree with `idle`'s "to stop searching".
+    fn stop_searching(&self) {
+        if self.searching.replace(false) && self.scheduler().idle.stop_searching() {
+            self.scheduler().notify_if_work();
+        }
+    }
+
+    /// Marsaglia's xorshift: victims need to be spread, not unpredictable.
+    fn next_random(&self) -> u32 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+}
+
+/// How a sleep ended.
+#[must_use]
+#[derive(PartialEq, Eq)]
+enum Woken {
+    /// With a place, as a searcher.
+    Yes,
+    /// Not at all: the machine was not needed and ends.
+    No,
+}
+
+/// Sleeping, and giving the place away. Each must agree with `idle`'s "to fall asleep or block".
+impl Worker {
+    fn sleep(&self) -> Woken {
+        let had_place = self.processor().place.give();
+        let was_searching = self.searching.replace(false);
+        let may_retire = self
+            .scheduler()
+            .idle
+            .sleep(self.index(), was_searching, had_place);
+        self.scheduler().look_again();
+        self.park(may_retire)
+    }
+
+    /// There is a machine too many; unless somebody else was faster, this one makes room.
+    fn step_back(&self) -> Woken {
+        let Processor { place, .. } = self.processor();
+        if !place.give() {
+            // The monitor was faster. Seen anew from the next scheduling point.
+            self.come_back();
+            return Woken::Yes;
+        }
+        if !self
+            .scheduler()
+            .idle
+            .step_back(self.index(), self.searching.get())
+        {
+            place.hold();
+            return Woken::Yes;
+        }
+        self.searching.set(false);
+        self.give_queue_away();
+        self.scheduler().look_again();
+        self.park(true)
+    }
+
+    /// Sleeps until woken. With machines to spare, it may end here instead.
+    fn park(&self, mut may_retire: bool) -> Woken {
+        let Processor {
+            parker, counters, ..
+        } = self.processor();
+        counters.parks.add(1);
+        loop {
+            if !may_retire {
+                parker.park();
+                break;
+            }
+            if parker.park_until(Instant::now() + SPARE_LIFETIME) {
+                break;
+            }
+            if self.scheduler().idle.retire(self.index()) {
+                return Woken::No;
+            }
+            // Needed after all, or being woken at this moment.
+            may_retire = self.scheduler().idle.may_retire();
+        }
+        // Whoever woke this machine has counted it.
+        self.processor().place.hold();
+        self.searching.set(true);
+        Woken::Yes
+    }
+
+    /// Moves everything from the next slot and the local queue to the global queue: this machine
+    /// will not run it soon, and a queue that thieves visit only when they have nothing else to do
+    /// could wait for ever.
+    fn give_queue_away(&self) {
+        let next = self.processor().next.take();
+        let queued = std::iter::from_fn(|| self.queue().pop());
+        next.into_iter()
+            .chain(queued)
+            .for_each(|task| self.scheduler().push_global_quietly(task));
+    }
+
+    /// Gives the place away until the guard is dropped. `None` if that has been announced already,
+    /// or the executor was built without hand-over.
+    pub(crate) fn block(&self) -> Option<Blocked<'_>> {
+        let Processor {
+            place, counters, ..
+        } = self.processor();
+        if place.is_given() || !self.scheduler().config.handoff {
+            return None;
+        }
+        self.give_queue_away();
+        counters.handoffs.add(1);
+        // Ordering: Relaxed; for show.
+        counters.blocked.store(true, Ordering::Relaxed);
+        if place.give() {
+            self.scheduler().idle.block();
+        }
+        self.scheduler().look_again();
+        Some(Blocked(self))
+    }
+}
+
+/// The time in which a worker sits in foreign code without its place.
+pub(crate) struct Blocked<'a>(&'a Worker);
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let Blocked(worker) = self;
+        worker
+            .processor()
+            .counters
+            .blocked
+            .store(false, Ordering::Relaxed);
+        worker.come_back();
+    }
+}

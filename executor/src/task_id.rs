@@ -1,0 +1,149 @@
+//! Task ids, which also say where the task was spawned.
+//!
+//! ```text
+//!   id = serial number (48 bits) | number of the source line that called `spawn` (16 bits)
+//! ```
+//!
+//! So one store for each poll tells the monitor both, and no task carries a pointer for the sake of a
+//! report that is hardly ever written.
+
+use crate::sync::lock;
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    fmt,
+    num::NonZeroU64,
+    panic::Location,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Identifies a task among all tasks of the process; never used twice.
+///
+/// ```
+/// let task = executor::spawn(async {});
+/// assert!(task.id().spawned_at().unwrap().line() > 0);
+/// println!("task {} was spawned at {:?}", task.id(), task.id().spawned_at());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(NonZeroU64);
+
+const SITE_BITS: u32 = 16;
+
+/// Serial numbers a thread takes from the common counter at a time, so that spawning touches no
+/// shared cache line.
+const SERIALS_PER_BLOCK: u64 = 1 << 10;
+
+/// Source lines a thread remembers the numbers of, for the next spawn from there.
+const SITES_REMEMBERED: usize = 16;
+
+/// The number of a line for which there was no number left.
+const UNKNOWN_SITE: u16 = 0;
+
+impl TaskId {
+    /// The id of the next task, spawned at `site`.
+    pub(crate) fn next(site: &'static Location<'static>) -> TaskId {
+        let id = next_serial() << SITE_BITS | u64::from(number_of(site));
+        TaskId(NonZeroU64::new(id).expect("serial numbers begin at 1"))
+    }
+
+    /// The source line that spawned the task: the call of `spawn` or `spawn_blocking`. `None` in a
+    /// program that spawns from more than 65,535 lines, for the rest of them, and if a library
+    /// spawned through `futures::task::Spawn` it is a line of this crate.
+    ///
+    /// ```
+    /// let task = executor::spawn(async {});
+    /// assert!(task.id().spawned_at().is_some());
+    /// ```
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        let number = self.0.get() as u16;
+        lock(&SITES)
+            .as_ref()?
+            .locations
+            .get(usize::from(number).checked_sub(1)?)
+            .copied()
+    }
+
+    pub(crate) fn as_u64(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The id that [`as_u64`](TaskId::as_u64) gave, or none for 0.
+    pub(crate) fn from_u64(id: u64) -> Option<TaskId> {
+        NonZeroU64::new(id).map(TaskId)
+    }
+
+    fn serial(self) -> u64 {
+        self.0.get() >> SITE_BITS
+    }
+}
+
+fn next_serial() -> u64 {
+    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
+    thread_local!(static NEXT: Cell<u64> = const { Cell::new(0) });
+    let mut serial = NEXT.get();
+    if serial.is_multiple_of(SERIALS_PER_BLOCK) {
+        // Ordering: Relaxed; only the uniqueness of the number matters.
+        serial = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed) * SERIALS_PER_BLOCK;
+    }
+    NEXT.set(serial + 1);
+    serial
+}
+
+/// The numbered lines, in the order of their numbers from 1 on.
+struct Sites {
+    locations: Vec<&'static Location<'static>>,
+    numbers: HashMap<usize, u16>,
+}
+
+static SITES: Mutex<Option<Sites>> = Mutex::new(None);
+
+/// The number of a line. A line may have several, if the compiler keeps several copies of it.
+fn number_of(site: &'static Location<'static>) -> u16 {
+    thread_local! {
+        static REMEMBERED: [Cell<(usize, u16)>; SITES_REMEMBERED] =
+            const { [const { Cell::new((0, UNKNOWN_SITE)) }; SITES_REMEMBERED] };
+    }
+    let address = std::ptr::from_ref(site).addr();
+    REMEMBERED.with(|remembered| {
+        // Locations are some words long and lie side by side.
+        let entry = &remembered[address / size_of::<Location<'_>>() % SITES_REMEMBERED];
+        let (known, number) = entry.get();
+        if known == address {
+            return number;
+        }
+        let number = look_up(address, site);
+        entry.set((address, number));
+        number
+    })
+}
+
+#[cold]
+fn look_up(address: usize, site: &'static Location<'static>) -> u16 {
+    let mut sites = lock(&SITES);
+    let Sites { locations, numbers } = sites.get_or_insert_with(|| Sites {
+        locations: Vec::new(),
+        numbers: HashMap::new(),
+    });
+    *numbers.entry(address).or_insert_with(|| {
+        let Ok(number) = u16::try_from(locations.len() + 1) else {
+            return UNKNOWN_SITE;
+        };
+        locations.push(site);
+        number
+    })
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serial().fmt(f)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({})", self.serial())
+    }
+}

@@ -1,0 +1,55 @@
+//! Giving way to the other runnable tasks.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Lets the other runnable tasks run first, like Go's `runtime.Gosched`.
+///
+/// The task goes to the back of its worker's queue. Works under any executor: all it does is wake
+/// its own task and be pending once.
+///
+/// # Cancel safety
+///
+/// Cancel safe: nothing is lost.
+///
+/// # Examples
+///
+/// ```
+/// executor::block_on(async {
+///     for _ in 0..3 {
+///         // ... a piece of a long computation ...
+///         executor::yield_now().await;
+///     }
+/// });
+/// ```
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`].
+///
+/// ```
+/// let pause: executor::YieldNow = executor::yield_now();
+/// executor::block_on(pause);
+/// ```
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

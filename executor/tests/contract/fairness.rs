@@ -1,0 +1,212 @@
+//! No runnable task waits for ever, whatever the others do.
+
+use crate::common::{executor, watchdog};
+use executor::Executor;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+/// What keeps the workers busy until the flag is raised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Load {
+    /// Two tasks that wake each other: they would live in the next slot.
+    WakeEachOther,
+    /// One that always yields.
+    Yields,
+    /// Ever new spawns, each of which ends at once.
+    SpawnsOthers,
+    /// A chain: each task spawns its successor and ends.
+    Chain,
+}
+
+const LOADS: [Load; 4] = [
+    Load::WakeEachOther,
+    Load::Yields,
+    Load::SpawnsOthers,
+    Load::Chain,
+];
+
+fn start(own: &Executor, load: Load, stop: &Arc<AtomicBool>) {
+    match load {
+        Load::WakeEachOther => {
+            let (ping, at_pong) = async_channel::bounded::<()>(1);
+            let (pong, at_ping) = async_channel::bounded::<()>(1);
+            for (send, receive) in [(ping, at_ping), (pong.clone(), at_pong)] {
+                let stop = stop.clone();
+                own.spawn(async move {
+                    while !stop.load(SeqCst) && receive.recv().await.is_ok() {
+                        if send.send(()).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            pong.try_send(()).unwrap();
+        }
+        Load::Yields => {
+            let stop = stop.clone();
+            own.spawn(async move {
+                while !stop.load(SeqCst) {
+                    executor::yield_now().await;
+                }
+            });
+        }
+        Load::SpawnsOthers => {
+            let stop = stop.clone();
+            own.spawn(async move {
+                while !stop.load(SeqCst) {
+                    executor::spawn(async {});
+                    executor::spawn(async { executor::yield_now().await });
+                    executor::yield_now().await;
+                }
+            });
+        }
+        Load::Chain => {
+            fn link(stop: Arc<AtomicBool>) {
+                executor::spawn(async move {
+                    if !stop.load(SeqCst) {
+                        link(stop);
+                    }
+                });
+            }
+            let stop = stop.clone();
+            own.spawn(async move { link(stop) });
+        }
+    }
+}
+
+/// Runs `victim` under the loads; it must come to its end in good time.
+#[track_caller]
+fn under_load<F: Future<Output = ()>>(
+    workers: usize,
+    loads: &[Load],
+    victim: impl FnOnce(&Executor) -> F,
+) {
+    let own = executor(workers);
+    let stop = Arc::new(AtomicBool::new(false));
+    // As many of each as there are workers, so that none of them is free for the victim.
+    for _ in 0..workers {
+        loads.iter().for_each(|&load| start(&own, load, &stop));
+    }
+    let start = Instant::now();
+    own.block_on(victim(&own));
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{loads:?}: {:?}",
+        start.elapsed()
+    );
+    stop.store(true, SeqCst);
+}
+
+const YIELDS: usize = 300;
+
+#[test]
+fn a_task_that_yields_gets_its_turn_under_every_load() {
+    let _watchdog = watchdog(120);
+    for workers in [1, 2] {
+        for load in LOADS {
+            under_load(workers, &[load], |own| {
+                let task = own.spawn(async {
+                    for _ in 0..YIELDS {
+                        executor::yield_now().await;
+                    }
+                });
+                async { task.await.unwrap() }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_task_gets_its_turn_under_all_loads_at_once() {
+    let _watchdog = watchdog(120);
+    for workers in [1, 2, 4] {
+        under_load(workers, &LOADS, |own| {
+            let task = own.spawn(async {
+                for _ in 0..YIELDS {
+                    executor::yield_now().await;
+                }
+            });
+            async { task.await.unwrap() }
+        });
+    }
+}
+
+#[test]
+fn tasks_in_the_global_queue_get_their_turn_under_constant_local_load() {
+    let _watchdog = watchdog(120);
+    for workers in [1, 2] {
+        for loads in [
+            &LOADS[..1],
+            &LOADS[1..2],
+            &LOADS[2..3],
+            &LOADS[3..],
+            &LOADS[..],
+        ] {
+            let ran = Arc::new(AtomicUsize::new(0));
+            under_load(workers, loads, |own| {
+                // Spawned from outside, one after the other: each has to pass the global queue.
+                let handle = own.handle();
+                let ran = ran.clone();
+                async move {
+                    for _ in 0..YIELDS {
+                        let ran = ran.clone();
+                        handle
+                            .spawn(async move { ran.fetch_add(1, SeqCst) })
+                            .await
+                            .unwrap();
+                    }
+                }
+            });
+            assert_eq!(ran.load(SeqCst), YIELDS);
+        }
+    }
+}
+
+#[test]
+fn a_task_that_is_woken_from_outside_gets_its_turn_under_every_load() {
+    let _watchdog = watchdog(120);
+    for load in LOADS {
+        under_load(1, &[load], |own| {
+            let (there, at_task) = async_channel::bounded::<usize>(1);
+            let (back, here) = async_channel::bounded::<usize>(1);
+            own.spawn(async move {
+                while let Ok(i) = at_task.recv().await {
+                    back.send(i).await.unwrap();
+                }
+            });
+            async move {
+                for i in 0..YIELDS {
+                    there.send(i).await.unwrap();
+                    assert_eq!(here.recv().await.unwrap(), i);
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn tasks_that_wake_each_other_get_their_turn_beside_one_that_always_yields() {
+    let _watchdog = watchdog(120);
+    under_load(1, &[Load::Yields, Load::SpawnsOthers], |own| {
+        let (ping, at_pong) = async_channel::bounded::<usize>(1);
+        let (pong, at_ping) = async_channel::bounded::<usize>(1);
+        own.spawn(async move {
+            while let Ok(i) = at_pong.recv().await {
+                pong.send(i + 1).await.unwrap();
+            }
+        });
+        let task = own.spawn(async move {
+            let mut i = 0;
+            while i < YIELDS {
+                ping.send(i).await.unwrap();
+                i = at_ping.recv().await.unwrap();
+            }
+        });
+        async { task.await.unwrap() }
+    });
+}
