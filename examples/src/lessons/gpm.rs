@@ -1,0 +1,204 @@
+//! The scheduler at work, drawn from its own counters.
+//!
+//! Go's three letters: G is a task, M a thread, P a processor: the right to run
+//! tasks, with a local queue of them. There are as many P's as workers. What does
+//! not fit into a local queue overflows to the global queue; a P that has
+//! nothing to do takes from there, or steals half of another's local queue. A
+//! thread that blocks hands its place over, and a stand-in goes on with the tasks.
+
+use std::hint::black_box;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ::waitgroup::WaitGroup;
+use executor::{Executor, Handle, Metrics, block_in_place, spawn};
+
+use crate::Result;
+
+const WORKERS: usize = 4;
+
+/// Tasks in the burst: many times what a local queue holds.
+const BURST: u64 = 2_000;
+
+/// Tasks that come when all workers are blocked.
+const LATECOMERS: usize = 8;
+
+/// How long each blocked thread sleeps: an age, to a scheduler.
+const BLOCKED_FOR: Duration = Duration::from_millis(300);
+
+/// The longest bar, in characters.
+const BAR: u64 = 40;
+
+pub fn main() -> Result<()> {
+    let executor = Executor::builder().workers(WORKERS).build()?;
+    println!("{WORKERS} workers, each with a P: P0 to P{}.", WORKERS - 1);
+
+    println!(
+        "\n[1] A task starts {BURST} others, and goes on running itself. Tasks waiting then:\n"
+    );
+    let running = WaitGroup::new();
+    let in_burst = executor.block_on(executor.spawn(burst(running.clone())))?;
+    draw_queues(&in_burst);
+
+    println!("\n[2] All {BURST} have run. Who ran them and the one that started them:\n");
+    executor.block_on(running.wait());
+    let after_burst = executor.metrics();
+    draw_polls(&after_burst, None);
+
+    println!("\n[3] {WORKERS} tasks block their threads, and {LATECOMERS} more tasks come:\n");
+    draw_threads("before", &after_burst);
+    let blocked_since = Instant::now();
+    let sleepers = block_all(&executor);
+    let latecomers_took = run_latecomers(&executor);
+    let while_blocked = executor.metrics();
+    draw_threads("blocked", &while_blocked);
+    executor.block_on(sleepers.wait());
+    let slept = blocked_since.elapsed();
+    let afterwards = executor.metrics();
+    draw_threads("after", &afterwards);
+    println!(
+        "\n    The {LATECOMERS} took {:.1} ms, the blocked ones {:.1} ms. Who ran which:\n",
+        millis(latecomers_took),
+        millis(slept)
+    );
+    draw_polls(&afterwards, Some(&after_burst));
+    Ok(())
+}
+
+/// Starts the tasks of the burst, and tells where they wait when all are started.
+async fn burst(running: WaitGroup) -> Metrics {
+    for _ in 0..BURST {
+        spawn(running.track(compute()));
+    }
+    Handle::current().metrics()
+}
+
+/// Some ten microseconds of work.
+async fn compute() {
+    for i in 0..10_000 {
+        black_box(i);
+    }
+}
+
+/// Blocks as many threads as there are workers, and returns when all are asleep.
+fn block_all(executor: &Executor) -> WaitGroup {
+    let (asleep, sleepers) = (WaitGroup::new(), WaitGroup::new());
+    asleep.add(WORKERS);
+    for _ in 0..WORKERS {
+        let asleep = asleep.clone();
+        executor.spawn(sleepers.track(async move {
+            block_in_place(|| {
+                asleep.done();
+                thread::sleep(BLOCKED_FOR);
+            });
+        }));
+    }
+    executor.block_on(asleep.wait());
+    sleepers
+}
+
+fn run_latecomers(executor: &Executor) -> Duration {
+    let begin = Instant::now();
+    let latecomers = WaitGroup::new();
+    for _ in 0..LATECOMERS {
+        executor.spawn(latecomers.track(compute()));
+    }
+    executor.block_on(latecomers.wait());
+    begin.elapsed()
+}
+
+/// Where tasks wait: the global queue and each P's local queue.
+fn draw_queues(metrics: &Metrics) {
+    let global = metrics.global_queue_len() as u64;
+    let locals = || {
+        metrics
+            .processors()
+            .iter()
+            .map(|p| (p.index(), p.local_queue_len() as u64))
+    };
+    let longest = locals().map(|(_, len)| len).fold(global, u64::max);
+    println!(
+        "    {:12} {} {global}",
+        "global queue",
+        bar(global, longest)
+    );
+    for (index, len) in locals() {
+        println!(
+            "    {:12} {} {len}",
+            name(metrics, index),
+            bar(len, longest)
+        );
+    }
+    let overflows: u64 = metrics.processors().iter().map(|p| p.overflows()).sum();
+    println!(
+        "    A local queue was full, and half of it moved to the global one, {overflows} times."
+    );
+}
+
+/// Who ran tasks (since `since`), and where each P got them.
+fn draw_polls(metrics: &Metrics, since: Option<&Metrics>) {
+    let earlier = |index: usize| {
+        since.and_then(|since| since.processors().iter().find(|p| p.index() == index))
+    };
+    let rows: Vec<_> = metrics
+        .processors()
+        .iter()
+        .map(|p| {
+            let delta = |count: fn(&executor::ProcessorMetrics) -> u64| {
+                count(p) - earlier(p.index()).map_or(0, count)
+            };
+            let stolen = (delta(|p| p.stolen_tasks()), delta(|p| p.steals()));
+            (
+                p.index(),
+                delta(|p| p.polls()),
+                delta(|p| p.global_tasks()),
+                stolen,
+            )
+        })
+        .collect();
+    let most = rows.iter().map(|(_, polls, ..)| *polls).max().unwrap_or(0);
+    println!(
+        "    {:12} {:42} {:>5} {:>11} {:>15}",
+        "", "", "ran", "from global", "stolen (steals)"
+    );
+    for (index, polls, global, (stolen, steals)) in rows {
+        let stolen = format!("{stolen} ({steals})");
+        let name = name(metrics, index);
+        println!(
+            "    {name:12} {} {polls:>5} {global:>11} {stolen:>15}",
+            bar(polls, most)
+        );
+    }
+}
+
+/// One box a thread: what the threads are doing.
+fn draw_threads(when: &str, metrics: &Metrics) {
+    let blocked = metrics.blocked_threads();
+    let others = metrics.threads().saturating_sub(blocked);
+    let stand_ins = metrics.threads().saturating_sub(metrics.workers());
+    println!(
+        "    {when:8} {}{}  {} threads: {blocked} blocked, {stand_ins} stand-in; {} places handed over so far",
+        "[zzz]".repeat(blocked),
+        "[ M ]".repeat(others),
+        metrics.threads(),
+        metrics.handoffs(),
+    );
+}
+
+fn name(metrics: &Metrics, index: usize) -> String {
+    let is_worker = index < metrics.workers();
+    if is_worker {
+        format!("P{index}")
+    } else {
+        format!("stand-in {index}")
+    }
+}
+
+fn bar(value: u64, longest: u64) -> String {
+    let filled = (value * BAR).div_ceil(longest.max(1)) as usize;
+    format!("|{:40}|", "#".repeat(filled))
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

@@ -1,0 +1,186 @@
+//! Which of the numbers from 1 to 900,000,000,000 are primes? All cores search.
+//!
+//! The numbers are cut into segments, and each segment is a task. Main starts
+//! them and adds up what they find; it lets only so many be under way that
+//! no worker runs dry, so that memory does not grow with the limit.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use executor::Executor;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Result;
+use crate::sieve::{MAX_LIMIT, Scratch, Sieve};
+
+/// At least so many segments a worker, if the limit is worth it: the last
+/// segments end at different times, and this makes that difference small.
+const SEGMENTS_PER_WORKER: usize = 64;
+
+/// So many segments a worker are under way at once: one is being sieved, the
+/// others wait, so that a worker never has to wait for main.
+const UNDER_WAY_PER_WORKER: usize = 4;
+
+/// How long one worker sieves for the comparison, about. A count that took
+/// one worker less is repeated whole.
+const COMPARISON: Duration = Duration::from_secs(2);
+
+/// A count that took less is over before all workers are awake: its speed-up
+/// would say nothing.
+const MEASURABLE: Duration = Duration::from_millis(10);
+
+/// The largest accepted number of workers: far beyond any machine's use.
+const MAX_WORKERS: usize = 1024;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Count the primes up to this number; underscores may group its digits
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1_000_000_000",
+        allow_hyphen_values = true,
+        value_parser = parse_limit
+    )]
+    up_to: u64,
+
+    /// So many workers [default: the executor's: EXECUTOR_WORKERS, else the number of CPUs]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_workers)]
+    workers: Option<usize>,
+}
+
+fn parse_limit(text: &str) -> std::result::Result<u64, String> {
+    text.replace('_', "")
+        .parse()
+        .ok()
+        .filter(|limit| *limit <= MAX_LIMIT)
+        .ok_or_else(|| {
+            format!(
+                "the limit must be a whole number from 0 to {MAX_LIMIT}, \
+             for example `--up-to 900000000000` or `--up-to 1_000_000`"
+            )
+        })
+}
+
+fn parse_workers(text: &str) -> std::result::Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|workers| (1..=MAX_WORKERS).contains(workers))
+        .ok_or_else(|| {
+            format!(
+                "the number of workers must be from 1 to {MAX_WORKERS}, for example `--workers 2`; \
+             leave the option out for one worker a CPU"
+            )
+        })
+}
+
+pub fn main(options: &Options) -> Result<()> {
+    let executor = start(options.workers)?;
+    let workers = executor.metrics().workers();
+
+    let begin = Instant::now();
+    let sieve = Arc::new(Sieve::new(options.up_to, workers * SEGMENTS_PER_WORKER));
+    let bar = progress_bar(sieve.segments());
+    let counting = Instant::now();
+    let primes = executor.block_on(count(&sieve, 0..sieve.segments(), workers, &bar))?;
+    let (counting, all) = (counting.elapsed(), begin.elapsed());
+    bar.finish_and_clear();
+    drop(executor);
+
+    println!("{primes} primes up to {}", options.up_to);
+    println!("time:     {:.3} s", all.as_secs_f64());
+    println!("workers:  {workers}");
+    println!("speed-up: {}", speed_up(&sieve, workers, counting)?);
+    Ok(())
+}
+
+/// Sieving is nothing but computing, so a thread a worker is all there should
+/// be: no stand-in, however long a segment takes on a slow machine.
+fn start(workers: Option<usize>) -> Result<Executor> {
+    let builder = Executor::builder().handoff(false);
+    let builder = match workers {
+        Some(workers) => builder.workers(workers),
+        None => builder,
+    };
+    builder
+        .build()
+        .map_err(|error| format!("the executor did not start: {error}").into())
+}
+
+/// Counts the primes of these segments: one segment, one task.
+async fn count(
+    sieve: &Arc<Sieve>,
+    segments: impl Iterator<Item = u64>,
+    workers: usize,
+    bar: &ProgressBar,
+) -> Result<u64> {
+    let mut under_way = VecDeque::new();
+    let mut primes = 0;
+    for segment in segments {
+        if under_way.len() == workers * UNDER_WAY_PER_WORKER
+            && let Some(oldest) = under_way.pop_front()
+        {
+            primes += oldest.await?;
+            bar.inc(1);
+        }
+        let sieve = Arc::clone(sieve);
+        under_way.push_back(executor::spawn(count_segment(sieve, segment)));
+    }
+    for task in under_way {
+        primes += task.await?;
+        bar.inc(1);
+    }
+    Ok(primes)
+}
+
+async fn count_segment(sieve: Arc<Sieve>, segment: u64) -> u64 {
+    thread_local! {
+        static SCRATCH: RefCell<Scratch> = RefCell::default();
+    }
+    // Nothing is awaited in here, so the task stays on this thread.
+    SCRATCH.with_borrow_mut(|scratch| sieve.count(segment, scratch))
+}
+
+/// How much longer one worker takes than `workers` did with `time`.
+///
+/// One worker would need minutes for a large limit. So it gets a sample: every
+/// n-th segment, evenly spaced from the first to the last because later
+/// segments take longer. What it would need for all of them is computed from that.
+fn speed_up(sieve: &Arc<Sieve>, workers: usize, time: Duration) -> Result<String> {
+    if workers == 1 {
+        return Ok("1.00 (this was one worker)".to_owned());
+    }
+    if time < MEASURABLE {
+        return Ok("not measured: too little work; try `--up-to 1_000_000_000`".to_owned());
+    }
+    let segments = sieve.segments();
+    let one_needs = time.as_secs_f64() * workers as f64;
+    let every = (one_needs / COMPARISON.as_secs_f64()).ceil().max(1.0) as usize;
+    let sample = || (0..segments).step_by(every);
+    let share = sample().count() as f64 / segments as f64;
+
+    let executor = start(Some(1))?;
+    let begin = Instant::now();
+    executor.block_on(count(sieve, sample(), 1, &ProgressBar::hidden()))?;
+    let one_needed = begin.elapsed().as_secs_f64() / share;
+
+    let how = if every == 1 {
+        "measured on all segments".to_owned()
+    } else {
+        format!("measured on a sample of {:.1} %", share * 100.0)
+    };
+    let speed_up = one_needed / time.as_secs_f64();
+    Ok(format!(
+        "{speed_up:.2} over one worker, which needs {one_needed:.3} s ({how})"
+    ))
+}
+
+/// On standard error, and only if that is a terminal.
+fn progress_bar(segments: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %, {elapsed} of {duration}")
+        .expect("the template is well-formed");
+    ProgressBar::new(segments).with_style(style)
+}

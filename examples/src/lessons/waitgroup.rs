@@ -1,0 +1,39 @@
+//! Ten tasks, and a main that waits for exactly as long as they take.
+//!
+//! ```go
+//! var wg sync.WaitGroup
+//!
+//! func hello(i int) {
+//!     defer wg.Done()
+//!     fmt.Println("Hello Goroutine!", i)
+//! }
+//!
+//! func main() {
+//!     for i := 0; i < 10; i++ {
+//!         wg.Add(1)
+//!         go hello(i)
+//!     }
+//!     wg.Wait()
+//! }
+//! ```
+//!
+//! The order of the lines is nobody's promise: it varies from run to run.
+
+use ::waitgroup::WaitGroup;
+
+async fn hello(i: usize, wg: WaitGroup) {
+    println!("Hello Goroutine! {i}");
+    wg.done(); // Go defers it; `WaitGroup::guard` does that, and so survives a panic.
+}
+
+pub fn main() {
+    let main = executor::spawn(async {
+        let wg = WaitGroup::new();
+        for i in 0..10 {
+            wg.add(1);
+            executor::spawn(hello(i, wg.clone())); // go hello(i)
+        }
+        wg.wait().await;
+    });
+    executor::block_on(main).expect("main does not panic");
+}

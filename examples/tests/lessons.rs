@@ -1,0 +1,320 @@
+//! Every lesson, run as a user runs it: what it prints, and how it takes bad input.
+
+use std::process::{Command, Output, Stdio};
+
+const LESSONS: [&str; 9] = [
+    "hello",
+    "spawn",
+    "sleep",
+    "waitgroup",
+    "main-exit",
+    "primes",
+    "hundred-thousand",
+    "gpm",
+    "pipeline",
+];
+
+fn goroutines(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_goroutines"));
+    command.args(arguments);
+    command
+}
+
+/// Runs to a good end and returns what was printed.
+fn output_of(arguments: &[&str]) -> String {
+    let output = goroutines(arguments).output().expect("the binary starts");
+    let (printed, errors) = texts(&output);
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}\n{printed}{errors}",
+        output.status
+    );
+    assert_eq!(errors, "", "{arguments:?} complained");
+    printed
+}
+
+/// Runs to a bad end and returns the complaint.
+fn complaint_about(arguments: &[&str]) -> String {
+    let output = goroutines(arguments).output().expect("the binary starts");
+    let (printed, errors) = texts(&output);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{arguments:?}\n{printed}{errors}"
+    );
+    assert_eq!(printed, "", "{arguments:?} printed something");
+    assert!(!errors.contains("panicked"), "{errors}");
+    errors
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("the output is UTF-8");
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[track_caller]
+fn assert_has_all(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn hello_prints_before_main_goes_on() {
+    assert_eq!(
+        output_of(&["hello"]),
+        "Hello Goroutine!\nmain goroutine done!\n"
+    );
+}
+
+#[test]
+fn spawn_ends_with_main_before_the_task_has_its_turn() {
+    for _ in 0..20 {
+        assert_eq!(output_of(&["spawn"]), "main goroutine done!\n");
+    }
+}
+
+#[test]
+fn sleep_prints_main_first_and_then_hello_in_every_run() {
+    // All at once, since each sleeps a second.
+    let runs: Vec<_> = (0..50)
+        .map(|_| {
+            goroutines(&["sleep"])
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("the binary starts")
+        })
+        .collect();
+    for run in runs {
+        let output = run.wait_with_output().expect("the binary ends");
+        assert!(output.status.success());
+        assert_eq!(texts(&output).0, "main goroutine done!\nHello Goroutine!\n");
+    }
+}
+
+#[test]
+fn waitgroup_waits_for_ten_hellos_each_once() {
+    let printed = output_of(&["waitgroup"]);
+    let mut lines: Vec<&str> = printed.lines().collect();
+    lines.sort_unstable();
+    let expected: Vec<String> = (0..10).map(|i| format!("Hello Goroutine! {i}")).collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn main_exit_prints_nothing_after_main_has_left() {
+    let printed = output_of(&["main-exit"]);
+    let of = |who: &str| -> Vec<String> {
+        printed
+            .lines()
+            .filter_map(|line| line.strip_prefix(who))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(of("main goroutine: i = "), ["1", "2"]);
+    // Whether the task gets a third turn at the very moment of the end is open, as in Go.
+    let task = of("new goroutine: i = ");
+    assert!(task == ["1", "2"] || task == ["1", "2", "3"], "{printed}");
+    assert_eq!(printed.lines().count(), 2 + task.len(), "{printed}");
+}
+
+#[test]
+fn primes_counts_small_limits_exactly() {
+    for (limit, count) in [
+        ("0", 0),
+        ("1", 0),
+        ("2", 1),
+        ("3", 2),
+        ("30", 10),
+        ("100", 25),
+        ("1000000", 78_498),
+        ("3_000_000", 216_816),
+    ] {
+        let printed = output_of(&["primes", "--up-to", limit]);
+        let limit = limit.replace('_', "");
+        assert_has_all(&printed, &[&format!("{count} primes up to {limit}\n")]);
+        assert_has_all(&printed, &["time: ", "workers: ", "speed-up: "]);
+    }
+}
+
+#[test]
+fn primes_gives_the_same_count_with_any_number_of_workers() {
+    for workers in ["1", "2", "7"] {
+        let printed = output_of(&["primes", "--up-to", "5_000_000", "--workers", workers]);
+        assert_has_all(&printed, &["348513 primes up to 5000000\n"]);
+        assert_has_all(&printed, &[&format!("workers:  {workers}\n")]);
+    }
+}
+
+#[test]
+fn primes_measures_the_speed_up_where_there_is_enough_work() {
+    // Without optimization a small limit is enough work.
+    let limit = if cfg!(debug_assertions) {
+        "20_000_000"
+    } else {
+        "1_000_000_000"
+    };
+    let printed = output_of(&["primes", "--up-to", limit, "--workers", "2"]);
+    assert_has_all(&printed, &["over one worker", "measured on "]);
+}
+
+#[test]
+fn primes_refuses_bad_limits_and_says_the_way_out() {
+    for limit in [
+        "-5",
+        "abc",
+        "",
+        "1.5",
+        "10000000000001",
+        "99999999999999999999999",
+    ] {
+        let complaint = complaint_about(&["primes", "--up-to", limit]);
+        assert_has_all(
+            &complaint,
+            &["--up-to <N>", "from 0 to 10000000000000", "for example"],
+        );
+    }
+}
+
+#[test]
+fn primes_refuses_bad_numbers_of_workers_and_says_the_way_out() {
+    for workers in ["0", "-1", "abc", "1000000"] {
+        let complaint = complaint_about(&["primes", "--workers", workers]);
+        assert_has_all(
+            &complaint,
+            &["--workers <N>", "from 1 to 1024", "for example"],
+        );
+    }
+}
+
+#[test]
+fn hundred_thousand_has_all_tasks_alive_at_one_moment_and_finishes_all() {
+    let printed = output_of(&["hundred-thousand"]);
+    assert_has_all(
+        &printed,
+        &["100000 tasks alive at once\n", "100000 tasks finished, "],
+    );
+    assert_has_all(&printed, &[" bytes a task "]);
+}
+
+#[test]
+fn hundred_thousand_takes_another_number_of_tasks() {
+    for tasks in ["1", "1_000"] {
+        let printed = output_of(&["hundred-thousand", "--tasks", tasks]);
+        let tasks = tasks.replace('_', "");
+        assert_has_all(&printed, &[&format!("{tasks} tasks alive at once\n")]);
+        assert_has_all(&printed, &[&format!("{tasks} tasks finished, ")]);
+    }
+}
+
+#[test]
+fn hundred_thousand_refuses_bad_numbers_of_tasks_and_says_the_way_out() {
+    for tasks in ["0", "-1", "abc"] {
+        let complaint = complaint_about(&["hundred-thousand", "--tasks", tasks]);
+        assert_has_all(
+            &complaint,
+            &["--tasks <N>", "from 1 to 100000000", "for example"],
+        );
+    }
+}
+
+#[test]
+fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
+    let printed = output_of(&["gpm"]);
+    assert_has_all(
+        &printed,
+        &["[1] ", "[2] ", "[3] ", "global queue |", "P0 ", "stolen"],
+    );
+    assert_has_all(
+        &printed,
+        &["4 blocked, ", "stand-in 4 ", "[zzz][zzz][zzz][zzz]"],
+    );
+    assert!(
+        !printed.contains(" 0 times."),
+        "the local queue did not overflow:\n{printed}"
+    );
+    assert!(
+        !printed.contains('\u{1b}'),
+        "no escape sequences where no terminal is"
+    );
+}
+
+#[test]
+fn pipeline_delivers_every_square_once_and_holds_back_the_generator() {
+    let printed = output_of(&["pipeline"]);
+    assert_has_all(
+        &printed,
+        &["100 squares", "sum of the squares: 338350", "10000"],
+    );
+    assert_has_all(&printed, &["room for 21", "back-pressure held\n"]);
+}
+
+#[test]
+fn list_names_every_lesson_in_order() {
+    let printed = output_of(&["--list"]);
+    let names: Vec<&str> = printed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(names, LESSONS);
+}
+
+#[test]
+fn help_tells_of_every_lesson_and_of_its_options() {
+    assert_has_all(&output_of(&["--help"]), &LESSONS);
+    assert_has_all(
+        &output_of(&["primes", "--help"]),
+        &["--up-to <N>", "--workers <N>"],
+    );
+    assert_has_all(
+        &output_of(&["hundred-thousand", "--help"]),
+        &["--tasks <N>"],
+    );
+    for lesson in LESSONS {
+        assert_has_all(
+            &output_of(&[lesson, "--help"]),
+            &["Usage: goroutines", lesson],
+        );
+    }
+}
+
+#[test]
+fn an_unknown_lesson_is_refused_with_the_names_of_all() {
+    let complaint = complaint_about(&["no-such-lesson"]);
+    assert_has_all(&complaint, &["there is no lesson 'no-such-lesson'"]);
+    assert_has_all(&complaint, &LESSONS);
+}
+
+#[test]
+fn an_unknown_option_is_refused() {
+    assert_has_all(
+        &complaint_about(&["--no-such-option"]),
+        &["--no-such-option", "--help"],
+    );
+    assert_has_all(
+        &complaint_about(&["hello", "too", "much"]),
+        &["'too'", "--help"],
+    );
+}
+
+/// Takes minutes without optimization, for the sake of `primes` alone.
+#[cfg(not(debug_assertions))]
+#[test]
+fn without_a_name_all_lessons_run_in_order_each_under_its_heading() {
+    let printed = output_of(&[]);
+    let headings: Vec<&str> = printed
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("=== ")?
+                .split_once(". ")?
+                .1
+                .split_once(':')
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(headings, LESSONS);
+    assert_has_all(
+        &printed,
+        &["50847534 primes up to 1000000000\n", "back-pressure held\n"],
+    );
+}
