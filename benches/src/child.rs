@@ -1,0 +1,103 @@
+//! The measured side of the protocol: a process that runs workloads on one runtime.
+//!
+//! The parent writes `run <workload> <size> <repeats>`; the answer is `ok <figure> ...`, each the
+//! median over the repeats, or `error <why>`. The end of the input ends the process.
+
+use crate::{
+    contestant::Contestant,
+    runtime::{DefaultExecutor, FuturesPool, OwnedExecutor, OwnedSmol, Runtime, StaticSmol, Tokio},
+    stats,
+    workload::{self, AwaitGroup, Count, OurGroup, PeerGroup},
+};
+use std::{
+    io::{self, BufRead, Write},
+    panic, process,
+};
+
+/// Runs what standard input asks for, until it ends.
+///
+/// # Errors
+///
+/// If the parent cannot be talked to.
+pub fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
+    // A panic in a task must not leave the parent waiting for that task.
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        process::abort();
+    }));
+    match contestant {
+        Contestant::Executor => answer_all::<OwnedExecutor, OurGroup>(workers),
+        Contestant::ExecutorDefault => answer_all::<DefaultExecutor, OurGroup>(workers),
+        Contestant::Tokio => answer_all::<Tokio, OurGroup>(workers),
+        Contestant::AsyncExecutor => answer_all::<OwnedSmol, OurGroup>(workers),
+        Contestant::StaticExecutor => answer_all::<StaticSmol, OurGroup>(workers),
+        Contestant::Futures => answer_all::<FuturesPool, OurGroup>(workers),
+        Contestant::WaitgroupCrate => answer_all::<OwnedExecutor, PeerGroup>(workers),
+        Contestant::Awaitgroup => answer_all::<OwnedExecutor, AwaitGroup>(workers),
+        Contestant::Go => Err(io::Error::other("Go is a program of its own, in go/")),
+    }
+}
+
+fn answer_all<R: Runtime, G: Count>(workers: usize) -> io::Result<()> {
+    R::start(workers);
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let answer = match run::<R, G>(&line, workers) {
+            Ok(figures) => figures.iter().fold("ok".to_owned(), |answer, figure| {
+                format!("{answer} {figure}")
+            }),
+            Err(why) => format!("error {why}"),
+        };
+        let mut out = io::stdout().lock();
+        writeln!(out, "{answer}")?;
+        out.flush()?;
+    }
+    // Not by returning: tasks of `rss-pending` are left, and their runtime need not end.
+    process::exit(0)
+}
+
+fn run<R: Runtime, G: Count>(line: &str, workers: usize) -> Result<Vec<f64>, String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let ["run", name, size, repeats] = words[..] else {
+        return Err(format!("not understood: '{line}'"));
+    };
+    let number = |word: &str| match word.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("not a positive number: '{word}'")),
+    };
+    let (size, repeats): (usize, usize) = (number(size)?, number(repeats)?);
+    let runs = (0..repeats)
+        .map(|_| workload::run::<R, G>(name, size, workers))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((0..runs[0].len())
+        .map(|figure| stats::median(&runs.iter().map(|run| run[figure]).collect::<Vec<_>>()))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::run;
+    use crate::{
+        runtime::{OwnedExecutor, Runtime},
+        workload::OurGroup,
+    };
+
+    #[test]
+    fn what_is_not_understood_is_an_error() {
+        let error = |line| run::<OwnedExecutor, OurGroup>(line, 2).unwrap_err();
+        assert!(error("walk").contains("not understood"));
+        assert!(error("run yields 1000").contains("not understood"));
+        assert!(error("run yields many 1").contains("not a positive number"));
+        assert!(error("run yields 1000 0").contains("not a positive number"));
+        assert!(error("run idle-hands 1 1").contains("no workload 'idle-hands'"));
+    }
+
+    #[test]
+    fn each_figure_is_answered() {
+        OwnedExecutor::start(2);
+        let ran = run::<OwnedExecutor, OurGroup>("run wake-parked 5 2", 2).unwrap();
+        assert_eq!(ran.len(), 2);
+        assert!(ran[0] > 0.0 && ran[0] <= ran[1]);
+    }
+}

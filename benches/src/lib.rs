@@ -1,0 +1,20 @@
+//! The executor measured: the workloads, the runtimes that run them, and `compare`, which runs
+//! them side by side. README.md beside this folder says how to use it and what may be quoted.
+//!
+//! A [`workload`] is written once, for every [`runtime`]. A [`child`] process runs workloads on one
+//! runtime; a [`session`] starts one for each [`contestant`] and runs the rounds. What comes out
+//! are [`measurements`], for the [`report`]s and for the [`noise`] rule.
+
+pub mod child;
+pub mod cli;
+pub mod contestant;
+pub mod golang;
+pub mod measurements;
+pub mod noise;
+pub mod process;
+pub mod report;
+pub mod runtime;
+pub mod session;
+pub mod stats;
+pub mod surroundings;
+pub mod workload;

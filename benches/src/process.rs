@@ -1,0 +1,161 @@
+//! The measuring side of the protocol: a child process that may die or hang.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+/// A process that runs workloads; see `child.rs` for what is said. It is ended when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// `None` once it has been closed.
+    input: Option<ChildStdin>,
+    answers: Receiver<io::Result<String>>,
+}
+
+impl Process {
+    /// Starts a process.
+    ///
+    /// # Errors
+    ///
+    /// If the program cannot be started.
+    pub fn start(command: &mut Command) -> io::Result<Process> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().expect("the output is piped");
+        let (sender, answers) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Process {
+            child,
+            input,
+            answers,
+        })
+    }
+
+    /// Runs a workload and waits for its figures, as many as `figures`.
+    ///
+    /// After an error the process is of no more use.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, in words: it died, took longer than `limit`, or said that it cannot.
+    pub fn run(
+        &mut self,
+        workload: &str,
+        size: usize,
+        repeats: usize,
+        figures: usize,
+        limit: Duration,
+    ) -> Result<Vec<f64>, String> {
+        let input = self.input.as_mut().expect("open until the drop");
+        let asked = writeln!(input, "run {workload} {size} {repeats}").and_then(|()| input.flush());
+        if asked.is_err() {
+            return Err(self.last_words());
+        }
+        match self.answers.recv_timeout(limit) {
+            Ok(Ok(line)) => parse(&line, figures),
+            Ok(Err(error)) => Err(format!("its answer could not be read: {error}")),
+            Err(RecvTimeoutError::Disconnected) => Err(self.last_words()),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(format!("no answer within {} s", limit.as_secs_f64()))
+            }
+        }
+    }
+
+    /// How a process that has closed its output ended.
+    fn last_words(&mut self) -> String {
+        self.input = None;
+        match self.child.wait() {
+            Ok(status) => format!("the process died: {status}"),
+            Err(error) => format!("the process died: {error}"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Whatever it does now is of no interest, and nothing can be done about an error.
+        self.input = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn parse(line: &str, figures: usize) -> Result<Vec<f64>, String> {
+    if let Some(why) = line.strip_prefix("error ") {
+        return Err(why.to_owned());
+    }
+    let numbers = line.strip_prefix("ok ").and_then(|rest| {
+        rest.split_whitespace()
+            .map(|word| word.parse().ok().filter(|x: &f64| x.is_finite()))
+            .collect::<Option<Vec<_>>>()
+    });
+    numbers
+        .filter(|numbers| numbers.len() == figures)
+        .ok_or_else(|| format!("an answer that makes no sense: '{line}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Process, parse};
+    use std::{
+        process::Command,
+        time::{Duration, Instant},
+    };
+
+    fn shell(script: &str) -> Process {
+        Process::start(Command::new("sh").args(["-c", script])).unwrap()
+    }
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn answers_are_parsed() {
+        assert_eq!(parse("ok 1.5 2", 2), Ok(vec![1.5, 2.0]));
+        assert_eq!(parse("error no such row", 1), Err("no such row".to_owned()));
+        for line in ["ok", "ok ", "ok 1", "ok 1 x", "ok 1 NaN", "fine 1 2", ""] {
+            assert!(
+                parse(line, 2).unwrap_err().contains("makes no sense"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_question_is_answered() {
+        let mut process = shell("while read line; do echo ok 7; done");
+        assert_eq!(process.run("yields", 1, 1, 1, LIMIT), Ok(vec![7.0]));
+        assert_eq!(process.run("yields", 1, 1, 1, LIMIT), Ok(vec![7.0]));
+    }
+
+    #[test]
+    fn a_process_that_dies_is_reported_with_its_status() {
+        let mut process = shell("read line; exit 3");
+        let error = process.run("yields", 1, 1, 1, LIMIT).unwrap_err();
+        assert!(error.contains("died") && error.contains('3'), "{error}");
+    }
+
+    #[test]
+    fn a_process_that_hangs_is_reported_and_ended() {
+        let start = Instant::now();
+        let mut process = shell("exec sleep 60");
+        let limit = Duration::from_millis(100);
+        let error = process.run("yields", 1, 1, 1, limit).unwrap_err();
+        assert!(error.contains("no answer within 0.1 s"), "{error}");
+        drop(process);
+        assert!(start.elapsed() < LIMIT);
+    }
+}

@@ -1,0 +1,79 @@
+//! smol's `async-executor`, as `Executor` and as `StaticExecutor`.
+//!
+//! Workers are threads in `futures_lite`'s `block_on(run(pending()))`, as in async-executor's own
+//! benchmarks.
+
+use super::Runtime;
+use async_executor::{Executor, StaticExecutor, Task};
+use futures_lite::future;
+use std::{future::Future, sync::Once, thread};
+
+/// `async_executor::Executor`, in a `static`.
+#[derive(Debug)]
+pub enum OwnedSmol {}
+
+/// `async_executor::StaticExecutor`, which keeps no list of its tasks.
+#[derive(Debug)]
+pub enum StaticSmol {}
+
+static OWNED: Executor<'static> = Executor::new();
+static STATIC: StaticExecutor = StaticExecutor::new();
+
+fn start(once: &'static Once, workers: usize, work: fn()) {
+    once.call_once(|| {
+        for worker in 0..workers {
+            thread::Builder::new()
+                .name(format!("smol-{worker}"))
+                .spawn(work)
+                .expect("a worker starts");
+        }
+    });
+}
+
+macro_rules! implement {
+    ($runtime:ident, $executor:ident) => {
+        impl Runtime for $runtime {
+            type Join<T: Send + 'static> = Task<T>;
+
+            fn start(workers: usize) {
+                static ONCE: Once = Once::new();
+                start(&ONCE, workers, || {
+                    future::block_on($executor.run(future::pending::<()>()));
+                });
+            }
+
+            fn spawn<F>(future: F) -> Task<F::Output>
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                $executor.spawn(future)
+            }
+
+            fn spawn_detached<F>(future: F)
+            where
+                F: Future<Output = ()> + Send + 'static,
+            {
+                $executor.spawn(future).detach();
+            }
+
+            fn spawn_outside<F>(future: F)
+            where
+                F: Future<Output = ()> + Send + 'static,
+            {
+                $executor.spawn(future).detach();
+            }
+
+            fn block_on<F: Future>(future: F) -> F::Output {
+                future::block_on(future)
+            }
+
+            fn yield_now() -> impl Future<Output = ()> + Send + 'static {
+                future::yield_now()
+            }
+        }
+    };
+}
+
+implement!(OwnedSmol, OWNED);
+implement!(StaticSmol, STATIC);

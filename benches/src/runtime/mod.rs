@@ -1,0 +1,67 @@
+//! What every Rust runtime has to offer to be measured, a file for each runtime.
+//!
+//! A runtime is a type without values: it lives once in a process, is started once, and is never
+//! shut down. So a workload reaches it as users do, by a global, and static dispatch leaves
+//! nothing between the workload and the runtime.
+
+mod async_executor;
+mod futures_pool;
+mod ours;
+mod tokio;
+
+pub use self::{
+    async_executor::{OwnedSmol, StaticSmol},
+    futures_pool::FuturesPool,
+    ours::{DefaultExecutor, OwnedExecutor},
+    tokio::Tokio,
+};
+
+use std::{future::Future, time::Duration};
+
+/// A runtime with a fixed number of workers, as the workloads see it.
+pub trait Runtime: Send + Sync + 'static {
+    /// Resolves to what a task returns; panics if the task did.
+    type Join<T: Send + 'static>: Future<Output = T> + Send + Unpin + 'static;
+
+    /// Starts the runtime unless it runs: it keeps the number of workers of the first call.
+    fn start(workers: usize);
+
+    /// Spawns a task, on a worker or in `block_on`.
+    fn spawn<F>(future: F) -> Self::Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// Spawns a task that nobody joins, on a worker or in `block_on`.
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// Spawns a task that nobody joins, from a thread that the runtime does not know.
+    fn spawn_outside<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// Runs a future on the calling thread.
+    fn block_on<F: Future>(future: F) -> F::Output;
+
+    /// Lets other tasks run.
+    fn yield_now() -> impl Future<Output = ()> + Send + 'static;
+
+    /// Sleeps: with async-io's timer, unless the runtime has its own.
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        async move {
+            async_io::Timer::after(duration).await;
+        }
+    }
+}
+
+/// Runs a future as a task, and waits for it on the calling thread.
+pub fn run_as_task<R, F>(future: F) -> F::Output
+where
+    R: Runtime,
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    R::block_on(async { R::spawn(future).await })
+}

@@ -1,0 +1,83 @@
+//! tokio's multi-threaded runtime, with its timers.
+
+use super::Runtime;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::OnceLock,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{runtime, task::JoinHandle};
+
+/// tokio's multi-threaded runtime.
+#[derive(Debug)]
+pub enum Tokio {}
+
+static RUNTIME: OnceLock<runtime::Runtime> = OnceLock::new();
+
+fn runtime() -> &'static runtime::Runtime {
+    RUNTIME.get().expect("the runtime was started")
+}
+
+/// A handle whose task does not fail.
+#[derive(Debug)]
+pub struct Joined<T>(JoinHandle<T>);
+
+impl<T> Future for Joined<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map(|outcome| outcome.expect("no task of a workload fails"))
+    }
+}
+
+impl Runtime for Tokio {
+    type Join<T: Send + 'static> = Joined<T>;
+
+    fn start(workers: usize) {
+        RUNTIME.get_or_init(|| {
+            runtime::Builder::new_multi_thread()
+                .worker_threads(workers)
+                .enable_time()
+                .build()
+                .expect("tokio starts")
+        });
+    }
+
+    fn spawn<F>(future: F) -> Joined<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Joined(tokio::spawn(future))
+    }
+
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(tokio::spawn(future));
+    }
+
+    fn spawn_outside<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(runtime().spawn(future));
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        runtime().block_on(future)
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send + 'static {
+        tokio::task::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        tokio::time::sleep(duration)
+    }
+}

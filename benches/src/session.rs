@@ -1,0 +1,217 @@
+//! The rounds: every contestant runs every workload, in rotating order.
+
+use crate::{
+    contestant::Contestant,
+    golang::Go,
+    measurements::{Failure, Row},
+    process::Process,
+    workload::{self, Workload},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    env,
+    process::Command,
+    time::Duration,
+};
+
+/// After so many rounds the processes are started anew: what a process happens to get for its life,
+/// such as the addresses of its threads' stacks and heaps, is not to look like the runtime's doing.
+const ROUNDS_OF_A_PROCESS: usize = 5;
+
+/// What is to be measured.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The workloads, in the order of the report.
+    pub workloads: Vec<&'static Workload>,
+    /// Who runs them.
+    pub contestants: Vec<Contestant>,
+    /// How often.
+    pub rounds: usize,
+    /// With how many workers each.
+    pub workers: usize,
+    /// Whether the small sizes are run.
+    pub quick: bool,
+    /// How long one answer may take.
+    pub limit: Duration,
+    /// Go, if it takes part.
+    pub go: Option<Go>,
+}
+
+/// The rounds as they are run.
+#[derive(Debug)]
+pub struct Session {
+    plan: Plan,
+    residents: HashMap<&'static str, Process>,
+    given_up: HashSet<(&'static str, &'static str)>,
+    rows: Vec<Row>,
+    failures: Vec<Failure>,
+    progress: ProgressBar,
+}
+
+impl Plan {
+    fn size(&self, workload: &Workload) -> usize {
+        if self.quick {
+            workload.quick
+        } else {
+            workload.size
+        }
+    }
+
+    fn repeats(&self, workload: &Workload) -> usize {
+        if self.quick { 1 } else { workload.repeats }
+    }
+
+    fn start(&self, contestant: Contestant, workers: usize) -> Result<Process, String> {
+        let mut command = match (&self.go, contestant) {
+            (Some(go), Contestant::Go) => {
+                let mut command = Command::new(&go.program);
+                command.env("GOMAXPROCS", workers.to_string());
+                command
+            }
+            _ => {
+                let program = env::current_exe()
+                    .map_err(|error| format!("this program has no path: {error}"))?;
+                let mut command = Command::new(program);
+                command
+                    .args(["child", contestant.name(), "--workers"])
+                    .arg(workers.to_string())
+                    .env("EXECUTOR_WORKERS", workers.to_string())
+                    .env_remove("EXECUTOR_SCHEDTRACE");
+                command
+            }
+        };
+        Process::start(&mut command).map_err(|error| format!("it did not start: {error}"))
+    }
+}
+
+impl Session {
+    /// Runs the whole plan: a row for each figure, and what went wrong.
+    pub fn run(plan: Plan) -> (Vec<Row>, Vec<Failure>) {
+        let rows = plan
+            .workloads
+            .iter()
+            .flat_map(|workload| {
+                workload.figures.iter().map(|figure| Row {
+                    name: figure.row.to_owned(),
+                    unit: figure.unit.to_owned(),
+                    size: plan.size(workload),
+                    values: BTreeMap::new(),
+                })
+            })
+            .collect();
+        let runs = plan.workloads.iter().map(|workload| {
+            let runs = |contestant: &&Contestant| contestant.runs(workload);
+            plan.contestants.iter().filter(runs).count()
+        });
+        let progress = ProgressBar::new((runs.sum::<usize>() * plan.rounds) as u64);
+        progress.set_style(
+            ProgressStyle::with_template("{elapsed_precise} {bar:30} {pos}/{len} {eta} {msg}")
+                .expect("the template is well-formed"),
+        );
+        let mut session = Session {
+            residents: HashMap::new(),
+            given_up: HashSet::new(),
+            failures: Vec::new(),
+            plan,
+            rows,
+            progress,
+        };
+        for round in 0..session.plan.rounds {
+            session.round(round);
+        }
+        session.progress.finish_and_clear();
+        (session.rows, session.failures)
+    }
+
+    fn round(&mut self, round: usize) {
+        if round.is_multiple_of(ROUNDS_OF_A_PROCESS) {
+            self.residents.clear();
+        }
+        let mut order = self.plan.contestants.clone();
+        let first = round % order.len();
+        order.rotate_left(first);
+        for workload in self.plan.workloads.clone() {
+            for &contestant in order.iter().filter(|contestant| contestant.runs(workload)) {
+                self.measure(round, workload, contestant);
+            }
+        }
+    }
+
+    fn measure(&mut self, round: usize, workload: &'static Workload, contestant: Contestant) {
+        self.progress
+            .set_message(format!("{} on {contestant}", workload.name));
+        let key = (contestant.name(), workload.name);
+        let values = if self.given_up.contains(&key) {
+            vec![None; workload.figures.len()]
+        } else {
+            match self.figures(workload, contestant) {
+                Ok(figures) => figures.into_iter().map(Some).collect(),
+                Err(why) => {
+                    // The process may be dead, or still be at it.
+                    self.residents.remove(contestant.name());
+                    self.given_up.insert(key);
+                    let failure = Failure {
+                        contestant: contestant.name().to_owned(),
+                        workload: workload.name.to_owned(),
+                        round: round + 1,
+                        why,
+                    };
+                    self.progress.suspend(|| {
+                        eprintln!(
+                            "warning: {} on {contestant} is given up: {}",
+                            workload.name, failure.why
+                        );
+                    });
+                    self.failures.push(failure);
+                    vec![None; workload.figures.len()]
+                }
+            }
+        };
+        for (figure, value) in workload.figures.iter().zip(values) {
+            let mut rows = self.rows.iter_mut();
+            let row = rows.find(|row| row.name == figure.row);
+            let row = row.expect("there is a row for each figure");
+            let rounds = row.values.entry(contestant.name().to_owned());
+            rounds.or_default().push(value);
+        }
+        self.progress.inc(1);
+    }
+
+    /// One measurement.
+    fn figures(&mut self, workload: &Workload, contestant: Contestant) -> Result<Vec<f64>, String> {
+        let plan = &self.plan;
+        let ask = |process: &mut Process| {
+            process.run(
+                workload.name,
+                plan.size(workload),
+                plan.repeats(workload),
+                workload.figures.len(),
+                plan.limit,
+            )
+        };
+        let fresh = |workers| ask(&mut plan.start(contestant, workers)?);
+        match workload.process {
+            workload::Process::Fresh => fresh(plan.workers),
+            workload::Process::OneThenTwoWorkers => Ok(vec![fresh(1)?[0] / fresh(2)?[0]]),
+            workload::Process::Resident => {
+                // All are started before the first is asked, and so live side by side.
+                for &resident in &plan.contestants {
+                    if !self.residents.contains_key(resident.name()) {
+                        let process = plan.start(resident, plan.workers);
+                        match process {
+                            Ok(process) => {
+                                self.residents.insert(resident.name(), process);
+                            }
+                            Err(why) if resident == contestant => return Err(why),
+                            // It will be told when its turn comes.
+                            Err(_) => {}
+                        }
+                    }
+                }
+                let resident = self.residents.get_mut(contestant.name());
+                ask(resident.expect("it was started above"))
+            }
+        }
+    }
+}

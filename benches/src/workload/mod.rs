@@ -1,0 +1,95 @@
+//! The workloads, each written once for every Rust runtime; Go's versions are in `go/`.
+//!
+//! The table `WORKLOADS` names them, with their sizes and units, and `run` is the child's side of
+//! it: a size goes in, a figure for each of the workload's rows comes out.
+
+mod blocked;
+mod countdown;
+mod cpu;
+mod memory;
+mod messages;
+mod sleeps;
+mod spawn;
+mod table;
+mod wait_group;
+mod wake;
+mod yields;
+
+pub use self::{
+    blocked::{Blocker, ticker},
+    cpu::cpu_bound,
+    memory::{pending_tasks, sleeping_tasks},
+    messages::{fan_in, pairs, ping_pong},
+    sleeps::sleeps,
+    spawn::{chained, detached, one_at_a_time, outside, skynet, spawn_join},
+    table::{Better, Figure, Group, Process, WORKLOADS, Workload, find},
+    wait_group::{AwaitGroup, Count, OurGroup, PeerGroup, hammer},
+    wake::{idle_cpu, wake_parked},
+    yields::yields,
+};
+
+use crate::runtime::{Runtime, run_as_task};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+/// Runs a workload once on a started runtime: a value for each of its figures.
+///
+/// # Errors
+///
+/// If the workload is unknown, or cannot be had on this system.
+pub fn run<R: Runtime, G: Count>(
+    name: &str,
+    size: usize,
+    workers: usize,
+) -> Result<Vec<f64>, String> {
+    // A workload that yields a time for each of its `size` operations.
+    let each = |took: Duration| vec![took.as_nanos() as f64 / size as f64];
+    let millis = |took: Duration| vec![took.as_secs_f64() * 1e3];
+    let hammering = |tasks| {
+        let took = timed::<R, _>(hammer::<R, G>(tasks, size / tasks));
+        vec![took.as_nanos() as f64 / (size / tasks * tasks) as f64]
+    };
+    Ok(match name {
+        "spawn-join" => each(timed::<R, _>(spawn_join::<R>(size))),
+        "one-at-a-time-main" => {
+            let start = Instant::now();
+            R::block_on(one_at_a_time::<R>(size));
+            each(start.elapsed())
+        }
+        "one-at-a-time-task" => each(timed::<R, _>(one_at_a_time::<R>(size))),
+        "detached" => each(timed::<R, _>(detached::<R>(size))),
+        "outside" => each(outside::<R>(size)),
+        "chained" => each(timed::<R, _>(chained::<R>(size))),
+        "skynet" => millis(timed::<R, _>(skynet::<R>(size))),
+        "yields" => each(timed::<R, _>(yields::<R>(200, size / 200))),
+        "pairs" => each(timed::<R, _>(pairs::<R>(size))),
+        "ping-pong" => each(timed::<R, _>(ping_pong::<R>(size))),
+        "fan-in" => each(timed::<R, _>(fan_in::<R>(8, size / 8))),
+        "wake-parked" => wake_parked::<R>(size),
+        "idle-cpu" => vec![idle_cpu(Duration::from_millis(size as u64))?],
+        "speed-up" => millis(timed::<R, _>(cpu_bound::<R>(size))),
+        "ticker-asleep" => millis(ticker::<R>(workers, size, Blocker::Asleep)),
+        "ticker-spinning" => millis(ticker::<R>(workers, size, Blocker::Spinning)),
+        "sleeps" => sleeps::<R>(size)?,
+        "rss-pending" => vec![pending_tasks::<R>(size)?],
+        "rss-sleeping" => vec![sleeping_tasks::<R>(size)?],
+        "waitgroup-1" => hammering(1),
+        "waitgroup-2" => hammering(2),
+        "waitgroup-8" => hammering(8),
+        _ => return Err(format!("there is no workload '{name}'")),
+    })
+}
+
+/// How long a future takes as a task, as that task sees it: the way in and out is not counted.
+fn timed<R: Runtime, F>(future: F) -> Duration
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    run_as_task::<R, _>(async move {
+        let start = Instant::now();
+        future.await;
+        start.elapsed()
+    })
+}

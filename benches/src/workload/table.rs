@@ -1,0 +1,395 @@
+//! The table of workloads: names, sizes, units.
+
+use crate::contestant::Contestant;
+
+/// Which way a figure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Lower is better.
+    Lower,
+    /// Higher is better.
+    Higher,
+}
+
+/// In which process a workload is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// In the runtime's process that lives through the rounds.
+    Resident,
+    /// In a process started for this one measurement.
+    Fresh,
+    /// In two fresh processes with one and with two workers: the figure is the first's time over
+    /// the second's.
+    OneThenTwoWorkers,
+}
+
+/// Which columns a workload has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// One for each runtime.
+    Runtimes,
+    /// One for each `WaitGroup`; the Rust ones all on this project's executor.
+    WaitGroups,
+}
+
+/// What a workload measures; most measure one thing.
+#[derive(Debug)]
+pub struct Figure {
+    /// The name of its row: the workload's, or with a suffix if there are several.
+    pub row: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+    /// The unit.
+    pub unit: &'static str,
+    /// Which way it is better.
+    pub better: Better,
+}
+
+/// A workload.
+#[derive(Debug)]
+pub struct Workload {
+    /// Its name, in kebab-case.
+    pub name: &'static str,
+    /// How large it is: as a rule the number of operations.
+    pub size: usize,
+    /// How large it is with `--quick`.
+    pub quick: usize,
+    /// How often a round repeats it; the round's figure is the median.
+    pub repeats: usize,
+    /// In which process it is measured.
+    pub process: Process,
+    /// Which columns it has.
+    pub group: Group,
+    /// Who cannot have it.
+    pub without: &'static [Contestant],
+    /// What it measures.
+    pub figures: &'static [Figure],
+}
+
+/// The workload with this name.
+pub fn find(name: &str) -> Option<&'static Workload> {
+    WORKLOADS.iter().find(|workload| workload.name == name)
+}
+
+const fn figure(row: &'static str, unit: &'static str, about: &'static str) -> Figure {
+    Figure {
+        row,
+        about,
+        unit,
+        better: Better::Lower,
+    }
+}
+
+/// What most workloads are like.
+const USUAL: Workload = Workload {
+    name: "",
+    size: 100_000,
+    quick: 2_000,
+    repeats: 3,
+    process: Process::Resident,
+    group: Group::Runtimes,
+    without: &[],
+    figures: &[],
+};
+
+/// All workloads, in the order of the report.
+pub static WORKLOADS: &[Workload] = &[
+    Workload {
+        name: "spawn-join",
+        size: 10_000,
+        repeats: 9,
+        figures: &[figure(
+            "spawn-join",
+            "ns",
+            "spawn 10,000 tasks from a task, then join them, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "one-at-a-time-main",
+        size: 10_000,
+        quick: 500,
+        // A goroutine is all there is.
+        without: &[Contestant::Go],
+        figures: &[figure(
+            "one-at-a-time-main",
+            "ns",
+            "spawn and await 10,000 tasks, one at a time, directly in `block_on`, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "one-at-a-time-task",
+        size: 10_000,
+        repeats: 9,
+        figures: &[figure(
+            "one-at-a-time-task",
+            "ns",
+            "the same in `block_on(spawn(main))`, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "detached",
+        figures: &[figure(
+            "detached",
+            "ns",
+            "spawn 100,000 detached tasks from a task and count them down, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "outside",
+        figures: &[figure(
+            "outside",
+            "ns",
+            "the same from an outside thread, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "chained",
+        figures: &[figure(
+            "chained",
+            "ns",
+            "100,000 tasks, each spawned by the one before, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "skynet",
+        size: 1_000_000,
+        quick: 1_000,
+        repeats: 1,
+        figures: &[figure(
+            "skynet",
+            "ms",
+            "a tree of tasks, ten below each, 1,000,000 leaves",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "yields",
+        // Its pool polls a task that woke itself again at once: that lets nobody run.
+        without: &[Contestant::Futures],
+        size: 200_000,
+        quick: 4_000,
+        figures: &[figure(
+            "yields",
+            "ns",
+            "200 tasks yield 1,000 times each, per yield",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "pairs",
+        size: 1_000,
+        quick: 200,
+        repeats: 15,
+        figures: &[figure(
+            "pairs",
+            "ns",
+            "1,000 pairs of new tasks exchange one message each way, per pair",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "ping-pong",
+        repeats: 1,
+        figures: &[figure(
+            "ping-pong",
+            "ns",
+            "one pair exchanges 100,000 messages each way, per round trip",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "fan-in",
+        figures: &[figure(
+            "fan-in",
+            "ns",
+            "8 producers send 100,000 messages to one consumer over a channel with room for 100, \
+             per message",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "wake-parked",
+        size: 500,
+        quick: 20,
+        repeats: 1,
+        figures: &[
+            figure(
+                "wake-parked-p50",
+                "µs",
+                "from an outside thread's wake until the task runs, all workers parked, median",
+            ),
+            figure("wake-parked-p99", "µs", "the same, 99th percentile"),
+        ],
+        ..USUAL
+    },
+    Workload {
+        name: "idle-cpu",
+        size: 1_000,
+        quick: 50,
+        repeats: 1,
+        figures: &[figure(
+            "idle-cpu",
+            "µs",
+            "CPU time of the process in a second in which there is nothing to do",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "speed-up",
+        size: 64,
+        quick: 8,
+        process: Process::OneThenTwoWorkers,
+        figures: &[Figure {
+            better: Better::Higher,
+            ..figure(
+                "speed-up",
+                "×",
+                "64 tasks that compute: time with 1 worker over time with 2; higher is better",
+            )
+        }],
+        ..USUAL
+    },
+    Workload {
+        name: "ticker-asleep",
+        size: 1_000,
+        quick: 50,
+        repeats: 1,
+        figures: &[figure(
+            "ticker-asleep",
+            "ms",
+            "worst delay of a 5 ms ticker while every worker sleeps in a poll for a second",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "ticker-spinning",
+        size: 1_000,
+        quick: 50,
+        repeats: 1,
+        figures: &[figure(
+            "ticker-spinning",
+            "ms",
+            "the same while every worker spins in a poll for a second",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "sleeps",
+        repeats: 1,
+        figures: &[
+            figure(
+                "sleeps",
+                "ms",
+                "100,000 tasks that sleep for 1 to 100 ms each, until all are done",
+            ),
+            figure("sleeps-cpu", "ns", "the CPU time of the same, per task"),
+        ],
+        ..USUAL
+    },
+    Workload {
+        name: "rss-pending",
+        size: 1_000_000,
+        quick: 10_000,
+        repeats: 1,
+        process: Process::Fresh,
+        figures: &[figure(
+            "rss-pending",
+            "bytes",
+            "resident memory per pending task, of 1,000,000",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "rss-sleeping",
+        size: 1_000_000,
+        quick: 10_000,
+        repeats: 1,
+        process: Process::Fresh,
+        figures: &[figure(
+            "rss-sleeping",
+            "bytes",
+            "resident memory per sleeping task, of 1,000,000",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "waitgroup-1",
+        size: 2_000_000,
+        quick: 20_000,
+        group: Group::WaitGroups,
+        figures: &[figure(
+            "waitgroup-1",
+            "ns",
+            "1 task calls `add` and `done` 2,000,000 times, per pair of calls",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "waitgroup-2",
+        size: 2_000_000,
+        quick: 20_000,
+        group: Group::WaitGroups,
+        figures: &[figure(
+            "waitgroup-2",
+            "ns",
+            "2 tasks do on one group, 1,000,000 times each",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "waitgroup-8",
+        size: 2_000_000,
+        quick: 20_000,
+        group: Group::WaitGroups,
+        figures: &[figure(
+            "waitgroup-8",
+            "ns",
+            "8 tasks do on one group, 250,000 times each",
+        )],
+        ..USUAL
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{Group, WORKLOADS, find};
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_of_workloads_and_rows_are_unique_and_kebab_case() {
+        let mut rows = HashSet::new();
+        for workload in WORKLOADS {
+            assert_eq!(find(workload.name).unwrap().name, workload.name);
+            assert!(!workload.figures.is_empty());
+            for figure in workload.figures {
+                assert!(rows.insert(figure.row), "{} twice", figure.row);
+                assert!(figure.row.starts_with(workload.name));
+                assert!(
+                    figure
+                        .row
+                        .bytes()
+                        .all(|b| b == b'-' || b.is_ascii_lowercase() || b.is_ascii_digit())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn wait_groups_are_the_last_group() {
+        let first = WORKLOADS
+            .iter()
+            .position(|workload| workload.group == Group::WaitGroups)
+            .unwrap();
+        assert!(
+            WORKLOADS[first..]
+                .iter()
+                .all(|workload| workload.group == Group::WaitGroups)
+        );
+    }
+}
