@@ -243,12 +243,18 @@ fn executor_schedtrace_prints_a_line_every_so_many_milliseconds() {
         .lines()
         .filter(|line| line.starts_with("SCHED "))
         .collect();
-    assert!((2..=15).contains(&lines.len()), "15 fit in 300 ms: {text}");
+    assert!(lines.len() >= 2, "{text}");
     for line in &lines {
-        for part in ["ms:", "workers=3", "threads=3", "globalq=", "localq=["] {
+        for part in ["ms:", "workers=3", "globalq=", "localq=["] {
             assert!(line.contains(part), "{line}");
         }
     }
+    // Not on each line: a slow machine prints one while the executor starts, or ends.
+    assert!(text.contains("threads=3"), "{text}");
+    let last = lines.last().expect("at least two");
+    let ms = last["SCHED ".len()..].split("ms:").next().expect("checked");
+    let ms: usize = ms.parse().expect("whole milliseconds");
+    assert!(lines.len() <= ms / 20, "one in 20 ms: {text}");
     assert!(text.contains("suspended=5"), "{text}");
     let silent = output_of(child(role));
     assert!(!String::from_utf8_lossy(&silent.stderr).contains("SCHED "));
