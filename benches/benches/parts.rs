@@ -1,9 +1,8 @@
 //! The parts of the scheduler, each on its own as far as the public face lets one get at it:
 //! `cargo bench -p benches`, or one of them with `cargo bench -p benches -- steal`.
 //!
-//! The queues are private to `executor`, so each is measured by tasks that can have gone through
-//! nothing else; what creating and polling these costs is in it, and is the same for all: compare
-//! the figures of the queues with each other.
+//! Each queue is measured here by tasks that can have gone through nothing else; what creating and
+//! polling these costs is in it. The bare queues are in `queues.rs`.
 
 use benches::{
     runtime::OwnedExecutor,
@@ -33,8 +32,13 @@ const FITTING: usize = 200;
 const OVERFLOWING: usize = 20_000;
 
 fn with_workers(workers: usize) -> Executor {
+    with_handoff(workers, true)
+}
+
+fn with_handoff(workers: usize, handoff: bool) -> Executor {
     Executor::builder()
         .workers(workers)
+        .handoff(handoff)
         .build()
         .expect("a few threads can be had")
 }
@@ -145,6 +149,27 @@ fn tasks(c: &mut Criterion) {
     }
 }
 
+/// What the hand-over of blocked workers' places costs when nobody blocks: the same with and
+/// without.
+fn handoff(c: &mut Criterion) {
+    type On = OwnedExecutor;
+    for (on, word) in [
+        (with_handoff(WORKERS, true), "with"),
+        (with_handoff(WORKERS, false), "without"),
+    ] {
+        let name = |what| format!("{what}, {word} hand-over");
+        measure(c, &on, &name("yield, one task"), 10_000, || {
+            yields::<On>(1, 10_000)
+        });
+        measure(c, &on, &name("spawn and await"), 10_000, || {
+            one_at_a_time::<On>(10_000)
+        });
+        measure(c, &on, &name("chained spawns"), 10_000, || {
+            chained::<On>(10_000)
+        });
+    }
+}
+
 fn from_outside(c: &mut Criterion) {
     let executor = with_workers(WORKERS);
     let mut group = c.benchmark_group("executor");
@@ -161,5 +186,5 @@ fn from_outside(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, queues, tasks, from_outside);
+criterion_group!(benches, queues, tasks, handoff, from_outside);
 criterion_main!(benches);
