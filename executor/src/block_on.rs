@@ -1,8 +1,10 @@
 //! Running a future on the thread that asks for it.
 
 use crate::{
+    clock::{self, NEVER},
     parker::Parker,
     scheduler::{Scheduler, context},
+    timer::pool::Shard,
 };
 use std::{
     cell::Cell,
@@ -25,19 +27,55 @@ impl Wake for Signal {
     }
 }
 
-thread_local! {
-    /// The signal of this thread, and its waker; not there while a call uses it. A waker that
-    /// outlives its call causes no more than one needless poll in a later one.
-    static SIGNAL: Cell<Option<(Arc<Signal>, Waker)>> = const { Cell::new(None) };
+/// What a thread needs to wait for a future.
+struct Waiting {
+    signal: Arc<Signal>,
+    waker: Waker,
+    timers: Shard,
 }
 
-fn take_signal() -> (Arc<Signal>, Waker) {
-    // Not accessible any more while the thread ends, and taken while an outer call is under way.
-    let idle = SIGNAL.try_with(Cell::take).ok().flatten();
-    idle.unwrap_or_else(|| {
-        let signal = Arc::new(Signal(Parker::new()));
-        (signal.clone(), Waker::from(signal))
-    })
+thread_local! {
+    /// Not there while a call uses it. A waker that outlives its call causes no more than one
+    /// needless poll in a later one.
+    static WAITING: Cell<Option<Waiting>> = const { Cell::new(None) };
+}
+
+impl Waiting {
+    fn take() -> Waiting {
+        // Not accessible any more while the thread ends, and taken while an outer call is under way.
+        let idle = WAITING.try_with(Cell::take).ok().flatten();
+        idle.unwrap_or_else(|| {
+            let signal = Arc::new(Signal(Parker::new()));
+            let timers = Shard::take();
+            timers.set_attended(true);
+            Waiting {
+                waker: Waker::from(signal.clone()),
+                signal,
+                timers,
+            }
+        })
+    }
+
+    fn put_back(self) {
+        // Of futures that went elsewhere, without having been polled there yet.
+        self.timers.evict();
+        let _ = WAITING.try_with(|idle| idle.set(Some(self)));
+    }
+
+    /// Sleeps until the waker is woken, and fires the timers that are due.
+    fn wait(&self) {
+        loop {
+            let due = self.timers.next_due();
+            if due == NEVER {
+                return self.signal.0.park();
+            }
+            let woken = self.signal.0.park_until(clock::instant(due));
+            self.timers.fire(clock::now(), usize::MAX);
+            if woken {
+                return;
+            }
+        }
+    }
 }
 
 /// Polls `future` on this thread until it is done, as part of the executor of `scheduler`.
@@ -46,18 +84,24 @@ fn take_signal() -> (Arc<Signal>, Waker) {
 /// it sleeps; the future's polls count as part of the task that called.
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     let _current = context::enter(scheduler);
+    let waiting = Waiting::take();
+    let timers = context::enter_timers(waiting.timers.timers());
+    let output = poll_until_done(&waiting, future);
+    drop(timers);
+    waiting.put_back();
+    output
+}
+
+fn poll_until_done<F: Future>(waiting: &Waiting, future: F) -> F::Output {
     let mut future = pin!(future);
-    let (signal, waker) = take_signal();
-    let cx = &mut Context::from_waker(&waker);
-    let output = loop {
+    let cx = &mut Context::from_waker(&waiting.waker);
+    loop {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            break output;
+            return output;
         }
         context::with_worker(|worker| {
             let _blocked = worker.and_then(|worker| worker.block());
-            signal.0.park();
+            waiting.wait();
         });
-    };
-    let _ = SIGNAL.try_with(|idle| idle.set(Some((signal, waker))));
-    output
+    }
 }

@@ -1,6 +1,6 @@
 //! Settings of an executor.
 
-use crate::{env, error::caught, executor::Executor};
+use crate::{env, executor::Executor, panic::caught};
 use std::{fmt, io, sync::Arc, time::Duration};
 
 /// Threads beyond the workers that may exist by default.

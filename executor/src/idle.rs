@@ -16,6 +16,7 @@
 //! | ------------------ | ------ | --------- | -------- | -------------- |
 //! | `notify`           | + 1    | + 1       | − 1, or a new machine | yes |
 //! | `sleep`            | − 1 if it had a place | − 1 if it searched | + 1 | yes |
+//! | `wake_up`          | + 1    | + 1       | − 1      | yes            |
 //! | `step_back`        | − 1    | − 1 if it searched | + 1 | yes    |
 //! | `start_searching`  |        | + 1       |          | no             |
 //! | `stop_searching`   |        | − 1       |          | no             |
@@ -270,6 +271,21 @@ impl Idle {
     /// and the one below, which nobody needs, would sleep on for ever.)
     pub(crate) fn may_retire(&self) -> bool {
         lock(&self.machines).total > self.places
+    }
+
+    /// A sleeper has something to do: it takes a place, as a searcher, if one is free, and unless it is
+    /// being woken at this moment.
+    pub(crate) fn wake_up(&self, machine: usize) -> bool {
+        let mut machines = lock(&self.machines);
+        let position = machines.asleep.iter().position(|&m| m == machine);
+        match position {
+            Some(position) if self.counts().active < self.places => {
+                machines.asleep.remove(position);
+                self.add(ONE_ACTIVE + ONE_SEARCHING);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A machine gives its place up, if the monitor has not taken it before.

@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
 
+mod clock;
 mod idle;
 #[cfg(all(test, loom))]
 mod models;
+mod panic;
 mod parker;
 mod place;
 mod queue;
 mod sync;
+mod timer;
 
 #[cfg(not(loom))]
 mod block_on;
@@ -35,6 +38,8 @@ mod scheduler;
 mod task;
 #[cfg(not(loom))]
 mod task_id;
+#[cfg(not(loom))]
+pub mod time;
 #[cfg(not(loom))]
 mod trace;
 #[cfg(not(loom))]

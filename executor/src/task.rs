@@ -32,7 +32,8 @@
 //! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
 
 use crate::{
-    error::{JoinError, Panic, caught},
+    error::JoinError,
+    panic::{Panic, caught},
     queue::Word,
     scheduler::{Scheduler, context, directory, live::Registration},
     task_id::TaskId,

@@ -34,17 +34,30 @@
 //! a machine active (`rouse`):* raise the count; full fence; look at the flag. One of the two sees
 //! the other.
 //!
+//! # Timers
+//!
+//! It is the attendant of timers that have no other (see `timer`): it parks no longer than until the
+//! first of their deadlines. The shards of machines that are stuck, or that it has taken the place
+//! from, are among them; and it fires what another machine has left undone for too long.
+//!
 //! # When it overslept
 //!
 //! If its own sleep took far too long (SIGSTOP, a suspended system, throttling), everything looks
 //! stuck and nothing is: it forgets all that it had seen and starts anew.
 
 use super::{Scheduler, processor::Processor, thread_state, thread_state::ThreadState};
-use crate::{builder::Config, error::caught, parker::Parker, task_id::TaskId};
+use crate::{
+    builder::Config,
+    clock::{self, NEVER},
+    panic::caught,
+    parker::Parker,
+    task_id::TaskId,
+    timer::{Timers, pool::Shard},
+};
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     thread,
@@ -70,6 +83,9 @@ const OVERSLEPT: u32 = 10;
 /// moments only does not pay for waking it every time.
 const IDLE_ROUNDS: u32 = 4;
 
+/// How late a machine may be for a timer before the monitor fires it, in nanoseconds.
+const TIMER_PATIENCE: u64 = 1_000_000;
+
 /// A poll that takes longer is reported.
 const STALL: Duration = Duration::from_secs(1);
 
@@ -79,6 +95,8 @@ pub(crate) struct Monitor {
     asleep: AtomicBool,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
+    /// Of threads that belong to no executor; only the default one has any.
+    timers: OnceLock<Shard>,
 }
 
 impl Monitor {
@@ -89,7 +107,19 @@ impl Monitor {
             asleep: AtomicBool::new(false),
             handoffs: AtomicU64::new(0),
             limit_reached: AtomicBool::new(false),
+            timers: OnceLock::new(),
         }
+    }
+
+    /// The shard for timers that are polled on threads which belong to no executor.
+    pub(super) fn timers(&self) -> &'static Timers {
+        self.timers.get_or_init(Shard::take).timers()
+    }
+
+    /// Must be called after the first deadline in a shard without another attendant has become an
+    /// earlier one.
+    pub(super) fn look_at_timers(&self) {
+        self.parker.unpark();
     }
 
     /// Must be called after the count of active machines was raised. See "When it sleeps itself".
@@ -121,6 +151,14 @@ impl Monitor {
 }
 
 impl Scheduler {
+    /// The machine of `processor` will not look at its timers for a while, or is no more.
+    pub(super) fn leave_timers(&self, processor: &Processor) {
+        processor.timers.set_attended(false);
+        if processor.timers.next_due() != NEVER {
+            self.monitor.rouse();
+        }
+    }
+
     /// Starts the monitor's thread, if the executor hands over.
     pub(super) fn start_monitor(self: &Arc<Self>) -> io::Result<()> {
         if !self.config.handoff {
@@ -230,14 +268,17 @@ impl<'a> Rounds<'a> {
             self.idle_rounds + 1
         };
         if self.idle_rounds < IDLE_ROUNDS {
-            parker.park_until(deadline);
+            parker.park_until(deadline.min(clock::instant(self.first_deadline())));
             return false;
         }
         asleep.store(true, Ordering::Relaxed);
         // Pairs with the fence in `rouse`.
         fence(Ordering::SeqCst);
         if !self.needed() {
-            parker.park();
+            match self.first_deadline() {
+                NEVER => parker.park(),
+                due => _ = parker.park_until(clock::instant(due)),
+            }
         }
         asleep.store(false, Ordering::Relaxed);
         self.idle_rounds = 0;
@@ -258,10 +299,52 @@ impl<'a> Rounds<'a> {
                 .any(taken)
     }
 
+    /// The timers, and whether nobody else looks at them at present.
+    fn timers(&self) -> impl Iterator<Item = (&Timers, bool)> {
+        let Scheduler {
+            processors,
+            monitor,
+            config,
+            ..
+        } = &**self.scheduler;
+        let stuck = |index: usize| {
+            let watch = self.watches.get(index);
+            watch.is_some_and(|watch| watch.stuck_for >= config.handoff_after)
+        };
+        let outside = monitor.timers.get().map(|shard| (&**shard, true));
+        let of_machines = processors
+            .iter()
+            .enumerate()
+            .map(move |(index, processor)| {
+                let timers: &Timers = &processor.timers;
+                let neglected = !timers.is_attended() || processor.place.is_taken() || stuck(index);
+                (timers, neglected)
+            });
+        of_machines.chain(outside)
+    }
+
+    /// The first deadline in the shards that nobody else looks at.
+    fn first_deadline(&self) -> u64 {
+        let neglected = self.timers().filter(|(_, neglected)| *neglected);
+        let deadlines = neglected.map(|(timers, _)| timers.next_due());
+        deadlines.min().unwrap_or(NEVER)
+    }
+
+    fn fire_timers(&self) {
+        let now = clock::now();
+        for (timers, neglected) in self.timers() {
+            let patience = if neglected { 0 } else { TIMER_PATIENCE };
+            if timers.next_due().saturating_add(patience) <= now {
+                timers.fire(now, usize::MAX);
+            }
+        }
+    }
+
     fn round(&mut self, elapsed: Duration, storm: bool) {
         let scheduler = self.scheduler;
         self.watches
             .resize(scheduler.processors.len(), Watch::default());
+        self.fire_timers();
         let mut waiting = scheduler.has_work();
         let mut stuck = Vec::new();
         for (index, processor) in scheduler

@@ -1,6 +1,6 @@
 //! Processors: what a machine needs to run tasks, and the table where others find them.
 //!
-//! A processor is a local queue, a next slot, a tick and counters. Its machine *holds* it: the
+//! A processor is a local queue, a next slot, timers, a tick and counters. Its machine *holds* it: the
 //! [`Lease`] is the right to push and pop. Everybody else may steal, read and unpark. Each machine
 //! holds a processor of its own, also while it is blocked; that only N are active at once is
 //! `idle`'s business.
@@ -15,6 +15,7 @@ use crate::{
     },
     sync::{Mutex, lock},
     task::Task,
+    timer::pool::Shard,
 };
 use crossbeam_utils::CachePadded;
 use std::{
@@ -35,6 +36,7 @@ pub(crate) struct Processor {
     /// monitor.
     pub(crate) place: CachePadded<Place>,
     pub(crate) counters: CachePadded<Counters>,
+    pub(crate) timers: Shard,
 }
 
 /// Written by the processor's machine only, read by everybody.
@@ -128,6 +130,7 @@ impl Processors {
             parker: Parker::new(),
             place: CachePadded::new(Place::given()),
             counters: CachePadded::default(),
+            timers: Shard::take(),
         });
         // Ordering: Relaxed; changed under this lock only.
         let index = self.len.load(Ordering::Relaxed);
@@ -152,6 +155,7 @@ impl Lease {
     /// Takes a processor of `scheduler`.
     pub(crate) fn new(scheduler: Arc<Scheduler>) -> Lease {
         let (index, processor, queue) = scheduler.processors.take();
+        processor.timers.set_attended(true);
         Lease {
             scheduler,
             index,
@@ -187,6 +191,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let queue = self.queue.take().expect("dropped once");
         debug_assert_eq!(queue.len(), 0, "a machine ends with an empty queue");
+        self.scheduler.leave_timers(&self.processor);
         lock(&self.scheduler.processors.free).insert(self.index, queue);
     }
 }

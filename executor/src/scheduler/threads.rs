@@ -71,6 +71,7 @@ impl Scheduler {
             // Somebody may just have wanted a machine and found one too many of them.
             return self.notify_if_work();
         }
+        self.processors.iter().for_each(|p| p.timers.evict());
         // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
         // was never polled.
         self.global.close();

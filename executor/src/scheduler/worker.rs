@@ -2,12 +2,13 @@
 //!
 //! # Where the next task comes from
 //!
-//! 1. every 61st poll the global queue, so that it is not starved by local work;
+//! 1. every 61st poll the timers and the global queue, so that local work does not starve them;
 //! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
 //!    starve the local queue;
 //! 3. the local queue, first in, first out;
-//! 4. the global queue, a fair share of it;
-//! 5. half of another local queue; as a last resort a task in the next slot of a worker whose poll
+//! 4. what its timers wake, if any are due;
+//! 5. the global queue, a fair share of it;
+//! 6. half of another local queue; as a last resort a task in the next slot of a worker whose poll
 //!    does not end.
 //!
 //! # What wakes another worker
@@ -21,18 +22,26 @@ use super::{
     processor::{Lease, Processor},
     thread_state,
 };
-use crate::{queue::local::Owner, task::Task};
+use crate::{
+    clock::{self, NEVER},
+    queue::local::Owner,
+    task::Task,
+    timer::Timers,
+};
 use std::{
     cell::Cell,
     hint,
     ptr::NonNull,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// Polls between two looks at the global queue while there is local work: Go's figure, a prime, so
-/// that it falls in step with nothing.
-const GLOBAL_QUEUE_INTERVAL: u64 = 61;
+/// Polls between two looks at the timers and the global queue while there is local work: Go's figure,
+/// a prime, so that it falls in step with nothing.
+const LOOK_AROUND_INTERVAL: u64 = 61;
+
+/// Timers fired before the tasks that they woke have their turn.
+const TIMERS_IN_A_ROW: usize = 64;
 
 /// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
 /// request and its answers to stay in the cache, short beside a full local queue.
@@ -107,6 +116,11 @@ impl Worker {
 
     fn processor(&self) -> &Processor {
         self.lease.processor()
+    }
+
+    /// The shard of its processor.
+    pub(super) fn timers(&self) -> &'static Timers {
+        self.processor().timers.timers()
     }
 
     fn queue(&self) -> &Owner<Task> {
@@ -210,8 +224,9 @@ impl Worker {
 impl Worker {
     fn find_task(&self) -> Option<Task> {
         let task = self
-            .take_global_in_turn()
+            .look_around_in_turn()
             .or_else(|| self.take_local())
+            .or_else(|| self.take_fired())
             .or_else(|| self.take_global_share())
             .or_else(|| self.steal());
         if task.is_some() {
@@ -220,11 +235,12 @@ impl Worker {
         task
     }
 
-    fn take_global_in_turn(&self) -> Option<Task> {
+    fn look_around_in_turn(&self) -> Option<Task> {
         let polls = self.processor().counters.polls.get();
-        if polls % GLOBAL_QUEUE_INTERVAL != GLOBAL_QUEUE_INTERVAL - 1 {
+        if polls % LOOK_AROUND_INTERVAL != LOOK_AROUND_INTERVAL - 1 {
             return None;
         }
+        self.fire_timers();
         let task = self.scheduler().global.pop()?;
         self.processor().counters.global_tasks.add(1);
         Some(task)
@@ -243,6 +259,20 @@ impl Worker {
             self.next_slot_run.set(0);
         }
         self.queue().pop()
+    }
+
+    fn take_fired(&self) -> Option<Task> {
+        if self.fire_timers() {
+            self.take_local()
+        } else {
+            None
+        }
+    }
+
+    /// Wakes tasks whose deadlines have come; returns whether there were any.
+    fn fire_timers(&self) -> bool {
+        let timers = self.timers();
+        timers.next_due() != NEVER && timers.fire(clock::now(), TIMERS_IN_A_ROW)
     }
 
     fn take_global_share(&self) -> Option<Task> {
@@ -366,30 +396,50 @@ impl Worker {
         self.park(true)
     }
 
-    /// Sleeps until woken. With machines to spare, it may end here instead.
-    fn park(&self, mut may_retire: bool) -> Woken {
+    /// Sleeps until woken, or until a timer is due. With machines to spare, it may end here instead.
+    fn park(&self, may_retire: bool) -> Woken {
         let Processor {
             parker, counters, ..
         } = self.processor();
         counters.parks.add(1);
+        let mut spare_until = spare_until(may_retire);
         loop {
-            if !may_retire {
+            let until = spare_until.min(self.timers().next_due());
+            if until == NEVER {
                 parker.park();
                 break;
             }
-            if parker.park_until(Instant::now() + SPARE_LIFETIME) {
+            if parker.park_until(clock::instant(until)) || self.wake_up_for_timers() {
                 break;
             }
-            if self.scheduler().idle.retire(self.index()) {
-                return Woken::No;
+            if spare_until <= clock::now() {
+                if self.scheduler().idle.retire(self.index()) {
+                    return Woken::No;
+                }
+                // Needed after all, or being woken at this moment.
+                spare_until = self::spare_until(self.scheduler().idle.may_retire());
             }
-            // Needed after all, or being woken at this moment.
-            may_retire = self.scheduler().idle.may_retire();
         }
         // Whoever woke this machine has counted it.
         self.processor().place.hold();
         self.searching.set(true);
         Woken::Yes
+    }
+
+    /// While asleep: whether a timer is due and the machine has taken a place again to see to it. If
+    /// there is none, or somebody is waking the machine, the tasks go to the global queue.
+    fn wake_up_for_timers(&self) -> bool {
+        let (timers, now) = (self.timers(), clock::now());
+        if !timers.is_due(now) {
+            return false;
+        }
+        let up = self.scheduler().idle.wake_up(self.index());
+        if up {
+            self.scheduler().monitor.rouse();
+        } else {
+            timers.fire(now, usize::MAX);
+        }
+        up
     }
 
     /// Moves everything from the next slot and the local queue to the global queue: this machine
@@ -416,11 +466,21 @@ impl Worker {
         counters.handoffs.add(1);
         // Ordering: Relaxed; for show.
         counters.blocked.store(true, Ordering::Relaxed);
+        self.scheduler().leave_timers(self.processor());
         if place.give() {
             self.scheduler().idle.block();
         }
         self.scheduler().look_again();
         Some(Blocked(self))
+    }
+}
+
+/// Until when a machine sleeps before it asks whether anybody needs it.
+fn spare_until(may_retire: bool) -> u64 {
+    if may_retire {
+        clock::now().saturating_add(clock::nanoseconds(SPARE_LIFETIME))
+    } else {
+        NEVER
     }
 }
 
@@ -430,6 +490,7 @@ pub(crate) struct Blocked<'a>(&'a Worker);
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         let Blocked(worker) = self;
+        worker.timers().set_attended(true);
         worker
             .processor()
             .counters

@@ -1,0 +1,61 @@
+//! Time as the timers count it: nanoseconds since the process first asked.
+//!
+//! A `u64` of them lasts for 584 years. What lies beyond is [`NEVER`], what lies before is 0.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// No time at all: a deadline that does not come.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+/// The present.
+pub(crate) fn now() -> u64 {
+    since_epoch(Instant::now())
+}
+
+/// An instant, as timers count.
+pub(crate) fn since_epoch(instant: Instant) -> u64 {
+    nanoseconds(instant.saturating_duration_since(epoch()))
+}
+
+/// The instant that timers count as `time`. For a time that the system cannot express, one far
+/// enough away for any deadline.
+pub(crate) fn instant(time: u64) -> Instant {
+    const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    let epoch = epoch();
+    epoch
+        .checked_add(Duration::from_nanos(time))
+        .unwrap_or_else(|| epoch + THIRTY_YEARS)
+}
+
+/// A duration in nanoseconds, [`NEVER`] if there are too many.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_survive_the_way_there_and_back() {
+        let soon = Instant::now() + Duration::from_nanos(1_234_567_891);
+        assert_eq!(instant(since_epoch(soon)), soon);
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        assert_eq!(nanoseconds(Duration::MAX), NEVER);
+        assert_eq!(nanoseconds(Duration::from_nanos(u64::MAX)), NEVER);
+        assert!(instant(NEVER) > Instant::now() + Duration::from_secs(1 << 30));
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(60));
+        assert_eq!(long_ago.map_or(0, since_epoch), 0);
+    }
+}

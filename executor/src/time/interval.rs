@@ -1,0 +1,336 @@
+//! Ticks at a fixed distance.
+
+use super::{Sleep, sleep_until};
+use crate::clock;
+use futures_core::Stream;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+/// Ticks every `period`, for the first time at once.
+///
+/// # Panics
+///
+/// If `period` is zero.
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::interval;
+/// use std::time::{Duration, Instant};
+///
+/// executor::block_on(async {
+///     let start = Instant::now();
+///     let mut ticks = interval(Duration::from_millis(5));
+///     for _ in 0..3 {
+///         ticks.tick().await;
+///     }
+///     assert!(start.elapsed() >= Duration::from_millis(10));
+/// });
+/// ```
+#[track_caller]
+pub fn interval(period: Duration) -> Interval {
+    interval_at(Instant::now(), period)
+}
+
+/// Ticks every `period`, for the first time at `start`.
+///
+/// # Panics
+///
+/// If `period` is zero.
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::interval_at;
+/// use std::time::{Duration, Instant};
+///
+/// let start = Instant::now() + Duration::from_millis(5);
+/// let mut ticks = interval_at(start, Duration::from_secs(1));
+/// assert_eq!(executor::block_on(ticks.tick()), start);
+/// assert!(Instant::now() >= start);
+/// ```
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    assert!(
+        !period.is_zero(),
+        "the period of an interval must not be zero: use `yield_now` to go on at once, but let \
+         others run"
+    );
+    Interval {
+        next: Box::pin(sleep_until(start)),
+        period,
+        missed_tick_behavior: MissedTickBehavior::default(),
+    }
+}
+
+/// What an [`Interval`] does when its user came too late for a tick: the three choices of tokio.
+///
+/// "Too late" is more than five milliseconds; below that, the schedule is kept as if the tick had been
+/// in time.
+///
+/// ```text
+/// schedule:   |     1     |     2     |     3     |     4     |     5     |
+/// user:       | work      | work work work work work |
+/// Burst:      1           2                       3 4 5       6
+/// Delay:      1           2                       3           4
+/// Skip:       1           2                       3     4           5
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::{MissedTickBehavior, interval};
+/// use std::time::Duration;
+///
+/// let mut ticks = interval(Duration::from_secs(1));
+/// ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+/// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Skip);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MissedTickBehavior {
+    /// Ticks at once until it has caught up with the schedule.
+    #[default]
+    Burst,
+    /// The next tick comes a period after the late one: a new schedule.
+    Delay,
+    /// Leaves the missed ticks out, and goes on with the schedule.
+    Skip,
+}
+
+/// Later ticks than this are missed ones.
+const LATE: Duration = Duration::from_millis(5);
+
+impl MissedTickBehavior {
+    /// The tick after the one that was due at `due` and is noticed `now`. `None`: beyond all time.
+    fn next(self, due: Instant, now: Instant, period: Duration) -> Option<Instant> {
+        let late_by = now.saturating_duration_since(due);
+        if late_by <= LATE {
+            return due.checked_add(period);
+        }
+        match self {
+            MissedTickBehavior::Burst => due.checked_add(period),
+            MissedTickBehavior::Delay => now.checked_add(period),
+            MissedTickBehavior::Skip => now.checked_add(period - remainder(late_by, period)),
+        }
+    }
+}
+
+/// How far into the current period one is, `elapsed` after the beginning of some period.
+fn remainder(elapsed: Duration, period: Duration) -> Duration {
+    // Below the period, which was a `Duration`: seconds and nanoseconds both fit.
+    let remainder = elapsed.as_nanos() % period.as_nanos();
+    Duration::new(
+        (remainder / 1_000_000_000) as u64,
+        (remainder % 1_000_000_000) as u32,
+    )
+}
+
+/// What [`interval`] and [`interval_at`] return: ticks, one after the other, by
+/// [`tick`](Interval::tick) or as a [`Stream`].
+///
+/// Like Go's `time.Ticker`, except that ticks which nobody takes are by default made up for; see
+/// [`MissedTickBehavior`].
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::interval;
+/// use futures::StreamExt;
+/// use std::time::Duration;
+///
+/// let ticks = interval(Duration::from_millis(2)).take(3).count();
+/// assert_eq!(executor::block_on(ticks), 3);
+/// ```
+#[derive(Debug)]
+#[must_use = "an interval ticks only for those who wait for it"]
+pub struct Interval {
+    /// Boxed, so that the interval itself can be moved.
+    next: Pin<Box<Sleep>>,
+    period: Duration,
+    missed_tick_behavior: MissedTickBehavior,
+}
+
+impl Interval {
+    /// Waits for the next tick; returns when it was due.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no tick.
+    ///
+    /// ```
+    /// let mut ticks = executor::time::interval(std::time::Duration::from_secs(60));
+    /// executor::block_on(ticks.tick()); // the first comes at once
+    /// ```
+    pub fn tick(&mut self) -> Tick<'_> {
+        Tick { interval: self }
+    }
+
+    /// Polls for the next tick, like [`tick`](Interval::tick).
+    ///
+    /// ```
+    /// use std::{future::poll_fn, time::Duration};
+    ///
+    /// let mut ticks = executor::time::interval(Duration::from_secs(60));
+    /// executor::block_on(poll_fn(|cx| ticks.poll_tick(cx)));
+    /// ```
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        ready!(self.next.as_mut().poll(cx));
+        let due = self.next.deadline();
+        let next = self
+            .missed_tick_behavior
+            .next(due, Instant::now(), self.period);
+        self.schedule(next);
+        Poll::Ready(due)
+    }
+
+    /// Ticks a whole period from now, and from there on.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let period = Duration::from_millis(5);
+    /// let mut ticks = executor::time::interval(period);
+    /// let start = Instant::now();
+    /// ticks.reset();
+    /// executor::block_on(ticks.tick());
+    /// assert!(start.elapsed() >= period);
+    /// ```
+    pub fn reset(&mut self) {
+        self.schedule(Instant::now().checked_add(self.period));
+    }
+
+    /// The time between two ticks.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let ticks = executor::time::interval(Duration::from_secs(1));
+    /// assert_eq!(ticks.period(), Duration::from_secs(1));
+    /// ```
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// What is done about ticks that were missed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use executor::time::{MissedTickBehavior, interval};
+    ///
+    /// let ticks = interval(Duration::from_secs(1));
+    /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Burst);
+    /// ```
+    pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
+        self.missed_tick_behavior
+    }
+
+    /// Sets what is done about ticks that were missed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use executor::time::{MissedTickBehavior, interval};
+    ///
+    /// let mut ticks = interval(Duration::from_secs(1));
+    /// ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// ```
+    pub fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
+        self.missed_tick_behavior = behavior;
+    }
+
+    /// `None`: beyond all time.
+    fn schedule(&mut self, next: Option<Instant>) {
+        let next = next.unwrap_or_else(|| clock::instant(clock::NEVER));
+        self.next.as_mut().reset(next);
+    }
+}
+
+impl Stream for Interval {
+    type Item = Instant;
+
+    /// Never ends.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        self.poll_tick(cx).map(Some)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
+    }
+}
+
+/// What [`Interval::tick`] returns.
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::{Tick, interval};
+/// use std::time::Duration;
+///
+/// let mut ticks = interval(Duration::from_secs(1));
+/// let tick: Tick<'_> = ticks.tick();
+/// executor::block_on(tick);
+/// ```
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited or polled"]
+pub struct Tick<'a> {
+    interval: &'a mut Interval,
+}
+
+impl Future for Tick<'_> {
+    type Output = Instant;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
+        self.interval.poll_tick(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_millis(100);
+
+    /// The tick after one that was noticed `late` milliseconds after it was due, in milliseconds.
+    fn next(behavior: MissedTickBehavior, late: u64) -> u128 {
+        let due = Instant::now();
+        let next = behavior.next(due, due + Duration::from_millis(late), PERIOD);
+        next.unwrap().duration_since(due).as_millis()
+    }
+
+    #[test]
+    fn a_tick_in_time_keeps_the_schedule_whatever_the_behavior() {
+        use MissedTickBehavior::{Burst, Delay, Skip};
+        for behavior in [Burst, Delay, Skip] {
+            assert_eq!(next(behavior, 0), 100);
+            assert_eq!(next(behavior, 5), 100);
+        }
+    }
+
+    #[test]
+    fn a_missed_tick_is_made_up_for_or_shifts_the_schedule_or_is_left_out() {
+        assert_eq!(next(MissedTickBehavior::Burst, 250), 100);
+        assert_eq!(next(MissedTickBehavior::Delay, 250), 350);
+        assert_eq!(next(MissedTickBehavior::Skip, 250), 300);
+        assert_eq!(
+            next(MissedTickBehavior::Skip, 200),
+            300,
+            "never twice at once"
+        );
+    }
+
+    #[test]
+    fn a_period_without_an_end_overflows_nothing() {
+        let now = Instant::now();
+        let late = now + Duration::from_secs(1);
+        assert_eq!(
+            MissedTickBehavior::Burst.next(now, late, Duration::MAX),
+            None
+        );
+        assert_eq!(
+            remainder(Duration::from_secs(1), Duration::MAX),
+            Duration::from_secs(1)
+        );
+    }
+}

@@ -1,0 +1,40 @@
+//! Time for tasks: sleeping, time-outs, intervals (Go's `time.Sleep`, `time.After`, `time.Ticker`).
+//!
+//! The workers serve the timers themselves, before they look for work elsewhere and before they park:
+//! there is no timer thread. A timer costs no allocation, and creating, polling and dropping one
+//! takes no lock that another worker wants.
+//!
+//! All of it works in every task, in [`block_on`](crate::block_on), and when it is polled by somebody
+//! else's executor; in the latter case the process-wide default executor serves it.
+//!
+//! # Precision
+//!
+//! Nothing ever happens early. The resolution is 65.5 µs, to which the time for waking a thread
+//! comes. A worker that is busy looks at its timers every 61 polls; where polls take long, somebody
+//! else looks after some milliseconds at the latest. On an executor built with
+//! [`handoff(false)`](crate::Builder::handoff) nobody does: there, a task that blocks its worker holds
+//! up the timers that were registered by the worker.
+//!
+//! # Long and short
+//!
+//! No duration overflows. A deadline beyond the 584 years after the program's start that timers can
+//! express never comes. One that has passed already is noticed at the first poll.
+//!
+//! # Examples
+//!
+//! ```
+//! use executor::time;
+//! use std::time::{Duration, Instant};
+//!
+//! let start = Instant::now();
+//! executor::block_on(time::sleep(Duration::from_millis(10)));
+//! assert!(start.elapsed() >= Duration::from_millis(10));
+//! ```
+
+mod interval;
+mod sleep;
+mod timeout;
+
+pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

@@ -1,0 +1,179 @@
+//! A limit to how long a future may take.
+
+use super::{Sleep, sleep, sleep_until};
+use pin_project_lite::pin_project;
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, IntoFuture},
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+/// Gives `future` until `duration` has passed, from this call on; then [`Elapsed`] takes its place.
+///
+/// The future is polled before the time is looked at: one that is ready at its first poll is never too
+/// late, also with a duration of zero. A future that blocks its thread, or computes without an await,
+/// cannot be interrupted.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the time was up first.
+///
+/// # Cancel safety
+///
+/// Dropping the [`Timeout`] drops the future. When the time is up, the future is dropped with the
+/// `Timeout`, not before.
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::timeout;
+/// use std::{future, time::Duration};
+///
+/// executor::block_on(async {
+///     assert_eq!(timeout(Duration::ZERO, future::ready(7)).await, Ok(7));
+///     let never = timeout(Duration::from_millis(5), future::pending::<()>());
+///     assert!(never.await.is_err());
+/// });
+/// ```
+pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
+    Timeout {
+        future: future.into_future(),
+        sleep: sleep(duration),
+    }
+}
+
+/// Gives `future` until `deadline`; for the rest as [`timeout`].
+///
+/// # Errors
+///
+/// [`Elapsed`] if the deadline came first.
+///
+/// # Cancel safety
+///
+/// As [`timeout`].
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::timeout_at;
+/// use std::{future, time::{Duration, Instant}};
+///
+/// let deadline = Instant::now() + Duration::from_millis(5);
+/// let late = executor::block_on(timeout_at(deadline, future::pending::<()>()));
+/// assert!(late.is_err() && Instant::now() >= deadline);
+/// ```
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    Timeout {
+        future: future.into_future(),
+        sleep: sleep_until(deadline),
+    }
+}
+
+pin_project! {
+    /// What [`timeout`] and [`timeout_at`] return: the future's output, or [`Elapsed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor::time::{Elapsed, Timeout, timeout};
+    /// use std::{future::{Ready, ready}, time::Duration};
+    ///
+    /// let limited: Timeout<Ready<i32>> = timeout(Duration::from_secs(1), ready(7));
+    /// let output: Result<i32, Elapsed> = executor::block_on(limited);
+    /// assert_eq!(output, Ok(7));
+    /// ```
+    #[must_use = "futures do nothing unless they are awaited or polled"]
+    #[derive(Debug)]
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        #[pin]
+        sleep: Sleep,
+    }
+}
+
+impl<F> Timeout<F> {
+    /// The future inside.
+    ///
+    /// ```
+    /// # use std::{future::ready, time::Duration};
+    /// let limited = executor::time::timeout(Duration::from_secs(1), ready(7));
+    /// assert_eq!(format!("{:?}", limited.get_ref()), format!("{:?}", ready(7)));
+    /// ```
+    pub fn get_ref(&self) -> &F {
+        &self.future
+    }
+
+    /// The future inside.
+    ///
+    /// ```
+    /// # use std::{future::ready, time::Duration};
+    /// let mut limited = executor::time::timeout(Duration::from_secs(1), ready(7));
+    /// *limited.get_mut() = ready(8);
+    /// assert_eq!(executor::block_on(limited), Ok(8));
+    /// ```
+    pub fn get_mut(&mut self) -> &mut F {
+        &mut self.future
+    }
+
+    /// The future without the limit.
+    ///
+    /// ```
+    /// # use std::{future::ready, time::Duration};
+    /// let limited = executor::time::timeout(Duration::ZERO, ready(7));
+    /// assert_eq!(executor::block_on(limited.into_inner()), 7);
+    /// ```
+    pub fn into_inner(self) -> F {
+        self.future
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        this.sleep.poll(cx).map(|()| Err(Elapsed(())))
+    }
+}
+
+/// The time that [`timeout`] or [`timeout_at`] gave a future was up before it was done.
+///
+/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), so that `?` works
+/// where those are returned.
+///
+/// # Examples
+///
+/// ```
+/// use executor::time::timeout;
+/// use std::{future, io, time::Duration};
+///
+/// async fn answer() -> io::Result<u32> {
+///     Ok(timeout(Duration::from_millis(1), future::pending()).await?)
+/// }
+/// let error = executor::block_on(answer()).unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed(());
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time was up before the future was done")
+    }
+}
+
+impl Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}

@@ -1,0 +1,293 @@
+//! One timer: a link in the list of a wheel's slot, inside the future that waits for it.
+//!
+//! | `home`            | meaning                            | left by                                   |
+//! | ----------------- | ---------------------------------- | ----------------------------------------- |
+//! | null              | in no wheel                        | the owner, which registers it             |
+//! | a shard's address | linked in that shard's wheel       | the shard, which fires or evicts it; the owner, which takes it out |
+//! | [`FIRED`]         | in no wheel; the deadline has come | the owner, which resets it                |
+//!
+//! The *owner* is whoever has the future by `&mut`: one thread at a time. Whoever changes `home` from
+//! a shard's address to something else holds that shard's lock, so under the lock the owner knows
+//! whether the entry is still there. Whoever fires or evicts an entry writes `home` last, with
+//! Release; an owner that reads that (Acquire) may free the entry without the lock.
+
+use super::Timers;
+use crate::sync::{AtomicPtr, Ordering, UnsafeCell};
+use std::{
+    cell::Cell,
+    marker::PhantomPinned,
+    mem,
+    pin::Pin,
+    ptr::{self, NonNull},
+    task::Waker,
+};
+
+/// See the module's text.
+pub(crate) struct Entry {
+    /// In nanoseconds, as `clock` counts. Written by the owner; while the entry is linked, under the
+    /// lock.
+    deadline: Cell<u64>,
+    home: AtomicPtr<Timers>,
+    /// Belongs to the shard's lock while the entry is linked, else to the owner.
+    link: UnsafeCell<Link>,
+    /// Others keep the entry's address. And of a unique reference to something that is not `Unpin`
+    /// the compiler does not assume that nobody else has access.
+    _pinned: PhantomPinned,
+}
+
+/// What the list of a wheel's slot needs.
+pub(super) struct Link {
+    pub(super) previous: Option<NonNull<Entry>>,
+    pub(super) next: Option<NonNull<Entry>>,
+    waker: Option<Waker>,
+}
+
+impl Link {
+    fn wakes(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|own| own.will_wake(waker))
+    }
+}
+
+// SAFETY: the module's text says who has access, and when; a `Waker` may go to any thread.
+unsafe impl Send for Entry {}
+// SAFETY: shared references alone only read `deadline` and `home`; the former is written through
+// unique ones.
+unsafe impl Sync for Entry {}
+
+/// The state after the deadline: no shard lives at this address.
+const FIRED: *mut Timers = ptr::without_provenance_mut(1);
+
+/// What the owner learns from a call.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The deadline has come.
+    Fired,
+    /// It has not.
+    Waiting,
+    /// It has not, and is now the first that the calling thread's shard waits for. If nobody attends
+    /// to that shard, somebody has to be told.
+    First,
+}
+
+impl Entry {
+    /// An entry in no wheel. It counts as fired if `deadline` is not after `now`.
+    pub(crate) fn new(deadline: u64, now: u64) -> Entry {
+        let link = Link {
+            previous: None,
+            next: None,
+            waker: None,
+        };
+        Entry {
+            deadline: Cell::new(deadline),
+            home: AtomicPtr::new(home_outside(deadline, now)),
+            link: UnsafeCell::new(link),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// The deadline.
+    pub(crate) fn deadline(&self) -> u64 {
+        self.deadline.get()
+    }
+
+    /// Whether the deadline has come and somebody has noticed.
+    pub(crate) fn has_fired(&self) -> bool {
+        self.home() == FIRED
+    }
+
+    /// Waits for the deadline: `waker` is woken then, and no earlier one. The first call registers
+    /// the entry in the `local` shard, that of the calling thread.
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        waker: &Waker,
+        local: impl FnOnce() -> &'static Timers,
+    ) -> State {
+        let this = &*self;
+        if let Some(home) = this.shard()
+            && this.renew(home, waker)
+        {
+            return State::Waiting;
+        }
+        // Not linked, or not any more.
+        if this.has_fired() {
+            return State::Fired;
+        }
+        this.register(local(), waker.clone())
+    }
+
+    /// Waits for another deadline. The waker of the last poll is woken then, or at once, if this is
+    /// not the thread to arrange that: the task's next poll does.
+    pub(crate) fn reset(
+        self: Pin<&mut Self>,
+        deadline: u64,
+        now: u64,
+        local: impl FnOnce() -> &'static Timers,
+    ) -> State {
+        let this = &*self;
+        if let Some(home) = this.shard()
+            && let Some(state) = this.move_within(home, deadline, local())
+        {
+            return state;
+        }
+        this.deadline.set(deadline);
+        // Ordering: Relaxed; nobody else knows the entry.
+        this.home
+            .store(home_outside(deadline, now), Ordering::Relaxed);
+        if this.has_fired() {
+            State::Fired
+        } else {
+            State::Waiting
+        }
+    }
+
+    fn home(&self) -> *mut Timers {
+        // Ordering: Acquire pairs with the Release in `release`.
+        self.home.load(Ordering::Acquire)
+    }
+
+    /// The shard that the entry is linked in, as far as the owner knows without the lock.
+    fn shard(&self) -> Option<&'static Timers> {
+        let home = self.home();
+        if home == FIRED {
+            return None;
+        }
+        // SAFETY: null, or stored by `register` from such a reference.
+        unsafe { home.as_ref() }
+    }
+
+    /// For whoever holds the lock of `shard`: whether the entry is linked there.
+    fn is_in(&self, shard: &Timers) -> bool {
+        // Ordering: Relaxed; the lock orders it.
+        ptr::eq(self.home.load(Ordering::Relaxed), shard)
+    }
+
+    fn register(&self, shard: &'static Timers, waker: Waker) -> State {
+        let mut wheel = shard.lock();
+        if wheel.has_passed(self.deadline()) {
+            drop(wheel);
+            self.home.store(FIRED, Ordering::Relaxed);
+            return State::Fired;
+        }
+        // SAFETY: linked nowhere, so it is the owner's.
+        unsafe { self.with_link(|link| link.waker = Some(waker)) };
+        // SAFETY: linked nowhere; pinned, and unlinked before it is dropped.
+        unsafe { wheel.insert(NonNull::from(self)) };
+        // Ordering: Relaxed; others come to know the entry by the lock.
+        self.home
+            .store(ptr::from_ref(shard).cast_mut(), Ordering::Relaxed);
+        waiting(shard.publish(&wheel))
+    }
+
+    /// Sees to it that `waker` is woken, if the entry is still linked in `home`. No code of the
+    /// waker's runs under the lock.
+    fn renew(&self, home: &Timers, waker: &Waker) -> bool {
+        let wheel = home.lock();
+        if !self.is_in(home) {
+            return false;
+        }
+        // SAFETY: linked, and the lock is held.
+        let same = unsafe { self.with_link(|link| link.wakes(waker)) };
+        drop(wheel);
+        if same {
+            return true;
+        }
+        let mut waker = Some(waker.clone());
+        let wheel = home.lock();
+        let linked = self.is_in(home);
+        if linked {
+            // SAFETY: linked, and the lock is held.
+            unsafe { self.with_link(|link| mem::swap(&mut link.waker, &mut waker)) };
+        }
+        drop(wheel);
+        linked
+    }
+
+    /// Moves the entry to its place for `deadline`, if it is still linked in `home`.
+    fn move_within(&self, home: &Timers, deadline: u64, local: &Timers) -> Option<State> {
+        let mut wheel = home.lock();
+        if !self.is_in(home) {
+            return None;
+        }
+        // SAFETY: linked there, as the lock's holder knows.
+        unsafe { wheel.remove(NonNull::from(self)) };
+        self.deadline.set(deadline);
+        // Another thread's shard may be asleep for longer than that.
+        if ptr::eq(home, local) || deadline >= home.next_due() {
+            // SAFETY: just unlinked; pinned, and unlinked before it is dropped.
+            unsafe { wheel.insert(NonNull::from(self)) };
+            return Some(waiting(home.publish(&wheel)));
+        }
+        home.publish(&wheel);
+        // SAFETY: unlinked, and the lock is held.
+        let waker = unsafe { release(NonNull::from(self), Release::Evicted) };
+        drop(wheel);
+        waker.inspect(Waker::wake_by_ref);
+        Some(State::Waiting)
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock of the shard that the entry is linked in, or is the owner of one
+    /// that is not linked; `f` does not come here again.
+    pub(super) unsafe fn with_link<R>(&self, f: impl FnOnce(&mut Link) -> R) -> R {
+        self.link.with_mut(|link| {
+            // SAFETY: the contract makes the access exclusive.
+            f(unsafe { &mut *link })
+        })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let Some(home) = self.shard() else { return };
+        let mut wheel = home.lock();
+        if self.is_in(home) {
+            // SAFETY: linked there, as the lock's holder knows.
+            unsafe { wheel.remove(NonNull::from(&*self)) };
+            home.publish(&wheel);
+        }
+        // The waker is dropped after this, without the lock: its destructor is foreign code.
+    }
+}
+
+/// Gives an entry that has just been unlinked back to its owner, and returns its waker. The owner may
+/// have freed the entry when this returns.
+///
+/// # Safety
+///
+/// The caller unlinked the entry under the lock, and still holds that.
+pub(super) unsafe fn release(entry: NonNull<Entry>, why: Release) -> Option<Waker> {
+    // SAFETY: its owner cannot pass the lock before it reads the new `home`.
+    let entry = unsafe { entry.as_ref() };
+    // SAFETY: the caller holds the lock.
+    let waker = unsafe { entry.with_link(|link| link.waker.take()) };
+    let home = match why {
+        Release::Fired => FIRED,
+        Release::Evicted => ptr::null_mut(),
+    };
+    // Ordering: Release pairs with the Acquire in `home`.
+    entry.home.store(home, Ordering::Release);
+    waker
+}
+
+/// Why an entry leaves its wheel without the owner's doing.
+#[derive(Clone, Copy)]
+pub(super) enum Release {
+    /// Its deadline has come.
+    Fired,
+    /// Nobody will attend to the shard: the owner's next poll registers the entry elsewhere.
+    Evicted,
+}
+
+fn home_outside(deadline: u64, now: u64) -> *mut Timers {
+    if deadline <= now {
+        FIRED
+    } else {
+        ptr::null_mut()
+    }
+}
+
+fn waiting(first: bool) -> State {
+    if first { State::First } else { State::Waiting }
+}

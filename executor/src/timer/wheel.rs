@@ -1,0 +1,254 @@
+//! A hierarchical timing wheel.
+//!
+//! Time is counted in *ticks* of 65.5 µs; a deadline is rounded up to the next one. Level 0 has a slot
+//! for each of 64 ticks, level 1 one for each of 64 times 64 ticks, and so on: eight levels are
+//! enough for all 2⁶⁴ ns. A slot is a list of entries, first in, first out.
+//!
+//! `elapsed` is the tick up to which everything has been taken out. An entry's slot follows from it
+//! and the entry's tick alone: the level is the highest group of six bits in which the two differ, the
+//! slot is that group of the entry's tick. This stays true as `elapsed` grows: it never passes the
+//! start of a slot that is not empty, and when it comes to one, the slot's entries move to lower
+//! levels. So all entries of a lower level come before all of a higher one, and the earliest entries
+//! of all are in the lowest occupied slot of the lowest occupied level.
+//!
+//! Inserting and removing take constant time, firing amounts to at most eight moves an entry.
+//!
+//! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit maps
+//! follow Linux's timer wheel before 4.8, and tokio's.
+
+use super::entry::Entry;
+use std::ptr::NonNull;
+
+/// Bits of a time in nanoseconds below a tick.
+const TICK_BITS: u32 = 16;
+/// Bits of a tick that each level looks at.
+const LEVEL_BITS: u32 = 6;
+const SLOTS: usize = 1 << LEVEL_BITS;
+const LEVELS: usize = ((u64::BITS - TICK_BITS) / LEVEL_BITS) as usize;
+const LAST_TICK: u64 = u64::MAX >> TICK_BITS;
+
+/// The tick at which a deadline has passed.
+fn tick_after(deadline: u64) -> u64 {
+    deadline
+        .div_ceil(1 << TICK_BITS)
+        // Nobody will see the last 65 µs of all time.
+        .min(LAST_TICK)
+}
+
+/// See the module's text. Whoever owns the wheel drops it when it is empty.
+pub(crate) struct Wheel {
+    elapsed: u64,
+    /// A bit for each level with an entry.
+    levels: u8,
+    /// For each level, a bit for each slot with an entry.
+    occupied: [u64; LEVELS],
+    slots: [[List; SLOTS]; LEVELS],
+}
+
+#[derive(Clone, Copy, Default)]
+struct List {
+    first: Option<NonNull<Entry>>,
+    last: Option<NonNull<Entry>>,
+}
+
+// SAFETY: the entries are `Sync`, and what the wheel changes in them it changes under its lock.
+unsafe impl Send for Wheel {}
+
+impl Wheel {
+    /// An empty wheel at time 0.
+    pub(super) fn new() -> Wheel {
+        Wheel {
+            elapsed: 0,
+            levels: 0,
+            occupied: [0; LEVELS],
+            slots: [[List::default(); SLOTS]; LEVELS],
+        }
+    }
+
+    /// Whether that deadline has passed, as far as the wheel knows.
+    pub(super) fn has_passed(&self, deadline: u64) -> bool {
+        tick_after(deadline) <= self.elapsed
+    }
+
+    /// When to look at the wheel again; nothing is due before. `None` if it is empty.
+    pub(super) fn next_look(&self) -> Option<u64> {
+        self.earliest().map(|place| self.start(place) << TICK_BITS)
+    }
+
+    /// Links an entry.
+    ///
+    /// # Safety
+    ///
+    /// The entry is linked nowhere. It stays where it is, and its deadline as it is, until it is out
+    /// of the wheel again; and whoever touches its link does so under the lock of this wheel.
+    pub(super) unsafe fn insert(&mut self, entry: NonNull<Entry>) {
+        let place = self.place(entry);
+        let list = self.list(place);
+        let previous = list.last.replace(entry);
+        // SAFETY: not linked yet, so the caller's.
+        unsafe { set_neighbours(entry, previous, None) };
+        match previous {
+            // SAFETY: linked.
+            Some(previous) => unsafe { set_next(previous, Some(entry)) },
+            None => list.first = Some(entry),
+        }
+        self.levels |= 1 << place.level;
+        self.occupied[place.level] |= 1 << place.slot;
+    }
+
+    /// Unlinks an entry.
+    ///
+    /// # Safety
+    ///
+    /// The entry is linked in this wheel.
+    pub(super) unsafe fn remove(&mut self, entry: NonNull<Entry>) {
+        let place = self.place(entry);
+        // SAFETY: linked.
+        let (previous, next) = unsafe { neighbours(entry) };
+        let list = self.list(place);
+        match previous {
+            // SAFETY: linked.
+            Some(previous) => unsafe { set_next(previous, next) },
+            None => list.first = next,
+        }
+        match next {
+            // SAFETY: linked.
+            Some(next) => unsafe { set_previous(next, previous) },
+            None => list.last = previous,
+        }
+        if list.first.is_none() {
+            self.mark_empty(place);
+        }
+    }
+
+    /// Unlinks an entry whose deadline is not after `now`, the earliest first.
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<NonNull<Entry>> {
+        if !self.advance(now) {
+            return None;
+        }
+        self.pop()
+    }
+
+    /// Unlinks an entry, the earliest first.
+    pub(super) fn pop(&mut self) -> Option<NonNull<Entry>> {
+        let place = self.earliest()?;
+        let entry = self.list(place).first?;
+        // SAFETY: linked.
+        unsafe { self.remove(entry) };
+        Some(entry)
+    }
+
+    /// Goes on in time; returns whether an entry is due. It is the first in the earliest slot then.
+    pub(super) fn advance(&mut self, now: u64) -> bool {
+        let now = now >> TICK_BITS;
+        while let Some(place) = self.earliest() {
+            let start = self.start(place);
+            if start > now {
+                break;
+            }
+            self.elapsed = start;
+            if place.level == 0 {
+                return true;
+            }
+            self.spread(place);
+        }
+        self.elapsed = self.elapsed.max(now);
+        false
+    }
+
+    /// Moves the entries of a slot that has begun to lower levels.
+    fn spread(&mut self, place: Place) {
+        let mut next = std::mem::take(self.list(place)).first;
+        self.mark_empty(place);
+        while let Some(entry) = next {
+            // SAFETY: linked to its neighbours still, and only for this.
+            next = unsafe { neighbours(entry) }.1;
+            // SAFETY: in no list any more; for the rest, whoever inserted it first has promised it.
+            unsafe { self.insert(entry) };
+        }
+    }
+
+    fn place(&self, entry: NonNull<Entry>) -> Place {
+        // SAFETY: alive, since it is linked, or will be.
+        let deadline = unsafe { entry.as_ref() }.deadline();
+        // A deadline in the past belongs to the present slot.
+        let tick = tick_after(deadline).max(self.elapsed);
+        let highest_difference = (tick ^ self.elapsed).checked_ilog2().unwrap_or(0);
+        let level = (highest_difference / LEVEL_BITS) as usize;
+        let slot = (tick >> (level as u32 * LEVEL_BITS)) as usize % SLOTS;
+        Place { level, slot }
+    }
+
+    fn earliest(&self) -> Option<Place> {
+        let level = self.levels.trailing_zeros() as usize;
+        let slot = self.occupied.get(level)?.trailing_zeros() as usize;
+        Some(Place { level, slot })
+    }
+
+    /// The first tick of a slot.
+    fn start(&self, place: Place) -> u64 {
+        let shift = place.level as u32 * LEVEL_BITS;
+        let above = self.elapsed >> (shift + LEVEL_BITS) << (shift + LEVEL_BITS);
+        above | (place.slot as u64) << shift
+    }
+
+    fn list(&mut self, place: Place) -> &mut List {
+        &mut self.slots[place.level][place.slot]
+    }
+
+    fn mark_empty(&mut self, place: Place) {
+        self.occupied[place.level] &= !(1 << place.slot);
+        if self.occupied[place.level] == 0 {
+            self.levels &= !(1 << place.level);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    level: usize,
+    slot: usize,
+}
+
+type Neighbour = Option<NonNull<Entry>>;
+
+/// # Safety
+///
+/// As for all of these: the entry is linked in a wheel whose lock the caller holds, or in none and
+/// belongs to the caller.
+unsafe fn neighbours(entry: NonNull<Entry>) -> (Neighbour, Neighbour) {
+    // SAFETY: alive, by the contract.
+    let entry = unsafe { entry.as_ref() };
+    // SAFETY: the contract.
+    unsafe { entry.with_link(|link| (link.previous, link.next)) }
+}
+
+/// # Safety
+///
+/// See [`neighbours`].
+unsafe fn set_neighbours(entry: NonNull<Entry>, previous: Neighbour, next: Neighbour) {
+    // SAFETY: alive, by the contract.
+    let entry = unsafe { entry.as_ref() };
+    // SAFETY: the contract.
+    unsafe { entry.with_link(|link| (link.previous, link.next) = (previous, next)) };
+}
+
+/// # Safety
+///
+/// See [`neighbours`].
+unsafe fn set_next(entry: NonNull<Entry>, next: Neighbour) {
+    // SAFETY: alive, by the contract.
+    let entry = unsafe { entry.as_ref() };
+    // SAFETY: the contract.
+    unsafe { entry.with_link(|link| link.next = next) };
+}
+
+/// # Safety
+///
+/// See [`neighbours`].
+unsafe fn set_previous(entry: NonNull<Entry>, previous: Neighbour) {
+    // SAFETY: alive, by the contract.
+    let entry = unsafe { entry.as_ref() };
+    // SAFETY: the contract.
+    unsafe { entry.with_link(|link| link.previous = previous) };
+}
