@@ -1,4 +1,5 @@
-//! loom models of the code that ships: queues, next slot, parker, idle accounting.
+//! loom models of the code that ships: queues, next slot, parker, idle accounting. Those of the timers
+//! are in `timer::models`.
 //!
 //! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib models`. Each model is
 //! named after its race and prints how many interleavings it explored. Where a bound on
@@ -25,7 +26,11 @@ use loom::{
 use std::sync::atomic::{AtomicUsize as Count, Ordering::SeqCst};
 
 /// Explores all interleavings with at most `preemptions` preemptions, if a bound is given.
-fn explore(name: &str, preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(
+    name: &str,
+    preemptions: Option<usize>,
+    model: impl Fn() + Send + Sync + 'static,
+) {
     let explored = std::sync::Arc::new(Count::new(0));
     let counter = explored.clone();
     let mut builder = loom::model::Builder::new();
@@ -386,6 +391,31 @@ fn a_spare_that_ends_against_the_push_that_wakes_it() {
         model.post();
         spare.join().unwrap();
         assert!(!model.has_work());
+    });
+}
+
+#[test]
+fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
+    // Woken by either, it is counted once, and finds the work.
+    explore("wake-up against notify", None, || {
+        let model = Model::new(1, 1);
+        model.idle.add_initial();
+        model.idle.sleep(0, true, true);
+        let sleeper = {
+            let model = model.clone();
+            thread::spawn(move || {
+                // As `Worker::park` when a timer is due.
+                if !model.idle.wake_up(0) {
+                    model.parkers[0].park();
+                }
+                model.find_work(0);
+            })
+        };
+        model.post();
+        sleeper.join().unwrap();
+        assert!(!model.has_work());
+        let counts = model.idle.counts();
+        assert_eq!((counts.active, counts.searching), (1, 0));
     });
 }
 

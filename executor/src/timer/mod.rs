@@ -40,6 +40,8 @@
 //! are never freed.
 
 pub(crate) mod entry;
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(not(loom))]
 pub(crate) mod pool;
 mod wheel;

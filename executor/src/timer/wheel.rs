@@ -252,3 +252,150 @@ unsafe fn set_previous(entry: NonNull<Entry>, previous: Neighbour) {
     // SAFETY: the contract.
     unsafe { entry.with_link(|link| link.previous = previous) };
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::clock::NEVER;
+    use std::{collections::BTreeMap, pin::Pin};
+
+    const TICK: u64 = 1 << TICK_BITS;
+
+    fn entry(deadline: u64) -> Pin<Box<Entry>> {
+        Box::pin(Entry::new(deadline, 0))
+    }
+
+    fn insert(wheel: &mut Wheel, entry: &Pin<Box<Entry>>) {
+        // SAFETY: the tests link each once, and keep it pinned until it is out of the wheel.
+        unsafe { wheel.insert(NonNull::from(&**entry)) };
+    }
+
+    /// The deadlines of all that is due, in the order in which it comes.
+    fn due(wheel: &mut Wheel, now: u64) -> Vec<u64> {
+        std::iter::from_fn(|| wheel.pop_due(now))
+            // SAFETY: the test still owns it.
+            .map(|entry| unsafe { entry.as_ref() }.deadline())
+            .collect()
+    }
+
+    #[test]
+    fn nothing_comes_early_and_all_within_a_tick() {
+        for deadline in [
+            1,
+            TICK - 1,
+            TICK,
+            TICK + 1,
+            64 * TICK,
+            4096 * TICK + 17,
+            1 << 62,
+        ] {
+            let mut wheel = Wheel::new();
+            let entry = entry(deadline);
+            insert(&mut wheel, &entry);
+            assert_eq!(due(&mut wheel, deadline - 1), []);
+            assert!(wheel.next_look().unwrap() < deadline + TICK);
+            assert_eq!(due(&mut wheel, deadline + TICK), [deadline]);
+            assert_eq!(wheel.next_look(), None);
+        }
+    }
+
+    #[test]
+    fn what_is_due_at_once_comes_first_in_first_out() {
+        let mut wheel = Wheel::new();
+        let entries = [70 * TICK, 70 * TICK - 1, 70 * TICK - 2, 69 * TICK].map(entry);
+        entries.iter().for_each(|entry| insert(&mut wheel, entry));
+        let expected = [69 * TICK, 70 * TICK, 70 * TICK - 1, 70 * TICK - 2];
+        assert_eq!(due(&mut wheel, 70 * TICK), expected);
+    }
+
+    #[test]
+    fn the_past_is_due_and_the_end_of_time_is_not() {
+        let mut wheel = Wheel::new();
+        assert!(!wheel.advance(1_000 * TICK));
+        let (past, never) = (entry(3), entry(NEVER));
+        insert(&mut wheel, &past);
+        insert(&mut wheel, &never);
+        assert!(wheel.has_passed(3));
+        assert_eq!(due(&mut wheel, 1_000 * TICK), [3]);
+        assert_eq!(due(&mut wheel, NEVER - 2 * TICK), []);
+        // SAFETY: linked.
+        unsafe { wheel.remove(NonNull::from(&*never)) };
+        assert_eq!(wheel.next_look(), None);
+    }
+
+    #[test]
+    fn a_lone_far_deadline_costs_a_look_a_level() {
+        let mut wheel = Wheel::new();
+        let entry = entry(3_600_000_000_000);
+        insert(&mut wheel, &entry);
+        let mut looks = 0;
+        while let Some(time) = wheel.next_look() {
+            looks += 1;
+            due(&mut wheel, time);
+        }
+        assert!(looks <= LEVELS, "{looks}");
+    }
+
+    /// Marsaglia's xorshift.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % limit
+        }
+    }
+
+    /// Inserts, removes and fires at random, beside a sorted map that does the same.
+    #[test]
+    fn the_wheel_agrees_with_a_sorted_map() {
+        for seed in 1..=200_u64 {
+            let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
+            let mut wheel = Wheel::new();
+            let mut now = random.below(1 << 40);
+            wheel.advance(now);
+            let mut map = BTreeMap::new();
+            for step in 0..1_000_u64 {
+                match random.below(8) {
+                    0..4 => {
+                        let range = 1 << random.below(44);
+                        let entry = entry(now + random.below(range));
+                        insert(&mut wheel, &entry);
+                        let tick = tick_after(entry.deadline()).max(wheel.elapsed);
+                        map.insert((tick, step), entry);
+                    }
+                    4..6 => {
+                        let nth = random.below(map.len() as u64 + 1) as usize;
+                        if let Some(&key) = map.keys().nth(nth) {
+                            let entry = map.remove(&key).unwrap();
+                            // SAFETY: linked.
+                            unsafe { wheel.remove(NonNull::from(&*entry)) };
+                        }
+                    }
+                    _ => {
+                        let range = 1 << random.below(42);
+                        now += random.below(range);
+                        let later = map.split_off(&((now >> TICK_BITS) + 1, 0));
+                        let past = std::mem::replace(&mut map, later);
+                        let mut expected: Vec<_> = past.values().map(|e| e.deadline()).collect();
+                        let mut seen = due(&mut wheel, now);
+                        let ticks = |times: &[u64]| {
+                            times.iter().map(|&t| tick_after(t)).collect::<Vec<_>>()
+                        };
+                        let in_order = ticks(&seen).is_sorted();
+                        assert!(in_order, "seed {seed}");
+                        expected.sort_unstable();
+                        seen.sort_unstable();
+                        assert_eq!(seen, expected, "seed {seed}");
+                    }
+                }
+                let first = map.keys().next().map(|(tick, _)| tick << TICK_BITS);
+                assert_eq!(wheel.next_look().is_some(), first.is_some());
+                assert!(wheel.next_look() <= first, "seed {seed}: too late a look");
+            }
+            while wheel.pop().is_some() {}
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! loom models of timers: whoever fires or evicts, against the owner of an entry.
+//!
+//! The accesses to an entry's link are loom's to check; what is asserted is that no wake-up is lost and
+//! none comes twice.
+
+use super::{
+    Timers,
+    entry::{Entry, State},
+};
+use crate::models::explore;
+use loom::{sync::Arc, thread};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc as StdArc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Wake, Waker},
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A shard for one run of a model; an [`Entry`] takes only those that live for ever.
+struct Shard(&'static Timers);
+
+impl Shard {
+    fn new() -> Shard {
+        Shard(Box::leak(Box::new(Timers::new())))
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        let timers: *const Timers = self.0;
+        // SAFETY: leaked by `new`; the model has dropped its entries, and joined its threads.
+        drop(unsafe { Box::from_raw(timers.cast_mut()) });
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Alarm(AtomicUsize);
+
+impl Wake for Alarm {
+    fn wake(self: StdArc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl Alarm {
+    fn new() -> (StdArc<Alarm>, Waker) {
+        let alarm = StdArc::new(Alarm::default());
+        (alarm.clone(), Waker::from(alarm))
+    }
+
+    fn rings(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+fn entry(deadline: u64) -> Pin<Box<Entry>> {
+    Box::pin(Entry::new(deadline, 0))
+}
+
+/// An entry that waits in `shard`.
+fn registered(deadline: u64, waker: &Waker, shard: &Shard) -> Pin<Box<Entry>> {
+    let mut entry = entry(deadline);
+    assert_ne!(entry.as_mut().poll(waker, || shard.0), State::Fired);
+    entry
+}
+
+fn fire(shard: &Shard, now: u64) -> thread::JoinHandle<bool> {
+    let timers = shard.0;
+    thread::spawn(move || timers.fire(now, usize::MAX))
+}
+
+#[test]
+fn fire_against_drop() {
+    explore("fire against drop", None, || {
+        let shard = Shard::new();
+        let (alarm, waker) = Alarm::new();
+        let entry = registered(SECOND, &waker, &shard);
+        let firing = fire(&shard, 2 * SECOND);
+        drop(entry);
+        let fired = firing.join().unwrap();
+        assert_eq!(alarm.rings(), usize::from(fired));
+        assert_eq!(StdArc::strong_count(&alarm), 2, "no waker is left behind");
+        assert_eq!(shard.0.next_due(), u64::MAX);
+    });
+}
+
+#[test]
+fn fire_against_a_change_of_wakers() {
+    explore("fire against a change of wakers", None, || {
+        let shard = Shard::new();
+        let (_, first) = Alarm::new();
+        let (alarm, second) = Alarm::new();
+        let mut entry = registered(SECOND, &first, &shard);
+        let firing = fire(&shard, 2 * SECOND);
+        let state = entry.as_mut().poll(&second, || shard.0);
+        assert!(firing.join().unwrap());
+        assert!(
+            state == State::Fired || alarm.rings() == 1,
+            "nobody is told"
+        );
+        assert!(entry.has_fired());
+    });
+}
+
+#[test]
+fn fire_against_reset_to_a_later_time() {
+    explore("fire against reset to a later time", None, || {
+        let shard = Shard::new();
+        let (alarm, waker) = Alarm::new();
+        let mut entry = registered(SECOND, &waker, &shard);
+        let firing = fire(&shard, 2 * SECOND);
+        let state = entry.as_mut().reset(3 * SECOND, 0, || shard.0);
+        assert_ne!(state, State::Fired);
+        let fired = firing.join().unwrap();
+        assert_eq!(alarm.rings(), usize::from(fired));
+        assert!(!entry.has_fired(), "early");
+        // Fired before the reset, it is polled: the task was woken.
+        if fired {
+            assert_ne!(entry.as_mut().poll(&waker, || shard.0), State::Fired);
+        }
+        assert!(shard.0.fire(4 * SECOND, usize::MAX));
+        assert!(entry.has_fired());
+    });
+}
+
+#[test]
+fn fire_against_reset_to_an_earlier_time_from_elsewhere() {
+    explore("fire against reset from elsewhere", None, || {
+        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (alarm, waker) = Alarm::new();
+        let mut entry = registered(3 * SECOND, &waker, &shard);
+        let firing = fire(&shard, 4 * SECOND);
+        let state = entry.as_mut().reset(2 * SECOND, 0, || elsewhere.0);
+        assert_eq!(state, State::Waiting);
+        firing.join().unwrap();
+        assert_eq!(alarm.rings(), 1, "the task has to poll it");
+        assert_eq!(entry.as_mut().poll(&waker, || elsewhere.0), State::First);
+    });
+}
+
+#[test]
+fn two_that_fire_and_one_that_evicts() {
+    explore("two that fire and one that evicts", Some(3), || {
+        let shard = Shard::new();
+        let (alarm, waker) = Alarm::new();
+        let entries = [SECOND, SECOND, 2 * SECOND].map(|time| registered(time, &waker, &shard));
+        let firing = [fire(&shard, SECOND * 3 / 2), fire(&shard, 3 * SECOND)];
+        shard.0.evict();
+        firing.into_iter().for_each(|thread| _ = thread.join());
+        assert_eq!(alarm.rings(), 3, "each once");
+        assert_eq!(shard.0.next_due(), u64::MAX);
+        drop(entries);
+        assert_eq!(StdArc::strong_count(&alarm), 2, "no waker is left behind");
+    });
+}
+
+#[test]
+fn evict_against_a_poll_elsewhere() {
+    explore("evict against a poll elsewhere", None, || {
+        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (_, first) = Alarm::new();
+        let (alarm, second) = Alarm::new();
+        let mut entry = registered(SECOND, &first, &shard);
+        let timers = shard.0;
+        let evicting = thread::spawn(move || timers.evict());
+        let state = entry.as_mut().poll(&second, || elsewhere.0);
+        evicting.join().unwrap();
+        match state {
+            State::Fired => panic!("early"),
+            State::First => assert!(elsewhere.0.fire(2 * SECOND, usize::MAX)),
+            // Found in the first shard still, and thrown out after that.
+            State::Waiting => assert_eq!(alarm.rings(), 1, "the task has to poll it again"),
+        }
+    });
+}
+
+#[test]
+fn what_happened_before_a_deadline_was_noticed_is_visible_after_it() {
+    explore("fire publishes", None, || {
+        let shard = Shard::new();
+        let (_, waker) = Alarm::new();
+        let mut entry = registered(SECOND, &waker, &shard);
+        let before = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
+        let (timers, written) = (shard.0, before.clone());
+        let firing = thread::spawn(move || {
+            written.store(1, loom::sync::atomic::Ordering::Relaxed);
+            timers.fire(2 * SECOND, usize::MAX)
+        });
+        if entry.as_mut().poll(&waker, || shard.0) == State::Fired {
+            assert_eq!(before.load(loom::sync::atomic::Ordering::Relaxed), 1);
+        }
+        firing.join().unwrap();
+    });
+}
