@@ -7,8 +7,8 @@
 use benches::{
     runtime::OwnedExecutor,
     workload::{
-        OurGroup, chained, detached, fan_in, hammer, one_at_a_time, pairs, ping_pong, skynet,
-        spawn_join, yields,
+        OurGroup, abandoned, chained, detached, fan_in, hammer, kept_limits, one_at_a_time, pairs,
+        ping_pong, skynet, spawn_join, yields,
     },
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -170,6 +170,21 @@ fn handoff(c: &mut Criterion) {
     }
 }
 
+/// A timer that does not fire has to cost the same on many threads as on one.
+fn timers(c: &mut Criterion) {
+    for workers in [1, 2, 8] {
+        let on = with_workers(workers);
+        let name = format!("sleep, poll and drop, workers: {workers}");
+        measure(c, &on, &name, 80_000, || {
+            abandoned::<OwnedExecutor>(workers, 80_000 / workers)
+        });
+    }
+    let on = with_workers(1);
+    measure(c, &on, "timeout around what is ready", 10_000, || {
+        kept_limits::<OwnedExecutor>(10_000)
+    });
+}
+
 fn from_outside(c: &mut Criterion) {
     let executor = with_workers(WORKERS);
     let mut group = c.benchmark_group("executor");
@@ -186,5 +201,5 @@ fn from_outside(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, queues, tasks, handoff, from_outside);
+criterion_group!(benches, queues, tasks, timers, handoff, from_outside);
 criterion_main!(benches);

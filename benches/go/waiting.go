@@ -113,20 +113,73 @@ func max64(x, y time.Duration) time.Duration {
 	return y
 }
 
-func sleeps(tasks int) []float64 {
-	const longest = 100
-	before, start := cpuTime(), time.Now()
-	done := newCountdown(tasks)
-	for i := 0; i < tasks; i++ {
-		go func(duration time.Duration) {
-			time.Sleep(duration)
-			done.count()
-		}(time.Duration(i%longest+1) * time.Millisecond)
+// sleeps has tasks goroutines sleep for 1 to longest milliseconds.
+func sleeps(longest int) func(int) []float64 {
+	return func(tasks int) []float64 {
+		late := make([]float64, tasks)
+		before, start := cpuTime(), time.Now()
+		done := newCountdown(tasks)
+		for i := 0; i < tasks; i++ {
+			go func(i int, duration time.Duration) {
+				late[i] = tooLong(duration).Seconds() * 1e3
+				done.count()
+			}(i, time.Duration(i%longest+1)*time.Millisecond)
+		}
+		<-done.done
+		took := time.Since(start)
+		used := cpuTime() - before
+		return []float64{
+			took.Seconds() * 1e3,
+			float64(used.Nanoseconds()) / float64(tasks),
+			quantile(late, 0.5),
+			quantile(late, 0.99),
+		}
 	}
-	<-done.done
-	took := time.Since(start)
-	used := cpuTime() - before
-	return []float64{took.Seconds() * 1e3, float64(used.Nanoseconds()) / float64(tasks)}
+}
+
+func loneSleeps(times int) []float64 {
+	var late []float64
+	for i := 0; i < times; i++ {
+		late = append(late, tooLong(time.Millisecond).Seconds()*1e6)
+	}
+	return []float64{quantile(late, 0.5), quantile(late, 0.99)}
+}
+
+func tooLong(duration time.Duration) time.Duration {
+	start := time.Now()
+	time.Sleep(duration)
+	return time.Since(start) - duration
+}
+
+// abandoned has tasks goroutines start a timer and stop it, size times in all.
+func abandoned(tasks int) func(int) {
+	return func(size int) {
+		done := newCountdown(tasks)
+		for i := 0; i < tasks; i++ {
+			go func() {
+				for i := 0; i < size/tasks; i++ {
+					time.NewTimer(30 * time.Second).Stop()
+				}
+				done.count()
+			}()
+		}
+		<-done.done
+	}
+}
+
+// keptLimits receives what is there, with a limit.
+func keptLimits(times int) {
+	ready := make(chan int, 1)
+	for i := 0; i < times; i++ {
+		ready <- i
+		limit := time.NewTimer(30 * time.Second)
+		select {
+		case <-ready:
+		case <-limit.C:
+			panic("the limit came first")
+		}
+		limit.Stop()
+	}
 }
 
 func pendingTasks(tasks int) []float64 {

@@ -54,6 +54,22 @@ pub trait Runtime: Send + Sync + 'static {
             async_io::Timer::after(duration).await;
         }
     }
+
+    /// The output of `future`, or none if it takes longer.
+    fn timeout<F>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send + 'static
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        let late = async move {
+            async_io::Timer::after(duration).await;
+            None
+        };
+        futures_lite::future::or(async { Some(future.await) }, late)
+    }
 }
 
 /// Runs a future as a task, and waits for it on the calling thread.

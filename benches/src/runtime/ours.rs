@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::OnceLock,
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// An `Executor` with a value, which could be shut down.
@@ -78,6 +79,18 @@ impl Runtime for OwnedExecutor {
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         executor::yield_now()
     }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        executor::time::sleep(duration)
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        executor::time::timeout(duration, future).await.ok()
+    }
 }
 
 impl Runtime for DefaultExecutor {
@@ -115,5 +128,17 @@ impl Runtime for DefaultExecutor {
 
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         executor::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        executor::time::sleep(duration)
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        executor::time::timeout(duration, future).await.ok()
     }
 }

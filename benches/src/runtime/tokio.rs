@@ -80,4 +80,12 @@ impl Runtime for Tokio {
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
         tokio::time::sleep(duration)
     }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        tokio::time::timeout(duration, future).await.ok()
+    }
 }

@@ -11,6 +11,7 @@ mod messages;
 mod sleeps;
 mod spawn;
 mod table;
+mod timers;
 mod wait_group;
 mod wake;
 mod yields;
@@ -20,9 +21,10 @@ pub use self::{
     cpu::cpu_bound,
     memory::{pending_tasks, sleeping_tasks},
     messages::{fan_in, pairs, ping_pong},
-    sleeps::sleeps,
+    sleeps::{lone_sleeps, sleeps},
     spawn::{chained, detached, one_at_a_time, outside, skynet, spawn_join},
     table::{Better, Figure, Group, Process, WORKLOADS, Workload, find},
+    timers::{abandoned, kept_limits},
     wait_group::{AwaitGroup, Count, OurGroup, PeerGroup, hammer},
     wake::{idle_cpu, wake_parked},
     yields::yields,
@@ -51,6 +53,10 @@ pub fn run<R: Runtime, G: Count>(
         let took = timed::<R, _>(hammer::<R, G>(tasks, size / tasks));
         vec![took.as_nanos() as f64 / (size / tasks * tasks) as f64]
     };
+    let abandoning = |tasks| {
+        let took = timed::<R, _>(abandoned::<R>(tasks, size / tasks));
+        vec![took.as_nanos() as f64 / (size / tasks * tasks) as f64]
+    };
     Ok(match name {
         "spawn-join" => each(timed::<R, _>(spawn_join::<R>(size))),
         "one-at-a-time-main" => {
@@ -72,9 +78,15 @@ pub fn run<R: Runtime, G: Count>(
         "speed-up" => millis(timed::<R, _>(cpu_bound::<R>(size))),
         "ticker-asleep" => millis(ticker::<R>(workers, size, Blocker::Asleep)),
         "ticker-spinning" => millis(ticker::<R>(workers, size, Blocker::Spinning)),
-        "sleeps" => sleeps::<R>(size)?,
+        "sleeps" => sleeps::<R>(size, 100)?,
+        "million-sleeps" => sleeps::<R>(size, 1_000)?,
+        "lone-sleep" => lone_sleeps::<R>(size),
+        "abandoned-sleep-1" => abandoning(1),
+        "abandoned-sleep-2" => abandoning(2),
+        "abandoned-sleep-8" => abandoning(8),
+        "timeout" => each(timed::<R, _>(kept_limits::<R>(size))),
         "rss-pending" => vec![pending_tasks::<R>(size)?],
-        "rss-sleeping" => vec![sleeping_tasks::<R>(size)?],
+        "rss-sleeping" | "rss-sleeping-fewer" => vec![sleeping_tasks::<R>(size)?],
         "waitgroup-1" => hammering(1),
         "waitgroup-2" => hammering(2),
         "waitgroup-8" => hammering(8),

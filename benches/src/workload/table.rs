@@ -289,7 +289,89 @@ pub static WORKLOADS: &[Workload] = &[
                 "100,000 tasks that sleep for 1 to 100 ms each, until all are done",
             ),
             figure("sleeps-cpu", "ns", "the CPU time of the same, per task"),
+            figure(
+                "sleeps-late-p50",
+                "ms",
+                "by how much the same sleeps are too long, median",
+            ),
+            figure("sleeps-late-p99", "ms", "the same, 99th percentile"),
         ],
+        ..USUAL
+    },
+    Workload {
+        name: "million-sleeps",
+        size: 1_000_000,
+        quick: 4_000,
+        repeats: 1,
+        figures: &[
+            figure(
+                "million-sleeps",
+                "ms",
+                "1,000,000 tasks that sleep for 1 to 1,000 ms each, until all are done",
+            ),
+            figure(
+                "million-sleeps-cpu",
+                "ns",
+                "the CPU time of the same, per task",
+            ),
+            figure(
+                "million-sleeps-late-p50",
+                "ms",
+                "by how much the same sleeps are too long, median",
+            ),
+            figure("million-sleeps-late-p99", "ms", "the same, 99th percentile"),
+        ],
+        ..USUAL
+    },
+    Workload {
+        name: "lone-sleep",
+        size: 300,
+        quick: 20,
+        repeats: 1,
+        figures: &[
+            figure(
+                "lone-sleep-p50",
+                "µs",
+                "by how much a sleep of 1 ms is too long where nothing else happens, median",
+            ),
+            figure("lone-sleep-p99", "µs", "the same, 99th percentile"),
+        ],
+        ..USUAL
+    },
+    Workload {
+        name: "abandoned-sleep-1",
+        figures: &[figure(
+            "abandoned-sleep-1",
+            "ns",
+            "1 task makes a sleep of 30 s, polls it and drops it, 100,000 times, per time",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "abandoned-sleep-2",
+        figures: &[figure(
+            "abandoned-sleep-2",
+            "ns",
+            "2 tasks do, 50,000 times each, per time",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "abandoned-sleep-8",
+        figures: &[figure(
+            "abandoned-sleep-8",
+            "ns",
+            "8 tasks do, 12,500 times each, per time",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "timeout",
+        figures: &[figure(
+            "timeout",
+            "ns",
+            "a limit of 30 s around a future that is ready, 100,000 times, per time",
+        )],
         ..USUAL
     },
     Workload {
@@ -315,6 +397,19 @@ pub static WORKLOADS: &[Workload] = &[
             "rss-sleeping",
             "bytes",
             "resident memory per sleeping task, of 1,000,000",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "rss-sleeping-fewer",
+        size: 100_000,
+        quick: 10_000,
+        repeats: 1,
+        process: Process::Fresh,
+        figures: &[figure(
+            "rss-sleeping-fewer",
+            "bytes",
+            "the same, of 100,000",
         )],
         ..USUAL
     },

@@ -51,6 +51,10 @@ const NEXT_SLOT_RUN: u32 = 16;
 /// spin-wait hint: about a microsecond, ten times an ordinary poll.
 const NEXT_SLOT_PATIENCE: u32 = 30;
 
+/// Timers that come in quick succession are fired together: after it has fired any, a worker does not
+/// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
+const TIMER_MODERATION: u64 = 125_000;
+
 /// A machine that more machines than places are free for ends after so long a sleep.
 const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 
@@ -61,6 +65,8 @@ pub(crate) struct Worker {
     next_slot_run: Cell<u32>,
     /// Counted among the searchers of `idle`.
     searching: Cell<bool>,
+    /// When it last fired timers, all that were due.
+    last_fired: Cell<u64>,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
 }
@@ -95,6 +101,7 @@ impl Worker {
             lease,
             next_slot_run: Cell::new(0),
             searching: Cell::new(true),
+            last_fired: Cell::new(0),
             random: Cell::new(seed),
         }
     }
@@ -271,8 +278,21 @@ impl Worker {
 
     /// Wakes tasks whose deadlines have come; returns whether there were any.
     fn fire_timers(&self) -> bool {
-        let timers = self.timers();
-        timers.next_due() != NEVER && timers.fire(clock::now(), TIMERS_IN_A_ROW)
+        if self.timers().next_due() == NEVER {
+            return false;
+        }
+        let now = clock::now();
+        let fired = self.next_timer() <= now && self.timers().fire(now, TIMERS_IN_A_ROW);
+        if fired && self.timers().next_due() > now {
+            self.last_fired.set(now);
+        }
+        fired
+    }
+
+    /// When the worker has to look at its timers.
+    fn next_timer(&self) -> u64 {
+        let earliest = self.last_fired.get().saturating_add(TIMER_MODERATION);
+        self.timers().next_due().max(earliest)
     }
 
     fn take_global_share(&self) -> Option<Task> {
@@ -404,7 +424,7 @@ impl Worker {
         counters.parks.add(1);
         let mut spare_until = spare_until(may_retire);
         loop {
-            let until = spare_until.min(self.timers().next_due());
+            let until = spare_until.min(self.next_timer());
             if until == NEVER {
                 parker.park();
                 break;

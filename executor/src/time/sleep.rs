@@ -33,8 +33,7 @@ use std::{
 /// assert!(start.elapsed() >= Duration::from_millis(5));
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    let now = clock::now();
-    Sleep::new(now.saturating_add(clock::nanoseconds(duration)), now)
+    Sleep::after(Instant::now(), duration)
 }
 
 /// Waits until `deadline`. One that has passed is met by the first poll.
@@ -100,7 +99,13 @@ pin_project! {
 }
 
 impl Sleep {
-    pub(super) fn new(deadline: u64, now: u64) -> Sleep {
+    /// A sleep of `duration` from `now` on.
+    pub(super) fn after(now: Instant, duration: Duration) -> Sleep {
+        let now = clock::since_epoch(now);
+        Sleep::new(now.saturating_add(clock::nanoseconds(duration)), now)
+    }
+
+    fn new(deadline: u64, now: u64) -> Sleep {
         Sleep {
             entry: Entry::new(deadline, now),
         }

@@ -1,6 +1,6 @@
 //! A limit to how long a future may take.
 
-use super::{Sleep, sleep, sleep_until};
+use super::{Sleep, sleep_until};
 use pin_project_lite::pin_project;
 use std::{
     error::Error,
@@ -42,7 +42,10 @@ use std::{
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
         future: future.into_future(),
-        sleep: sleep(duration),
+        limit: Limit::After {
+            start: Instant::now(),
+            duration,
+        },
     }
 }
 
@@ -69,7 +72,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
         future: future.into_future(),
-        sleep: sleep_until(deadline),
+        limit: Limit::At { deadline },
     }
 }
 
@@ -92,7 +95,31 @@ pin_project! {
         #[pin]
         future: F,
         #[pin]
-        sleep: Sleep,
+        limit: Limit,
+    }
+}
+
+pin_project! {
+    /// The end of a time-out. A future that is ready at its first poll needs no more of it than the
+    /// look at the clock.
+    #[project = LimitProjection]
+    #[derive(Debug)]
+    enum Limit {
+        After { start: Instant, duration: Duration },
+        At { deadline: Instant },
+        Set { #[pin] sleep: Sleep },
+    }
+}
+
+impl Limit {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = match self.as_mut().project() {
+            LimitProjection::After { start, duration } => Sleep::after(*start, *duration),
+            LimitProjection::At { deadline } => sleep_until(*deadline),
+            LimitProjection::Set { sleep } => return sleep.poll(cx),
+        };
+        self.set(Limit::Set { sleep });
+        self.poll(cx)
     }
 }
 
@@ -140,7 +167,7 @@ impl<F: Future> Future for Timeout<F> {
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        this.sleep.poll(cx).map(|()| Err(Elapsed(())))
+        this.limit.poll(cx).map(|()| Err(Elapsed(())))
     }
 }
 

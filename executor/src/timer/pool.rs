@@ -2,7 +2,7 @@
 //!
 //! An entry knows its shard by address, and may outlive the executor or the call of `block_on` that the
 //! shard belonged to. A count of references would cost each timer two atomic operations; as many
-//! shards as were ever in use at once cost 8 KiB each.
+//! shards as were ever in use at once cost 9 KiB each.
 
 use super::Timers;
 use crate::sync::lock;

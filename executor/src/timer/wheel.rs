@@ -1,7 +1,7 @@
 //! A hierarchical timing wheel.
 //!
-//! Time is counted in *ticks* of 65.5 µs; a deadline is rounded up to the next one. Level 0 has a slot
-//! for each of 64 ticks, level 1 one for each of 64 times 64 ticks, and so on: eight levels are
+//! Time is counted in *ticks* of 16.4 µs; a deadline is rounded up to the next one. Level 0 has a slot
+//! for each of 64 ticks, level 1 one for each of 64 times 64 ticks, and so on: nine levels are
 //! enough for all 2⁶⁴ ns. A slot is a list of entries, first in, first out.
 //!
 //! `elapsed` is the tick up to which everything has been taken out. An entry's slot follows from it
@@ -11,7 +11,7 @@
 //! levels. So all entries of a lower level come before all of a higher one, and the earliest entries
 //! of all are in the lowest occupied slot of the lowest occupied level.
 //!
-//! Inserting and removing take constant time, firing amounts to at most eight moves an entry.
+//! Inserting and removing take constant time, firing amounts to at most a move a level.
 //!
 //! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit maps
 //! follow Linux's timer wheel before 4.8, and tokio's.
@@ -20,18 +20,18 @@ use super::entry::Entry;
 use std::ptr::NonNull;
 
 /// Bits of a time in nanoseconds below a tick.
-const TICK_BITS: u32 = 16;
+const TICK_BITS: u32 = 14;
 /// Bits of a tick that each level looks at.
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
-const LEVELS: usize = ((u64::BITS - TICK_BITS) / LEVEL_BITS) as usize;
+const LEVELS: usize = (u64::BITS - TICK_BITS).div_ceil(LEVEL_BITS) as usize;
 const LAST_TICK: u64 = u64::MAX >> TICK_BITS;
 
 /// The tick at which a deadline has passed.
 fn tick_after(deadline: u64) -> u64 {
     deadline
         .div_ceil(1 << TICK_BITS)
-        // Nobody will see the last 65 µs of all time.
+        // Nobody will see the last 16 µs of all time.
         .min(LAST_TICK)
 }
 
@@ -39,7 +39,7 @@ fn tick_after(deadline: u64) -> u64 {
 pub(crate) struct Wheel {
     elapsed: u64,
     /// A bit for each level with an entry.
-    levels: u8,
+    levels: u32,
     /// For each level, a bit for each slot with an entry.
     occupied: [u64; LEVELS],
     slots: [[List; SLOTS]; LEVELS],
