@@ -4,7 +4,6 @@
 //! `-- waitgroup` runs one. Every lesson is a `main` of its own, in its own file
 //! under `lessons`.
 
-mod clock;
 mod lessons;
 mod sieve;
 

@@ -240,6 +240,23 @@ fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
 }
 
 #[test]
+fn gpm_shows_that_a_ticker_goes_on_beside_tasks_that_block_without_a_word() {
+    let printed = output_of(&["gpm"]);
+    let (_, table) = printed.split_once("[4] ").expect("a fourth part");
+    let worst = |hand_over: &str, they: &str| -> f64 {
+        let row = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .find(|words| words.starts_with(&[hand_over, they]));
+        let row = row.unwrap_or_else(|| panic!("no row {hand_over} {they}:\n{printed}"));
+        row[2].parse().expect("milliseconds")
+    };
+    assert!(worst("off", "sleep") > 250.0, "{printed}");
+    assert!(worst("off", "compute") > 250.0, "{printed}");
+    assert!(worst("on", "sleep") < 200.0, "{printed}");
+}
+
+#[test]
 fn pipeline_delivers_every_square_once_and_holds_back_the_generator() {
     let printed = output_of(&["pipeline"]);
     assert_has_all(

@@ -4,7 +4,8 @@
 //! tasks, with a local queue of them. There are as many P's as workers. What does
 //! not fit into a local queue overflows to the global queue; a P that has
 //! nothing to do takes from there, or steals half of another's local queue. A
-//! thread that blocks hands its place over, and a stand-in goes on with the tasks.
+//! thread that blocks hands its place over, and a stand-in goes on with the tasks:
+//! at once if it says that it blocks, else when somebody has noticed.
 
 use std::hint::black_box;
 use std::thread;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use ::waitgroup::WaitGroup;
 use executor::{Executor, Handle, Metrics, block_in_place, spawn};
 
+use super::ticker::{Blocker, tick_beside};
 use crate::Result;
 
 const WORKERS: usize = 4;
@@ -45,7 +47,10 @@ pub fn main() -> Result<()> {
     let after_burst = executor.metrics();
     draw_polls(&after_burst, None);
 
-    println!("\n[3] {WORKERS} tasks block their threads, and {LATECOMERS} more tasks come:\n");
+    println!(
+        "\n[3] {WORKERS} tasks say that they block (`block_in_place`), and {LATECOMERS} more \
+         tasks come:\n"
+    );
     draw_threads("before", &after_burst);
     let blocked_since = Instant::now();
     let sleepers = block_all(&executor);
@@ -62,6 +67,37 @@ pub fn main() -> Result<()> {
         millis(slept)
     );
     draw_polls(&afterwards, Some(&after_burst));
+
+    println!(
+        "\n[4] {WORKERS} tasks block for {} ms and do not say so, while another ticks every 5 ms:\n",
+        BLOCKED_FOR.as_millis()
+    );
+    draw_tickers(&executor)?;
+    println!("\n    Stand-ins that nobody needs any more sleep, and end after 10 s.");
+    Ok(())
+}
+
+/// How late a ticker is beside tasks that block, with the hand-over of places and without.
+fn draw_tickers(executor: &Executor) -> Result<()> {
+    let fixed = Executor::builder()
+        .workers(WORKERS)
+        .handoff(false)
+        .build()?;
+    println!(
+        "    {:9} {:17} {:>15} {:>12} {:>8}",
+        "hand-over", "they", "worst tick late", "handed over", "threads"
+    );
+    for (on, word) in [(executor, "on"), (&fixed, "off")] {
+        for (blocker, they) in [(Blocker::Asleep, "sleep"), (Blocker::Computing, "compute")] {
+            let seen = tick_beside(on, WORKERS, blocker, BLOCKED_FOR)?;
+            println!(
+                "    {word:9} {they:17} {:>12.1} ms {:>12} {:>8}",
+                millis(seen.worst),
+                seen.handoffs,
+                seen.threads
+            );
+        }
+    }
     Ok(())
 }
 

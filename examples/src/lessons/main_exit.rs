@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use super::go_main::go_main;
 use crate::Result;
-use crate::clock::sleep;
+use executor::time::sleep;
 
 const SECOND: Duration = Duration::from_secs(1);
 

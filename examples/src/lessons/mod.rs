@@ -9,6 +9,7 @@ mod pipeline;
 mod primes;
 mod sleep;
 mod spawn;
+mod ticker;
 mod waitgroup;
 
 use clap::Subcommand;

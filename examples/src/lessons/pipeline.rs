@@ -22,7 +22,7 @@ use futures::StreamExt;
 use futures::stream::select_all;
 
 use crate::Result;
-use crate::clock::sleep;
+use executor::time::sleep;
 
 const NUMBERS: u64 = 100;
 const SQUARERS: usize = 3;

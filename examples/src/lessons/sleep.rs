@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::go_main::go_main;
 use crate::Result;
-use crate::clock::sleep;
+use executor::time::sleep;
 
 async fn hello() {
     println!("Hello Goroutine!");
