@@ -118,8 +118,8 @@ where
         registration: Registration::none(),
     };
     let guarded = |meta: &Meta| Guarded {
-        meta: NonNull::from(meta),
-        future: Some(future),
+        meta: Some(NonNull::from(meta)),
+        future: ManuallyDrop::new(future),
     };
     Builder::new()
         .metadata(meta)
@@ -179,9 +179,13 @@ impl<T> Outcome<T> {
         Outcome(ManuallyDrop::new(ending))
     }
 
-    /// A panic while the future was dropped is what the handle hears of.
-    fn superseded_by(self, panic: Panic) -> Outcome<T> {
-        Outcome::new(Ending::Panicked(panic))
+    /// A panic while the future was dropped is what the handle hears of, unless the poll has panicked
+    /// before.
+    fn or_panicked(self, panic: Panic) -> Outcome<T> {
+        match &*self.0 {
+            Ending::Panicked(_) => self,
+            Ending::Returned(_) | Ending::Cancelled => Outcome::new(Ending::Panicked(panic)),
+        }
     }
 
     /// Hands the ending out, and with it the care for its destructor.
@@ -207,70 +211,71 @@ impl<T> Drop for Outcome<T> {
 
 /// The user's future with the guards that async-task lacks, and its registration.
 struct Guarded<F: Future> {
-    /// The task's own metadata, in the same allocation, which outlives the future.
-    meta: NonNull<Meta>,
-    /// Structurally pinned. `None` once dropped.
-    future: Option<F>,
+    /// The task's own metadata, in the same allocation, which outlives the future. `None` once the
+    /// future is dropped.
+    meta: Option<NonNull<Meta>>,
+    /// Structurally pinned. (Not an `Option`: few futures have a niche, and a pointer has.)
+    future: ManuallyDrop<F>,
 }
 
 // SAFETY: the pointer leads to `Meta`, which is `Sync`; the future is `Send` by the bound.
 unsafe impl<F: Future + Send> Send for Guarded<F> {}
 
 impl<F: Future> Guarded<F> {
-    fn meta<'a>(&self) -> &'a Meta {
+    fn meta<'a>(&self) -> Option<&'a Meta> {
         // SAFETY: `create` made it from the metadata that async-task keeps beside this future
         // until after the future is dropped, and only shared references to it exist; nobody here
         // keeps the reference beyond a call on the future.
-        unsafe { self.meta.as_ref() }
+        self.meta.map(|meta| unsafe { meta.as_ref() })
     }
 
-    fn scheduler<'a>(&self) -> &'a Scheduler {
-        // SAFETY: called while the future is polled, or dropped by whoever ran its task to the end
-        // while it was registered: by a machine that holds an `Arc` beyond the moment when nothing
-        // is registered any more, or by a `spawn` that holds one; not kept beyond the call.
-        unsafe { self.meta().scheduler.as_ref() }
+    /// The future, pinned as this wrapper is. The caller has seen that it is there.
+    fn project(self: Pin<&mut Self>) -> Pin<&mut F> {
+        // SAFETY: the future is structurally pinned: it is only dropped in place (`drop_future`),
+        // never moved; `Guarded` is `Unpin` only if `F` is; it is not packed.
+        unsafe { self.map_unchecked_mut(|this| &mut *this.future) }
     }
 
-    /// The future, pinned as this wrapper is.
-    fn project(self: Pin<&mut Self>) -> Pin<&mut Option<F>> {
-        // SAFETY: the future is structurally pinned: it is only dropped in place (`Pin::set`,
-        // `Drop`), never moved; `Guarded` is `Unpin` only if `F` is; it is not packed.
-        unsafe { self.map_unchecked_mut(|this| &mut this.future) }
-    }
-
-    /// Drops the future in place; its panic comes back. The place is `None` then in any case: an
-    /// assignment whose drop unwinds still assigns.
-    fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
-        let mut place = self.project();
-        if mem::needs_drop::<F>() {
-            return caught(|| place.set(None));
+    /// Drops the future in place, unless it is dropped already; its panic comes back.
+    fn drop_future(mut self: Pin<&mut Self>) -> Result<(), Panic> {
+        let Some(meta) = self.meta() else {
+            return Ok(());
+        };
+        // SAFETY: moves nothing out of the pinned place.
+        let this = unsafe { self.as_mut().get_unchecked_mut() };
+        this.meta = None;
+        // SAFETY: dropped once, for `meta` says so from now on, also if the drop unwinds.
+        let drop = || unsafe { ManuallyDrop::drop(&mut this.future) };
+        let dropped = if mem::needs_drop::<F>() {
+            caught(drop)
+        } else {
+            Ok(())
+        };
+        if meta.registration.is_registered() {
+            scheduler(meta).deregister(&meta.registration);
         }
-        place.set(None);
-        Ok(())
+        dropped
     }
+}
 
-    /// After a poll that left the task pending: it is written down from now on, so that an abort
-    /// or the end of the executor finds it. A task that never waits is never written down.
-    fn stay_pending(&self, cx: &Context<'_>) {
-        let registration = &self.meta().registration;
-        if registration.is_registered() {
-            return;
-        }
-        let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
-        let registered = self
-            .scheduler()
-            .live
-            .insert(shard, registration, cx.waker());
-        if !registered || registration.is_aborted() {
-            cx.waker().wake_by_ref();
-        }
+fn scheduler(meta: &Meta) -> &Scheduler {
+    // SAFETY: called while the future is polled, or dropped by whoever ran its task to the end
+    // while it was registered: by a machine that holds an `Arc` beyond the moment when nothing
+    // is registered any more, or by a `spawn` that holds one; not kept beyond the call.
+    unsafe { meta.scheduler.as_ref() }
+}
+
+/// After a poll that left the task pending: it is written down from now on, so that an abort or the
+/// end of the executor finds it. A task that never waits is never written down.
+fn stay_pending(meta: &Meta, cx: &Context<'_>) {
+    let registration = &meta.registration;
+    if registration.is_registered() {
+        return;
     }
-
-    fn end_registration(&self) {
-        let registration = &self.meta().registration;
-        if registration.is_registered() {
-            self.scheduler().deregister(registration);
-        }
+    let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
+    let registered = scheduler(meta).live.insert(shard, registration, cx.waker());
+    if !registered || registration.is_aborted() {
+        cx.waker().wake_by_ref();
     }
 }
 
@@ -278,18 +283,19 @@ impl<F: Future> Future for Guarded<F> {
     type Output = Outcome<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let meta = self.meta();
+        let meta = meta.expect("async-task polls no task that has ended");
         // The end of the executor is looked for here, and not only by the worker before it runs the
         // task: `close` wakes each task that waits, and finds one scheduled already by somebody
         // else's wake-up. Then async-task makes what came before that wake-up (the flag) visible to
         // the run, but does not run the task twice.
-        let ending = if self.meta().registration.is_aborted() || self.scheduler().is_closed() {
+        let ending = if meta.registration.is_aborted() || scheduler(meta).is_closed() {
             Ending::Cancelled
         } else {
-            let future = self.as_mut().project().as_pin_mut();
-            let future = future.expect("async-task polls no task that has ended");
+            let future = self.as_mut().project();
             match caught(|| future.poll(cx)) {
                 Ok(Poll::Pending) => {
-                    self.stay_pending(cx);
+                    stay_pending(meta, cx);
                     return Poll::Pending;
                 }
                 Ok(Poll::Ready(value)) => Ending::Returned(value),
@@ -300,7 +306,7 @@ impl<F: Future> Future for Guarded<F> {
         let outcome = Outcome::new(ending);
         Poll::Ready(match self.drop_future() {
             Ok(()) => outcome,
-            Err(panic) => outcome.superseded_by(panic),
+            Err(panic) => outcome.or_panicked(panic),
         })
     }
 }
@@ -308,9 +314,8 @@ impl<F: Future> Future for Guarded<F> {
 impl<F: Future> Drop for Guarded<F> {
     fn drop(&mut self) {
         // SAFETY: `Drop` is the last use, and nothing is moved out of the pinned place.
-        let this = unsafe { Pin::new_unchecked(&mut *self) };
+        let this = unsafe { Pin::new_unchecked(self) };
         // Nobody is left to tell of a panic here; the hook has reported it.
-        let _ = this.drop_future();
-        self.end_registration();
+        drop(this.drop_future());
     }
 }

@@ -126,7 +126,7 @@ fn a_future_that_panics_in_drop_as_it_completes_is_a_task_that_panicked() {
 }
 
 #[test]
-fn a_future_that_panics_in_poll_and_in_drop_is_a_task_that_panicked() {
+fn of_a_panic_in_poll_and_one_in_drop_the_handle_hears_of_the_first() {
     let _watchdog = watchdog(60);
     let (own, ledger) = (executor(1), Ledger::new());
     let bomb = Bomb(ledger.guard());
@@ -134,7 +134,8 @@ fn a_future_that_panics_in_poll_and_in_drop_is_a_task_that_panicked() {
         let _bomb = &bomb;
         quiet_panic("in poll")
     }));
-    assert!(own.block_on(task).unwrap_err().is_panic());
+    let payload = own.block_on(task).unwrap_err().into_panic();
+    assert_eq!(*payload.downcast::<&str>().unwrap(), "in poll");
     ledger.assert_settled();
     assert_sound(&own);
 }
