@@ -10,13 +10,19 @@ use std::{
 /// its payload is dropped likewise. That may go on for ever, so at some point one is leaked.
 pub(crate) struct Panic(ManuallyDrop<Box<dyn Any + Send + 'static>>);
 
-// SAFETY: a shared reference gives out nothing but a `&str` (see `message`), and `str` and `String`
-// are `Sync`; the payload itself leaves by value only.
+// SAFETY: a shared reference gives out nothing but the type, and a `&str` (see `message`), and `str`
+// and `String` are `Sync`; the payload itself leaves by value only.
 unsafe impl Sync for Panic {}
 
 impl Panic {
-    fn new(payload: Box<dyn Any + Send + 'static>) -> Panic {
+    /// Takes over a payload.
+    pub(crate) fn new(payload: Box<dyn Any + Send + 'static>) -> Panic {
         Panic(ManuallyDrop::new(payload))
+    }
+
+    /// Whether the payload is a `T`.
+    pub(crate) fn is<T: Any>(&self) -> bool {
+        self.0.is::<T>()
     }
 
     /// What [`std::panic::resume_unwind`] takes.

@@ -40,6 +40,7 @@ use crate::{
 };
 use async_task::{Builder, Runnable, ScheduleInfo, WithInfo};
 use std::{
+    cell::Cell,
     fmt,
     future::Future,
     mem::{self, ManuallyDrop},
@@ -117,19 +118,39 @@ where
         id: TaskId::next(site),
         registration: Registration::none(),
     };
-    let guarded = |meta: &Meta| Guarded {
-        meta: Some(NonNull::from(meta)),
-        future: ManuallyDrop::new(future),
-    };
+    let guarded = |_: &Meta| Guarded(ManuallyDrop::new(future));
     Builder::new()
         .metadata(meta)
         .spawn(guarded, WithInfo(schedule))
 }
 
+thread_local! {
+    /// The task that this thread runs. In its metadata the future finds all that it would otherwise
+    /// have to carry a pointer to.
+    static RUNNING: Cell<Option<NonNull<Meta>>> = const { Cell::new(None) };
+}
+
+/// Polls a task once, or drops its future if its end was asked for. Nobody else does either.
+pub(crate) fn run(task: Task) {
+    let outer = RUNNING.replace(Some(NonNull::from(task.metadata())));
+    // Does not unwind: what may panic is caught (`Guarded`).
+    task.run();
+    RUNNING.set(outer);
+}
+
+/// The metadata of the task that this thread runs.
+fn running<'a>() -> &'a Meta {
+    let meta = RUNNING.get().expect("a task is run by `run` alone");
+    // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the same
+    // allocation as the future, and outlives it; only shared references to it exist, and nobody here
+    // keeps one beyond a call on the future.
+    unsafe { meta.as_ref() }
+}
+
 /// Drops the future of a task on this thread. Its executor has ended, so the run does not poll the
 /// future (`Guarded::poll`), and the handle yields `Cancelled`.
 pub(crate) fn cancel(task: Task) {
-    task.run();
+    run(task);
 }
 
 /// Asks a worker to drop a task's future soon, unless the task ends first.
@@ -164,27 +185,29 @@ fn schedule(task: Task, info: ScheduleInfo) {
     });
 }
 
-/// How a task ended, on its way to the handle.
-pub(crate) enum Ending<T> {
-    Returned(T),
-    Panicked(Panic),
-    Cancelled,
-}
+/// How a task ended, on its way to the handle. It may be dropped anywhere: a panic of the value's
+/// destructor is caught.
+pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Panic>>);
 
-/// An [`Ending`] that may be dropped anywhere: a panic of the value's destructor is caught.
-pub(crate) struct Outcome<T>(ManuallyDrop<Ending<T>>);
+/// The payload that stands for a cancellation. A third case would cost each small task a word; this
+/// has no size, so that boxing it allocates nothing.
+struct Cancelled;
 
 impl<T> Outcome<T> {
-    fn new(ending: Ending<T>) -> Outcome<T> {
+    fn new(ending: Result<T, Panic>) -> Outcome<T> {
         Outcome(ManuallyDrop::new(ending))
+    }
+
+    fn cancelled() -> Outcome<T> {
+        Outcome::new(Err(Panic::new(Box::new(Cancelled))))
     }
 
     /// A panic while the future was dropped is what the handle hears of, unless the poll has panicked
     /// before.
     fn or_panicked(self, panic: Panic) -> Outcome<T> {
         match &*self.0 {
-            Ending::Panicked(_) => self,
-            Ending::Returned(_) | Ending::Cancelled => Outcome::new(Ending::Panicked(panic)),
+            Err(first) if !first.is::<Cancelled>() => self,
+            Ok(_) | Err(_) => Outcome::new(Err(panic)),
         }
     }
 
@@ -193,59 +216,48 @@ impl<T> Outcome<T> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never used or dropped again, so the ending is taken once.
         match unsafe { ManuallyDrop::take(&mut this.0) } {
-            Ending::Returned(value) => Ok(value),
-            Ending::Panicked(payload) => Err(JoinError::panicked(id, payload)),
-            Ending::Cancelled => Err(JoinError::cancelled(id)),
+            Ok(value) => Ok(value),
+            Err(panic) if panic.is::<Cancelled>() => Err(JoinError::cancelled(id)),
+            Err(panic) => Err(JoinError::panicked(id, panic)),
         }
     }
 }
 
 impl<T> Drop for Outcome<T> {
     fn drop(&mut self) {
-        if mem::needs_drop::<Ending<T>>() {
+        if mem::needs_drop::<Result<T, Panic>>() {
             // SAFETY: dropped here and nowhere else; `into_result` forgets `self`.
             let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
         }
     }
 }
 
-/// The user's future with the guards that async-task lacks, and its registration.
-struct Guarded<F: Future> {
-    /// The task's own metadata, in the same allocation, which outlives the future. `None` once the
-    /// future is dropped.
-    meta: Option<NonNull<Meta>>,
-    /// Structurally pinned. (Not an `Option`: few futures have a niche, and a pointer has.)
-    future: ManuallyDrop<F>,
-}
-
-// SAFETY: the pointer leads to `Meta`, which is `Sync`; the future is `Send` by the bound.
-unsafe impl<F: Future + Send> Send for Guarded<F> {}
+/// The user's future with the guards that async-task lacks. Whether it is there still, its
+/// registration says.
+struct Guarded<F: Future>(
+    /// Structurally pinned. (Not an `Option`: few futures have a niche for it.)
+    ManuallyDrop<F>,
+);
 
 impl<F: Future> Guarded<F> {
-    fn meta<'a>(&self) -> Option<&'a Meta> {
-        // SAFETY: `create` made it from the metadata that async-task keeps beside this future
-        // until after the future is dropped, and only shared references to it exist; nobody here
-        // keeps the reference beyond a call on the future.
-        self.meta.map(|meta| unsafe { meta.as_ref() })
-    }
-
-    /// The future, pinned as this wrapper is. The caller has seen that it is there.
+    /// The future, pinned as this wrapper is, for one who knows that it is there.
     fn project(self: Pin<&mut Self>) -> Pin<&mut F> {
         // SAFETY: the future is structurally pinned: it is only dropped in place (`drop_future`),
         // never moved; `Guarded` is `Unpin` only if `F` is; it is not packed.
-        unsafe { self.map_unchecked_mut(|this| &mut *this.future) }
+        unsafe { self.map_unchecked_mut(|this| &mut *this.0) }
     }
 
-    /// Drops the future in place, unless it is dropped already; its panic comes back.
-    fn drop_future(mut self: Pin<&mut Self>) -> Result<(), Panic> {
-        let Some(meta) = self.meta() else {
+    /// Drops the future in place, if it is there still; its panic comes back.
+    fn drop_future(self: Pin<&mut Self>, meta: &Meta) -> Result<(), Panic> {
+        if meta.registration.has_ended() {
             return Ok(());
-        };
+        }
+        // Also if the drop unwinds: nothing is ever dropped twice.
+        meta.registration.set_ended();
         // SAFETY: moves nothing out of the pinned place.
-        let this = unsafe { self.as_mut().get_unchecked_mut() };
-        this.meta = None;
-        // SAFETY: dropped once, for `meta` says so from now on, also if the drop unwinds.
-        let drop = || unsafe { ManuallyDrop::drop(&mut this.future) };
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: dropped once, as the flag says from now on.
+        let drop = || unsafe { ManuallyDrop::drop(&mut this.0) };
         let dropped = if mem::needs_drop::<F>() {
             caught(drop)
         } else {
@@ -283,14 +295,17 @@ impl<F: Future> Future for Guarded<F> {
     type Output = Outcome<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let meta = self.meta();
-        let meta = meta.expect("async-task polls no task that has ended");
+        let meta = running();
+        assert!(
+            !meta.registration.has_ended(),
+            "async-task polls no task that has ended"
+        );
         // The end of the executor is looked for here, and not only by the worker before it runs the
         // task: `close` wakes each task that waits, and finds one scheduled already by somebody
         // else's wake-up. Then async-task makes what came before that wake-up (the flag) visible to
         // the run, but does not run the task twice.
-        let ending = if meta.registration.is_aborted() || scheduler(meta).is_closed() {
-            Ending::Cancelled
+        let outcome = if meta.registration.is_aborted() || scheduler(meta).is_closed() {
+            Outcome::cancelled()
         } else {
             let future = self.as_mut().project();
             match caught(|| future.poll(cx)) {
@@ -298,13 +313,12 @@ impl<F: Future> Future for Guarded<F> {
                     stay_pending(meta, cx);
                     return Poll::Pending;
                 }
-                Ok(Poll::Ready(value)) => Ending::Returned(value),
-                Err(panic) => Ending::Panicked(panic),
+                Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),
+                Err(panic) => Outcome::new(Err(panic)),
             }
         };
         // The handle must find the future dropped, and hears of a panic in that drop.
-        let outcome = Outcome::new(ending);
-        Poll::Ready(match self.drop_future() {
+        Poll::Ready(match self.drop_future(meta) {
             Ok(()) => outcome,
             Err(panic) => outcome.or_panicked(panic),
         })
@@ -316,6 +330,6 @@ impl<F: Future> Drop for Guarded<F> {
         // SAFETY: `Drop` is the last use, and nothing is moved out of the pinned place.
         let this = unsafe { Pin::new_unchecked(self) };
         // Nobody is left to tell of a panic here; the hook has reported it.
-        drop(this.drop_future());
+        drop(this.drop_future(running()));
     }
 }

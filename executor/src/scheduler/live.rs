@@ -31,6 +31,8 @@ pub(crate) struct Registration {
     shard: AtomicU16,
     /// Someone asked for the future to be dropped.
     aborted: AtomicBool,
+    /// The future has been dropped, or is being dropped.
+    ended: AtomicBool,
 }
 
 const NONE: u32 = u32::MAX;
@@ -42,6 +44,7 @@ impl Registration {
             key: AtomicU32::new(NONE),
             shard: AtomicU16::new(0),
             aborted: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
         }
     }
 
@@ -63,6 +66,18 @@ impl Registration {
     pub(crate) fn is_aborted(&self) -> bool {
         // Ordering: SeqCst, see `request_abort`.
         self.aborted.load(Ordering::SeqCst)
+    }
+
+    /// Whether the future is gone. For the holder of the `Runnable`, as `set_ended`.
+    pub(crate) fn has_ended(&self) -> bool {
+        // Ordering: Relaxed; async-task orders what the holders do.
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Says that the future is gone.
+    pub(crate) fn set_ended(&self) {
+        // Ordering: Relaxed, as above.
+        self.ended.store(true, Ordering::Relaxed);
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     clock::{self, NEVER},
     queue::local::Owner,
-    task::Task,
+    task::{self, Task},
     timer::Timers,
 };
 use std::{
@@ -159,7 +159,7 @@ impl Worker {
             .task
             .store(task.metadata().id.as_u64(), Ordering::Relaxed);
         counters.polls.add(1);
-        task.run();
+        task::run(task);
         if place.is_taken() {
             self.come_back();
         }
