@@ -10,18 +10,20 @@ use std::{
     time::Duration,
 };
 
-/// An `Executor` with a value, which could be shut down.
+/// This project's executor.
 #[derive(Debug)]
-pub enum OwnedExecutor {}
+pub enum Ours<const OWNED: bool> {}
+
+/// An `Executor` with a value, which could be shut down.
+pub type OwnedExecutor = Ours<true>;
 
 /// The default executor, which the free functions start. Its workers come from `EXECUTOR_WORKERS`.
-#[derive(Debug)]
-pub enum DefaultExecutor {}
+pub type DefaultExecutor = Ours<false>;
 
-static OWNED: OnceLock<Executor> = OnceLock::new();
+static INSTANCE: OnceLock<Executor> = OnceLock::new();
 
-fn owned() -> &'static Executor {
-    OWNED.get().expect("the runtime was started")
+fn instance() -> &'static Executor {
+    INSTANCE.get().expect("the runtime was started")
 }
 
 /// A handle whose task does not fail.
@@ -38,11 +40,14 @@ impl<T> Future for Joined<T> {
     }
 }
 
-impl Runtime for OwnedExecutor {
+impl<const OWNED: bool> Runtime for Ours<OWNED> {
     type Join<T: Send + 'static> = Joined<T>;
 
     fn start(workers: usize) {
-        OWNED.get_or_init(|| {
+        if !OWNED {
+            return executor::block_on(async {});
+        }
+        INSTANCE.get_or_init(|| {
             Executor::builder()
                 .workers(workers)
                 .build()
@@ -69,61 +74,19 @@ impl Runtime for OwnedExecutor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        drop(owned().spawn(future));
+        if OWNED {
+            drop(instance().spawn(future));
+        } else {
+            drop(executor::spawn(future));
+        }
     }
 
     fn block_on<F: Future>(future: F) -> F::Output {
-        owned().block_on(future)
-    }
-
-    fn yield_now() -> impl Future<Output = ()> + Send + 'static {
-        executor::yield_now()
-    }
-
-    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
-        executor::time::sleep(duration)
-    }
-
-    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send,
-    {
-        executor::time::timeout(duration, future).await.ok()
-    }
-}
-
-impl Runtime for DefaultExecutor {
-    type Join<T: Send + 'static> = Joined<T>;
-
-    fn start(_workers: usize) {
-        executor::block_on(async {});
-    }
-
-    fn spawn<F>(future: F) -> Joined<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        Joined(executor::spawn(future))
-    }
-
-    fn spawn_detached<F>(future: F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        drop(executor::spawn(future));
-    }
-
-    fn spawn_outside<F>(future: F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        drop(executor::spawn(future));
-    }
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        executor::block_on(future)
+        if OWNED {
+            instance().block_on(future)
+        } else {
+            executor::block_on(future)
+        }
     }
 
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {

@@ -10,8 +10,9 @@
 //! # Precision
 //!
 //! Nothing ever happens early. The resolution is 16.4 µs, to which the time for waking a thread
-//! comes; where timers are due in quick succession they are fired together, every 125 µs. A worker that is busy looks at its timers every 61 polls; where polls take long, somebody
-//! else looks after some milliseconds at the latest. On an executor built with
+//! comes; where timers are due in quick succession they are fired together, every 125 µs. A worker that is
+//! busy looks at its timers every 61 polls; where polls take long, somebody else looks after some
+//! milliseconds at the latest. On an executor built with
 //! [`handoff(false)`](crate::Builder::handoff) nobody does: there, a task that blocks its worker holds
 //! up the timers that were registered by the worker.
 //!
