@@ -177,11 +177,14 @@ impl Idle {
 
     /// The machine announced by [`Notify::Start`] cannot be had. Someone asleep may take the work
     /// instead: a machine that fell asleep meanwhile may have kept quiet because of this searcher.
-    pub(crate) fn start_failed(&self) -> Notify {
-        lock(&self.machines).total -= 1;
-        self.sub(ONE_ACTIVE + ONE_SEARCHING);
+    /// None if no machine is left: the executor is over, as after [`ended`](Idle::ended).
+    pub(crate) fn start_failed(&self) -> Option<Notify> {
+        self.leave(true, true);
+        if self.ended() {
+            return None;
+        }
         fence(Ordering::SeqCst);
-        self.notify_slow(false)
+        Some(self.notify_slow(false))
     }
 
     /// Counts a machine of the initial set, which starts as a searcher.
@@ -404,9 +407,22 @@ mod tests {
         assert!(idle.stop_searching());
         idle.block();
         assert_eq!(idle.notify(), Notify::Start);
-        assert_eq!(idle.start_failed(), Notify::Nobody);
+        assert_eq!(idle.start_failed(), Some(Notify::Nobody));
         assert_eq!(idle.notify(), Notify::Start, "and can be tried again");
         assert_eq!(idle.machines(), (2, 0));
+    }
+
+    #[test]
+    fn a_start_that_failed_as_the_last_machine_is_the_end() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        assert!(idle.stop_searching());
+        idle.block();
+        assert_eq!(idle.notify(), Notify::Start);
+        idle.unblock();
+        idle.leave(false, true);
+        assert!(!idle.ended(), "one is being started");
+        assert_eq!(idle.start_failed(), None);
     }
 
     #[test]

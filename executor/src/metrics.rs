@@ -98,7 +98,7 @@ impl Metrics {
         blocked_threads: usize,
         /// Tasks in the global queue.
         global_queue_len: usize,
-        /// Tasks that have been polled and wait to be woken.
+        /// Tasks that have waited: those a poll has left pending, until they end.
         suspended_tasks: usize,
         /// Times that a thread's place was handed over, so far.
         handoffs: u64,

@@ -445,7 +445,7 @@ fn a_start_that_fails_against_a_machine_that_falls_asleep() {
         let mut decision = model.idle.notify();
         loop {
             match decision {
-                Notify::Start => decision = model.idle.start_failed(),
+                Notify::Start => decision = model.idle.start_failed().unwrap(),
                 Notify::Wake(machine) => break model.parkers[machine].unpark(),
                 Notify::Nobody | Notify::Limit => break,
             }

@@ -58,7 +58,10 @@ impl Scheduler {
                     break;
                 }
                 Notify::Start if self.start_machine().is_ok() => break,
-                Notify::Start => decision = self.idle.start_failed(),
+                Notify::Start => match self.idle.start_failed() {
+                    Some(other) => decision = other,
+                    None => return self.all_ended(),
+                },
                 Notify::Limit => return self.monitor.limit_reached(),
             }
         }
@@ -71,6 +74,11 @@ impl Scheduler {
             // Somebody may just have wanted a machine and found one too many of them.
             return self.notify_if_work();
         }
+        self.all_ended();
+    }
+
+    /// The end of the executor, in the name of its last machine.
+    fn all_ended(self: &Arc<Self>) {
         self.processors.iter().for_each(|p| p.timers.evict());
         // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
         // was never polled.
