@@ -36,6 +36,12 @@
 //!
 //! A dropped waiter leaves its `WAITING` behind. That costs the last `done` a lock, no more.
 //!
+//! # Overflow
+//!
+//! A small `add` is a plain addition, undone if the count is above [`MAX_COUNT`] then. That is half of
+//! what the bits below `WAITING` can hold: as many threads as no machine has would have to be between
+//! the two steps at once to carry into it. A large `add` looks first.
+//!
 //! # Memory
 //!
 //! Every change of `state` is a read-modify-write, so each `done` heads a release sequence that all
@@ -51,9 +57,9 @@
 //!   generation then sleeps on if the counter was raised again meanwhile, though it was zero.
 //! * A generation number that waiters compare: right, but the number has to change in one step with
 //!   the count, which leaves each too few bits where words are 32 bits long.
-//! * `fetch_add` in `add`, undone on overflow: until it is undone others see a count that has
-//!   carried into `WAITING`, and a concurrent `done` may act upon it. Checked beforehand instead, it
-//!   would save about a nanosecond, but another `add` may use up the room between the two.
+//! * `fetch_sub` in `done`, and whoever finds `1 + WAITING` afterwards ends the generation: before it
+//!   has the lock, others may have begun a new one, and nothing in the word tells its waiters from
+//!   those of the old.
 //! * Go's two counters in 64 bits (tasks above, waiters below): counting waiters exactly would make
 //!   the drop of a waiter a transition of its own. Go's waiters cannot be dropped.
 
@@ -67,8 +73,14 @@ use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 /// The bit of `state` that says that somebody may be waiting.
 const WAITING: usize = !(usize::MAX >> 1);
 
-/// The highest count: all bits below [`WAITING`].
-const MAX_COUNT: usize = usize::MAX >> 1;
+/// The count's bits.
+const COUNT: usize = WAITING - 1;
+
+/// The highest count; see "Overflow".
+const MAX_COUNT: usize = COUNT >> 1;
+
+/// The largest number that is added without a look at the count.
+const SMALL: usize = 1 << (usize::BITS / 4);
 
 /// The word from which a `done` ends the generation.
 const LAST_AWAITED: usize = WAITING | 1;
@@ -86,7 +98,7 @@ pub(crate) struct Counter {
 impl Counter {
     pub(crate) fn count(&self) -> usize {
         // Ordering: Acquire, partner: the Release of every `done` before the value that is read.
-        self.state.load(Ordering::Acquire) & MAX_COUNT
+        self.state.load(Ordering::Acquire) & COUNT
     }
 
     /// Raises the count by `n`, or panics and leaves it.
@@ -94,6 +106,20 @@ impl Counter {
     pub(crate) fn add(&self, n: usize) {
         // Ordering: Relaxed, for an `add` publishes nothing; whatever hands the work over does. Being
         // a read-modify-write it continues the release sequences of earlier `done`s.
+        if n > SMALL {
+            return self.add_large(n);
+        }
+        let word = self.state.fetch_add(n, Ordering::Relaxed);
+        if raise(word, n).is_none() {
+            self.state.fetch_sub(n, Ordering::Relaxed);
+            overflow(n);
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn add_large(&self, n: usize) {
+        // Ordering: as in `add`.
         let raised = self
             .state
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| raise(word, n));
@@ -172,9 +198,9 @@ impl Counter {
     }
 }
 
-/// The word with its count raised by `n`, or `None` if that does not fit below [`WAITING`].
+/// The word with its count raised by `n`, or `None` if that is above [`MAX_COUNT`].
 fn raise(word: usize, n: usize) -> Option<usize> {
-    let room = MAX_COUNT - (word & MAX_COUNT);
+    let room = MAX_COUNT.checked_sub(word & COUNT)?;
     (n <= room).then(|| word + n)
 }
 

@@ -59,7 +59,7 @@ impl WaitGroup {
     ///
     /// # Panics
     ///
-    /// With "WaitGroup counter overflow" if the count would exceed `usize::MAX / 2`; the count is
+    /// With "WaitGroup counter overflow" if the count would exceed `usize::MAX / 4`; the count is
     /// then what it was.
     ///
     /// # Examples

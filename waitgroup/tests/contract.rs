@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures::executor::{ThreadPool, block_on};
 use waitgroup::{Guard, Track, Wait, WaitGroup};
 
-const HIGHEST_COUNT: usize = usize::MAX >> 1;
+const HIGHEST_COUNT: usize = usize::MAX >> 2;
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
