@@ -24,6 +24,17 @@ const SMALLEST_CHANGE: f64 = 0.03;
 /// every round of one record is beyond every round of the other.
 const GROSS_CHANGE: f64 = 0.5;
 
+/// The probability that chance alone makes one contestant look behind another in a row, if it is
+/// above what counts as proof.
+pub fn tie(row: &Row, contestant: Contestant, other: Contestant) -> Option<f64> {
+    let (ours, theirs) = (row.of(contestant), row.of(other));
+    let by_chance = match row.known()?.1.better {
+        Better::Lower => stats::larger_by_chance(&ours, &theirs),
+        Better::Higher => stats::larger_by_chance(&theirs, &ours),
+    };
+    (by_chance > ALPHA).then_some(by_chance)
+}
+
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -4,7 +4,7 @@ use super::{columns, rows};
 use crate::{
     contestant::Contestant,
     measurements::{Measurements, Row},
-    noise::QUOTABLE_ROUNDS,
+    noise::{self, QUOTABLE_ROUNDS},
     stats,
     workload::Group,
 };
@@ -115,7 +115,8 @@ fn number(x: f64) -> String {
 }
 
 /// The rows in which a peer is ahead, and why: the one part of RESULTS.md that people write. What the
-/// file said of a row before is kept as long as the row is behind.
+/// file said of a row before is kept as long as the row is behind. Where the rounds show no difference,
+/// that is said instead.
 fn behind(measurements: &Measurements, before: &str) -> String {
     let reason = |name: &str| {
         let start = format!("- `{name}`, ");
@@ -129,12 +130,13 @@ fn behind(measurements: &Measurements, before: &str) -> String {
             if let Some((peer, ratio)) = best_peer(row, &columns)
                 && ratio > 1.0
             {
-                let _ = writeln!(
-                    text,
-                    "- `{}`, {ratio:.2} times {peer}: {}",
-                    row.name,
-                    reason(&row.name).unwrap_or("not explained yet.")
-                );
+                let why = match noise::tie(row, Contestant::OURS, peer) {
+                    Some(chance) => {
+                        format!("level; the rounds show no difference (p = {chance:.2}).")
+                    }
+                    None => reason(&row.name).unwrap_or("not explained yet.").to_owned(),
+                };
+                let _ = writeln!(text, "- `{}`, {ratio:.2} times {peer}: {why}", row.name);
             }
         }
     }
@@ -179,8 +181,8 @@ pub fn results(measurements: &Measurements, before: &str) -> String {
         }
     }
     text.push_str(
-        "\nSleeping rows (`ticker-*`, `sleeps*`, `rss-sleeping`): tokio and Go with their own timers, \
-         all others with async-io's `Timer`. `outside` and `wake-parked-*` in Go: from a goroutine \
+        "\nSleeping rows (`ticker-*`, `*sleep*`, `timeout`): smol's executors and futures' pool with \
+         async-io's `Timer`, all others with their own timers. `outside` and `wake-parked-*` in Go: from a goroutine \
          locked to its thread, for Go knows no outside threads. `rss-pending` and `rss-sleeping` are \
          measured in a fresh process each round, `speed-up` in two.\n",
     );
@@ -239,6 +241,21 @@ mod tests {
         assert!(text.contains("- `yields`, 1.50 times tokio: a lock: the big one.\n"));
         assert!(text.contains("- `skynet`, 1.50 times tokio: not explained yet.\n"));
         assert!(!text.contains("- `pairs`"));
+    }
+
+    #[test]
+    fn a_row_in_which_the_rounds_show_no_difference_is_level() {
+        let (ours, theirs) = ([10.0, 12.0, 14.0, 16.0], [9.0, 11.0, 13.0, 17.0]);
+        let text = results(&record(&[("yields", &ours, &theirs)]), "");
+        assert!(
+            text.contains("times tokio: level; the rounds show no"),
+            "{text}"
+        );
+        let text = results(&record(&[("speed-up", &theirs, &ours)]), "");
+        assert!(
+            text.contains("times tokio: level; the rounds show no"),
+            "{text}"
+        );
     }
 
     #[test]
