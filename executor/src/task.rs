@@ -277,13 +277,10 @@ fn scheduler(meta: &Meta) -> &Scheduler {
     unsafe { meta.scheduler.as_ref() }
 }
 
-/// After a poll that left the task pending: it is written down from now on, so that an abort or the
-/// end of the executor finds it. A task that never waits is never written down.
-fn stay_pending(meta: &Meta, cx: &Context<'_>) {
+/// After the first poll that left the task pending: it is written down from now on, so that an abort
+/// or the end of the executor finds it. A task that never waits is never written down.
+fn write_down(meta: &Meta, cx: &Context<'_>) {
     let registration = &meta.registration;
-    if registration.is_registered() {
-        return;
-    }
     let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
     let registered = scheduler(meta).live.insert(shard, registration, cx.waker());
     if !registered || registration.is_aborted() {
@@ -310,7 +307,9 @@ impl<F: Future> Future for Guarded<F> {
             let future = self.as_mut().project();
             match caught(|| future.poll(cx)) {
                 Ok(Poll::Pending) => {
-                    stay_pending(meta, cx);
+                    if !meta.registration.is_registered() {
+                        write_down(meta, cx);
+                    }
                     return Poll::Pending;
                 }
                 Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),
