@@ -24,5 +24,7 @@ mod metrics;
 mod shutdown;
 #[path = "contract/spawn.rs"]
 mod spawn;
+#[path = "contract/time.rs"]
+mod time;
 #[path = "contract/traits.rs"]
 mod traits;
