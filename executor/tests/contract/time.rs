@@ -280,6 +280,8 @@ mod migration {
                 own.spawn(async {}).await.unwrap();
             });
             let from_block_on = receive.recv().unwrap();
+            // Keeps the scheduler in memory, but nobody works there any more.
+            let _handle = first.handle();
             drop(first);
             own.block_on(from_executor).unwrap();
             own.block_on(from_block_on).unwrap();
