@@ -356,7 +356,7 @@ fn a_sleep_may_go_from_place_to_place_while_it_fires() {
 fn an_executor_may_end_while_its_sleeps_are_waited_for_elsewhere() {
     let _watchdog = watchdog(100);
     let (own, ledger) = (steady_executor(2), Ledger::new());
-    for i in 0..500 * EFFORT {
+    for i in 0..350 * EFFORT {
         let mut random = Random::new(i);
         let ending = Executor::builder()
             .workers(1 + i % 2)
