@@ -21,7 +21,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
     task::{Context, Poll, Wake, Waker},
@@ -233,31 +233,38 @@ mod migration {
     #[test]
     fn a_sleep_that_began_in_block_on_goes_on_elsewhere() {
         let _watchdog = watchdog(60);
-        let own = executor(1);
-        let sleeps = [(); 4].map(|()| block_on(begun(A_WHILE)));
-        let [in_task, in_block_on, in_foreign, in_thread] = sleeps.map(the_rest_of);
-        let task = own.spawn(in_task);
-        let thread = thread::spawn(|| block_on(in_thread));
-        own.block_on(in_block_on);
-        futures::executor::block_on(in_foreign);
-        own.block_on(task).unwrap();
-        thread.join().unwrap();
+        end_everywhere(block_on(join_all([(); 4].map(|()| begun(A_WHILE)))));
     }
 
     #[test]
     fn a_sleep_that_began_in_a_task_outlives_the_executor() {
         let _watchdog = watchdog(60);
-        let (first, own) = (executor(1), executor(1));
+        let first = executor(1);
         let task = first.spawn(join_all([(); 4].map(|()| begun(A_WHILE))));
-        let sleeps: [_; 4] = first.block_on(task).unwrap().try_into().unwrap();
+        let sleeps = first.block_on(task).unwrap();
         drop(first);
-        let [in_task, in_block_on, in_foreign, in_thread] = sleeps.map(the_rest_of);
+        end_everywhere(sleeps);
+    }
+
+    /// Without a call of our `block_on` on this thread, which might see to what an earlier one has left.
+    #[track_caller]
+    fn end_everywhere(sleeps: Vec<Pin<Box<Sleep>>>) {
+        let own = executor(1);
+        let [in_task, in_block_on, in_a_block_on_of_own, in_foreign] = sleeps
+            .try_into()
+            .map(|all: [_; 4]| all.map(the_rest_of))
+            .unwrap();
         let task = own.spawn(in_task);
-        let thread = thread::spawn(|| block_on(in_thread));
-        block_on(in_block_on);
+        let handle = own.handle();
+        let threads = [
+            thread::spawn(|| block_on(in_block_on)),
+            thread::spawn(move || handle.block_on(in_a_block_on_of_own)),
+        ];
         futures::executor::block_on(in_foreign);
-        own.block_on(task).unwrap();
-        thread.join().unwrap();
+        futures::executor::block_on(task).unwrap();
+        for thread in threads {
+            thread.join().unwrap();
+        }
     }
 
     #[test]
@@ -273,18 +280,19 @@ mod migration {
             let sleep = first.block_on(first.spawn(begun(A_WHILE))).unwrap();
             let from_executor = own.spawn(the_rest_of(sleep));
             let (send, receive) = mpsc::channel();
-            first.block_on(async {
+            block_on(async {
                 send.send(own.spawn(the_rest_of(begun(A_WHILE).await)))
                     .unwrap();
-                // Both have been polled here by the time this ends.
+                // Both have been polled there by the time this ends.
                 own.spawn(async {}).await.unwrap();
             });
             let from_block_on = receive.recv().unwrap();
             // Keeps the scheduler in memory, but nobody works there any more.
             let _handle = first.handle();
             drop(first);
-            own.block_on(from_executor).unwrap();
-            own.block_on(from_block_on).unwrap();
+            // Our own would see to what the call above has left.
+            futures::executor::block_on(from_executor).unwrap();
+            futures::executor::block_on(from_block_on).unwrap();
         }
     }
 
@@ -372,6 +380,48 @@ mod blocked {
     fn sleeps_end_while_their_worker_blocks_in_place() {
         let _watchdog = watchdog(60);
         sleeps_end_meanwhile(executor(1), |gate| block_in_place(|| gate.wait()));
+    }
+
+    #[test]
+    fn sleeps_end_while_a_worker_blocks_that_has_woken_up_for_one_of_them() {
+        let _watchdog = watchdog(60);
+        let (own, gate) = (executor(1), Gate::new());
+        // Long enough for everybody to fall asleep meanwhile.
+        let due = Instant::now() + Duration::from_millis(500);
+        let opens = gate.clone();
+        let later = own.spawn(async move {
+            sleep_until(due + A_WHILE).await;
+            opens.open();
+        });
+        let blocker = own.spawn(async move {
+            sleep_until(due).await;
+            gate.wait();
+            gate.is_open()
+        });
+        assert!(own.block_on(blocker).unwrap(), "blocked in vain");
+        own.block_on(later).unwrap();
+    }
+
+    #[test]
+    fn sleeps_end_although_their_worker_is_never_idle() {
+        let _watchdog = watchdog(60);
+        let (own, over) = (steady_executor(1), Arc::new(AtomicBool::new(false)));
+        let busy: Vec<_> = (0..3)
+            .map(|_| {
+                let over = over.clone();
+                own.spawn(async move {
+                    while !over.load(SeqCst) {
+                        executor::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let sleeps = own.spawn(async move {
+            nap().await;
+            over.store(true, SeqCst);
+        });
+        own.block_on(sleeps).unwrap();
+        own.block_on(join_all(busy));
     }
 
     #[test]
