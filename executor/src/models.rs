@@ -116,24 +116,98 @@ fn local_queue_two_thieves_against_the_owner() {
     });
 }
 
+/// What a task points to: written before the task is queued, read by whoever gets the task.
+#[derive(Clone)]
+struct Payload(Arc<loom::cell::UnsafeCell<usize>>);
+
+impl Payload {
+    fn new() -> Payload {
+        Payload(Arc::new(loom::cell::UnsafeCell::new(0)))
+    }
+
+    fn write(&self) {
+        // SAFETY: nobody has the task yet.
+        self.0.with_mut(|value| unsafe { *value = 1 });
+    }
+
+    fn read(&self) {
+        // SAFETY: the pusher wrote before it pushed; loom checks just that.
+        assert_eq!(self.0.with(|value| unsafe { *value }), 1);
+    }
+}
+
 #[test]
 fn local_queue_hands_over_what_the_tasks_point_to() {
     explore("a stolen task's memory", None, || {
         let (owner, stealer) = local_queue::<Number, 2>();
-        let written = Arc::new(loom::cell::UnsafeCell::new(0));
-        let read = written.clone();
+        let payload = Payload::new();
+        let read = payload.clone();
         let thief = thread::spawn(move || {
             let (own, _) = local_queue::<Number, 2>();
             if stealer.steal_into(&own).is_some() {
-                // SAFETY: the pusher wrote before it pushed; loom checks just that.
-                assert_eq!(read.with(|value| unsafe { *value }), 1);
+                read.read();
             }
         });
-        // SAFETY: nobody reads before the push.
-        written.with_mut(|value| unsafe { *value = 1 });
+        payload.write();
         owner.push(Number(1), |_| unreachable!("there is room"));
         thief.join().unwrap();
         drop(drain(&owner));
+    });
+}
+
+#[test]
+fn local_queue_hands_on_what_was_stolen() {
+    // The second thief meets the first one's queue only, and not the one that the task came from.
+    explore("a task stolen twice", None, || {
+        let (owner, stealer) = local_queue::<Number, 4>();
+        let (first, from_first) = local_queue::<Number, 4>();
+        let payload = Payload::new();
+        let read = payload.clone();
+        let second = thread::spawn(move || {
+            if from_first.steal_one().is_some() {
+                read.read();
+            }
+        });
+        payload.write();
+        (1..=3).for_each(|i| drop(owner.push(Number(i), |_| unreachable!("there is room"))));
+        assert_eq!(stealer.steal_into(&first), Some((Number(1), 2)));
+        second.join().unwrap();
+    });
+}
+
+#[test]
+fn local_queue_is_emptied_one_by_one_by_another_thread() {
+    explore("emptied by another thread", None, || {
+        let (owner, stealer) = local_queue_at::<Number, 4>(usize::MAX);
+        let payload = Payload::new();
+        let read = payload.clone();
+        let thief = thread::spawn(move || {
+            let taken = std::iter::from_fn(|| stealer.steal_one());
+            taken.inspect(|_| read.read()).map(|n| n.0).collect()
+        });
+        payload.write();
+        (1..=3).for_each(|i| drop(owner.push(Number(i), |_| unreachable!("there is room"))));
+        let mut seen: Vec<usize> = owner.pop().map(|n| n.0).into_iter().collect();
+        seen.extend::<Vec<_>>(thief.join().unwrap());
+        seen.extend(drain(&owner));
+        assert_all_once(seen, 3);
+    });
+}
+
+#[test]
+fn next_slot_hands_over_what_the_task_points_to() {
+    explore("the memory of the task in the next slot", None, || {
+        let slot = Arc::new(NextSlot::new());
+        let payload = Payload::new();
+        let (taken_from, read) = (slot.clone(), payload.clone());
+        let thief = thread::spawn(move || {
+            if taken_from.take().is_some() {
+                read.read();
+            }
+        });
+        payload.write();
+        slot.put(Number(1));
+        thief.join().unwrap();
     });
 }
 
@@ -188,11 +262,13 @@ struct Model {
 
 impl Model {
     fn new(places: usize, machines: usize) -> Arc<Model> {
-        let parkers = (0..machines).map(|_| Parker::new()).collect();
-        let idle = Idle::new(places, machines);
+        Model::with_parkers(machines, Idle::new(places, machines))
+    }
+
+    fn with_parkers(parkers: usize, idle: Idle) -> Arc<Model> {
         Arc::new(Model {
             idle,
-            parkers,
+            parkers: (0..parkers).map(|_| Parker::new()).collect(),
             work: AtomicUsize::new(0),
         })
     }
@@ -283,6 +359,23 @@ fn last_searcher_against_producer() {
 }
 
 #[test]
+fn two_posts_against_two_sleepers_with_one_place() {
+    explore("two posts, one place", None, || {
+        let model = Model::new(1, 2);
+        (0..2).for_each(|_| model.idle.add_initial());
+        (0..2).for_each(|machine| drop(model.idle.sleep(machine, true, true)));
+        let poster = {
+            let model = model.clone();
+            thread::spawn(move || model.post())
+        };
+        model.post();
+        poster.join().unwrap();
+        assert_eq!(model.idle.counts().active, 1, "the place is taken once");
+        assert_eq!(model.idle.machines(), (2, 1));
+    });
+}
+
+#[test]
 fn a_machine_that_may_not_search_sleeps_against_push() {
     explore("no search", None, || {
         let model = Model::new(1, 1);
@@ -367,24 +460,26 @@ fn one_of_two_steps_back_against_push() {
 #[test]
 fn a_spare_that_ends_against_the_push_that_wakes_it() {
     // Machine 0 holds the only place, machine 1 is a spare that wants to end, more machines are
-    // not allowed. Machine 0 blocks and work comes: machine 1 must do it, or a machine that is
+    // not allowed. Machine 0 blocks and work comes: machine 1 must do it, or machine 2, which is
     // started in its stead once it is gone.
     explore("retire against notify", None, || {
-        let model = Model::new(1, 2);
+        let model = Model::with_parkers(3, Idle::new(1, 2));
         (0..2).for_each(|_| model.idle.add_initial());
         model.idle.stop_searching();
         model.idle.sleep(1, true, true);
         let spare = {
             let model = model.clone();
             thread::spawn(move || {
-                if model.idle.retire(1) {
+                let retired = model.idle.retire(1);
+                if retired {
                     // As `Scheduler::machine_ended`.
                     model.idle.ended();
                     model.look_again();
-                    // From here on this thread plays the machine that is started instead.
+                    // From here on this thread plays machine 2.
                 }
-                model.parkers[1].park();
-                model.find_work(1);
+                let machine = if retired { 2 } else { 1 };
+                model.parkers[machine].park();
+                model.find_work(machine);
             })
         };
         model.idle.block();
@@ -416,6 +511,7 @@ fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
         assert!(!model.has_work());
         let counts = model.idle.counts();
         assert_eq!((counts.active, counts.searching), (1, 0));
+        assert_eq!(model.idle.machines(), (1, 0), "nobody is asleep");
     });
 }
 

@@ -180,6 +180,27 @@ fn evict_against_a_poll_elsewhere() {
 }
 
 #[test]
+fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
+    // Both are in one slot's list. Once that is empty, neither may touch the other any more.
+    explore("evict against the drop of a neighbour", None, || {
+        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (alarm, waker) = Alarm::new();
+        let [dropped, mut kept] = [SECOND; 2].map(|time| registered(time, &waker, &shard));
+        let (timers, others) = (shard.0, elsewhere.0);
+        let evicting = thread::spawn(move || {
+            timers.evict();
+            assert_eq!(kept.as_mut().poll(&waker, || others), State::First);
+            kept
+        });
+        drop(dropped);
+        let kept = evicting.join().unwrap();
+        assert!(elsewhere.0.fire(2 * SECOND, usize::MAX));
+        assert!(kept.has_fired());
+        assert!(alarm.rings() >= 2, "evicted and fired");
+    });
+}
+
+#[test]
 fn what_happened_before_a_deadline_was_noticed_is_visible_after_it() {
     explore("fire publishes", None, || {
         let shard = Shard::new();
