@@ -7,6 +7,8 @@
 pub(crate) mod global;
 pub(crate) mod local;
 pub(crate) mod next_slot;
+#[cfg(all(test, not(loom)))]
+mod random_tests;
 
 use std::ptr::NonNull;
 

@@ -254,10 +254,13 @@ unsafe fn set_previous(entry: NonNull<Entry>, previous: Neighbour) {
 }
 
 #[cfg(all(test, not(loom)))]
+mod random_tests;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::clock::NEVER;
-    use std::{collections::BTreeMap, pin::Pin};
+    use std::pin::Pin;
 
     const TICK: u64 = 1 << TICK_BITS;
 
@@ -334,68 +337,5 @@ mod tests {
             due(&mut wheel, time);
         }
         assert!(looks <= LEVELS, "{looks}");
-    }
-
-    /// Marsaglia's xorshift.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, limit: u64) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0 % limit
-        }
-    }
-
-    /// Inserts, removes and fires at random, beside a sorted map that does the same.
-    #[test]
-    fn the_wheel_agrees_with_a_sorted_map() {
-        for seed in 1..=200_u64 {
-            let mut random = Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed));
-            let mut wheel = Wheel::new();
-            let mut now = random.below(1 << 40);
-            wheel.advance(now);
-            let mut map = BTreeMap::new();
-            for step in 0..1_000_u64 {
-                match random.below(8) {
-                    0..4 => {
-                        let range = 1 << random.below(44);
-                        let entry = entry(now + random.below(range));
-                        insert(&mut wheel, &entry);
-                        let tick = tick_after(entry.deadline()).max(wheel.elapsed);
-                        map.insert((tick, step), entry);
-                    }
-                    4..6 => {
-                        let nth = random.below(map.len() as u64 + 1) as usize;
-                        if let Some(&key) = map.keys().nth(nth) {
-                            let entry = map.remove(&key).unwrap();
-                            // SAFETY: linked.
-                            unsafe { wheel.remove(NonNull::from(&*entry)) };
-                        }
-                    }
-                    _ => {
-                        let range = 1 << random.below(42);
-                        now += random.below(range);
-                        let later = map.split_off(&((now >> TICK_BITS) + 1, 0));
-                        let past = std::mem::replace(&mut map, later);
-                        let mut expected: Vec<_> = past.values().map(|e| e.deadline()).collect();
-                        let mut seen = due(&mut wheel, now);
-                        let ticks = |times: &[u64]| {
-                            times.iter().map(|&t| tick_after(t)).collect::<Vec<_>>()
-                        };
-                        let in_order = ticks(&seen).is_sorted();
-                        assert!(in_order, "seed {seed}");
-                        expected.sort_unstable();
-                        seen.sort_unstable();
-                        assert_eq!(seen, expected, "seed {seed}");
-                    }
-                }
-                let first = map.keys().next().map(|(tick, _)| tick << TICK_BITS);
-                assert_eq!(wheel.next_look().is_some(), first.is_some());
-                assert!(wheel.next_look() <= first, "seed {seed}: too late a look");
-            }
-            while wheel.pop().is_some() {}
-        }
     }
 }
