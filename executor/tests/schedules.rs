@@ -378,6 +378,8 @@ struct Actor {
     depth: usize,
     /// Nobody waits for its end, or for that of a task which waits for it, so it need not come.
     free: bool,
+    /// Somebody waits for its abort, so no poll of it waits for a task that is free.
+    abortable: bool,
     record: Arc<Record>,
     children: Vec<Child>,
 }
@@ -390,6 +392,7 @@ impl Actor {
             rng: rng.fork(),
             depth,
             free,
+            abortable: false,
             record: Arc::default(),
             children: Vec::new(),
         }
@@ -477,9 +480,11 @@ impl Actor {
             44..48 => time::sleep(self.moment()).await,
             48..51 => self.give_a_timer_away(),
             51..53 => self.wait_for_a_message().await,
-            53..56 => self.block(),
-            56..58 => executor::block_on(time::sleep(self.moment())),
-            58..60 => self.end_the_executor(),
+            53..55 => self.abort_at_once().await,
+            55 => self.abort_an_outsider(),
+            56..58 => block_in_place(|| pause(&mut self.rng)),
+            58 => executor::block_on(time::sleep(self.moment())),
+            59 => _ = self.world.end(&mut self.rng),
             60..62 if self.free => pending().await,
             _ if self.rng.bool() => self.panic(),
             _ => {}
@@ -533,7 +538,9 @@ impl Actor {
                 child.settle(&self.world).await;
             }
             3 => self.cancel(child).await,
-            4 if self.world.handoff => executor::block_on(child.settle(&self.world)),
+            4 if self.world.handoff && !self.abortable => {
+                executor::block_on(child.settle(&self.world))
+            }
             5 => self.limit(child).await,
             _ => child.settle(&self.world).await,
         }
@@ -604,11 +611,20 @@ impl Actor {
         let _ = arrival.await;
     }
 
-    fn block(&mut self) {
-        block_in_place(|| pause(&mut self.rng));
+    /// It may be in its first poll by then, and it may be one that would never end.
+    async fn abort_at_once(&mut self) {
+        if self.depth > 0 {
+            let mut child = self.child(true);
+            child.abortable = true;
+            let child = child.spawn();
+            pause(&mut self.rng);
+            self.cancel(child).await;
+        }
     }
 
-    fn end_the_executor(&mut self) {
-        self.world.end(&mut self.rng);
+    fn abort_an_outsider(&mut self) {
+        if let Some(child) = self.rng.choice(&*self.world.outside.lock().unwrap()) {
+            child.abort();
+        }
     }
 }
