@@ -63,13 +63,18 @@ impl Waiting {
     }
 
     /// Sleeps until the waker is woken, and fires the timers that are due.
-    fn wait(&self) {
+    fn wait(&self, scheduler: &Scheduler) {
+        let Signal(parker) = &*self.signal;
         loop {
             let due = self.timers.next_due();
             if due == NEVER {
-                return self.signal.0.park();
+                if !parker.take_token() {
+                    scheduler.refuse_in_forked_child();
+                    parker.park();
+                }
+                return;
             }
-            let woken = self.signal.0.park_until(clock::instant(due));
+            let woken = parker.park_until(clock::instant(due));
             self.timers.fire(clock::now(), usize::MAX);
             if woken {
                 return;
@@ -86,13 +91,13 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
     let _current = context::enter(scheduler);
     let waiting = Waiting::take();
     let timers = context::enter_timers(waiting.timers.timers());
-    let output = poll_until_done(&waiting, future);
+    let output = poll_until_done(scheduler, &waiting, future);
     drop(timers);
     waiting.put_back();
     output
 }
 
-fn poll_until_done<F: Future>(waiting: &Waiting, future: F) -> F::Output {
+fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: F) -> F::Output {
     let mut future = pin!(future);
     let cx = &mut Context::from_waker(&waiting.waker);
     loop {
@@ -101,7 +106,7 @@ fn poll_until_done<F: Future>(waiting: &Waiting, future: F) -> F::Output {
         }
         context::with_worker(|worker| {
             let _blocked = worker.and_then(|worker| worker.block());
-            waiting.wait();
+            waiting.wait(scheduler);
         });
     }
 }

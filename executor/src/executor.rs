@@ -15,7 +15,7 @@ use futures_task::{FutureObj, Spawn, SpawnError};
 use std::{
     fmt,
     future::Future,
-    io,
+    io, mem,
     panic::Location,
     ptr::NonNull,
     sync::{Arc, OnceLock},
@@ -29,7 +29,8 @@ use std::{
 /// Dropping it cancels what is left: no task is polled after the drop returns, every future that
 /// was left has been dropped, and every thread has been joined. It therefore waits for blocking
 /// calls that are under way ([`shutdown_timeout`](Executor::shutdown_timeout) does not). Dropped by
-/// one of its own tasks it gives the signal and does not wait.
+/// one of its own tasks it gives the signal and does not wait. In a process forked from its own, where
+/// it has no threads, it leaves everything as it is.
 ///
 /// # Examples
 ///
@@ -153,7 +154,8 @@ impl Executor {
     ///
     /// # Panics
     ///
-    /// A panic of the future unwinds out of this call.
+    /// A panic of the future unwinds out of this call. In a process forked from the executor's own, whose
+    /// threads are not there, it panics instead of waiting for a wake-up.
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
@@ -185,6 +187,10 @@ impl Executor {
     /// [`ShutdownError`] if threads still sit in a blocking call when the time is up. They poll
     /// nothing any more, and end when the call returns.
     ///
+    /// # Panics
+    ///
+    /// In a process forked from the executor's own.
+    ///
     /// ```
     /// use std::time::Duration;
     ///
@@ -194,6 +200,7 @@ impl Executor {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.scheduler.refuse_in_forked_child();
         let waited = timeout;
         match self.end(Some(timeout)) {
             0 => Ok(()),
@@ -204,6 +211,11 @@ impl Executor {
     /// Closes the scheduler and waits for its threads. Returns how many there still are.
     fn end(&mut self, timeout: Option<Duration>) -> usize {
         self.ended = true;
+        if self.scheduler.is_in_forked_child() {
+            // Futures may be in the midst of a poll for ever, and there is no thread to wait for.
+            mem::forget(self._trace.take());
+            return self.scheduler.idle.machines().0;
+        }
         self.scheduler.close();
         let address = NonNull::from(&*self.scheduler);
         let on_own_thread =

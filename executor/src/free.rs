@@ -21,7 +21,8 @@ use std::{future::Future, panic::Location};
 ///
 /// # Panics
 ///
-/// A panic of the future unwinds out of this call.
+/// A panic of the future unwinds out of this call. In a process forked from the executor's own, whose
+/// threads are not there, it panics instead of waiting for a wake-up.
 ///
 /// # Examples
 ///

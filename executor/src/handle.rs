@@ -92,7 +92,8 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// A panic of the future unwinds out of this call.
+    /// A panic of the future unwinds out of this call. In a process forked from the executor's own, whose
+    /// threads are not there, it panics instead of waiting for a wake-up.
     ///
     /// ```
     /// assert_eq!(executor::Handle::current().block_on(async { 7 }), 7);

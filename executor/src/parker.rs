@@ -95,7 +95,8 @@ impl Parker {
         }
     }
 
-    fn take_token(&self) -> bool {
+    /// Takes the token if there is one; does not sleep.
+    pub(crate) fn take_token(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `unpark`.
         self.state
             .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)

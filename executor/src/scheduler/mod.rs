@@ -47,6 +47,7 @@ use std::{
     future::Future,
     io,
     panic::Location,
+    process,
     ptr::NonNull,
     sync::{
         Arc,
@@ -67,6 +68,8 @@ pub(crate) struct Scheduler {
     pub(crate) live: LiveTasks,
     pub(crate) monitor: Monitor,
     threads: Threads,
+    /// The process that the threads are in.
+    process: u32,
     /// Read for each poll, so it has a cache line away from what changes.
     closed: CachePadded<AtomicBool>,
 }
@@ -82,6 +85,7 @@ impl Scheduler {
             live: LiveTasks::new(workers),
             monitor: Monitor::new(),
             threads: Threads::default(),
+            process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
             config,
         });
@@ -219,6 +223,24 @@ impl Scheduler {
         // Ordering: Acquire pairs with the swap in `close`. Who misses it meets it again: a task
         // that `close` wakes sees it when it is polled (`task`), a worker before it sleeps.
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether this process was forked from the executor's own. It has the memory then, as it was at
+    /// that moment, and none of the threads.
+    pub(crate) fn is_in_forked_child(&self) -> bool {
+        // A system call, so only for whoever is about to wait anyway.
+        cfg!(unix) && process::id() != self.process
+    }
+
+    /// Must be called by a thread that is going to wait for others to do something, for ever.
+    pub(crate) fn refuse_in_forked_child(&self) {
+        assert!(
+            !self.is_in_forked_child(),
+            "this process was forked from one whose executor was running (process {}); threads do \
+             not survive a fork, so this would wait for ever: build an `Executor` in the child, or \
+             fork before the first use",
+            self.process
+        );
     }
 
     /// Tells the executor to end; see the module's text. Does not wait.

@@ -1,0 +1,189 @@
+//! What the system may do to an executor: fork its process, stop it and let it go on, take the CPU
+//! away.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{
+    Ledger, PATIENCE, child, eventually, executor, in_own_process, output_of, quiet_panic, watchdog,
+};
+use executor::{
+    Handle,
+    time::{sleep, timeout},
+};
+use std::{
+    any::Any,
+    future::{pending, ready},
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Runs `body` in a fork of this process, where no other thread exists, and waits for its end.
+#[track_caller]
+fn in_fork(body: impl FnOnce()) {
+    // SAFETY: the C library keeps its own locks, the allocator's among them, usable in the child; of
+    // what else a vanished thread may have left half done the child uses what is to be tested.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "the system does not fork");
+    if pid == 0 {
+        let outcome = catch_unwind(AssertUnwindSafe(body));
+        // SAFETY: takes a number; nothing of this process is used after it.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) };
+    }
+    let begin = Instant::now();
+    let mut status = 0;
+    // SAFETY: a child of ours that nobody else waits for, and a place for its status.
+    while unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
+        if begin.elapsed() > PATIENCE {
+            // SAFETY: not waited for yet, so the number is still that child's.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            panic!("the forked child hangs");
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(libc::WIFEXITED(status), "the child ended with {status:#x}");
+    assert_eq!(libc::WEXITSTATUS(status), 0, "the child's exit code");
+}
+
+/// `body` panics with the text about forks.
+#[track_caller]
+fn assert_refused<T>(body: impl FnOnce() -> T) {
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(body())));
+    let text = text_of(&*panic.expect_err("it must not return"));
+    for part in ["was forked", "process", "build an `Executor` in the child"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<String>()
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// The executors that a process may have as it forks: an owned one, and the default one.
+fn with_owned_and_default(body: impl Fn(&Handle)) {
+    let own = executor(2);
+    for handle in [own.handle(), Handle::current()] {
+        assert_eq!(handle.block_on(handle.spawn(async { 7 })).unwrap(), 7);
+        body(&handle);
+        let again = handle.spawn(async { 8 });
+        assert_eq!(handle.block_on(again).unwrap(), 8, "the parent goes on");
+    }
+}
+
+#[test]
+fn in_a_forked_child_waiting_for_a_task_panics_and_names_the_way_out() {
+    in_own_process(
+        "in_a_forked_child_waiting_for_a_task_panics_and_names_the_way_out",
+        || {
+            let _watchdog = watchdog(100);
+            with_owned_and_default(|handle| {
+                let before = handle.spawn(pending::<()>());
+                in_fork(|| {
+                    assert_refused(|| handle.block_on(handle.spawn(async { 1 })));
+                    assert_refused(|| handle.block_on(handle.spawn_blocking(|| 1)));
+                    assert_refused(|| handle.block_on(before));
+                    assert_refused(|| handle.block_on(pending::<()>()));
+                });
+            });
+            in_fork(|| assert_refused(|| executor::block_on(executor::spawn(async { 1 }))));
+        },
+    );
+}
+
+#[test]
+fn in_a_forked_child_what_needs_no_worker_works() {
+    in_own_process("in_a_forked_child_what_needs_no_worker_works", || {
+        let _watchdog = watchdog(100);
+        with_owned_and_default(|handle| {
+            let finished = handle.spawn(async { 5 });
+            eventually("it is finished", || finished.is_finished());
+            in_fork(|| {
+                assert_eq!(handle.block_on(ready(7)), 7);
+                assert_eq!(handle.block_on(executor::yield_now()), ());
+                assert_eq!(handle.block_on(finished).unwrap(), 5);
+                handle.block_on(sleep(Duration::from_millis(5)));
+                let task = handle.spawn(async { 1 });
+                let late = timeout(Duration::from_millis(20), task);
+                handle.block_on(late).unwrap_err();
+            });
+        });
+    });
+}
+
+#[test]
+fn a_child_forked_within_block_on_goes_on_until_it_would_wait() {
+    in_own_process(
+        "a_child_forked_within_block_on_goes_on_until_it_would_wait",
+        || {
+            let _watchdog = watchdog(100);
+            let own = executor(1);
+            let forks = || in_fork(|| assert_refused(|| own.block_on(own.spawn(async {}))));
+            own.block_on(async {
+                forks();
+                own.spawn(async {}).await.unwrap();
+            });
+        },
+    );
+}
+
+#[test]
+fn an_executor_dropped_in_a_forked_child_leaves_its_tasks_to_the_parent() {
+    const NAME: &str = "an_executor_dropped_in_a_forked_child_leaves_its_tasks_to_the_parent";
+    if !common::is_child() {
+        let mut command = child(NAME);
+        // One thread more to be joined.
+        command.env("EXECUTOR_SCHEDTRACE", "10000");
+        let output = output_of(command);
+        return assert!(output.status.success(), "{output:?}");
+    }
+    let _watchdog = watchdog(100);
+    let ledger = Ledger::new();
+    let with_task = || {
+        let (own, guard) = (executor(2), ledger.guard());
+        own.spawn(async move {
+            let _guard = guard;
+            pending::<()>().await
+        });
+        eventually("it waits", || own.metrics().suspended_tasks() == 1);
+        own
+    };
+    let (first, second) = (with_task(), with_task());
+    let mut both = Some((first, second));
+    in_fork(|| {
+        let (first, second) = both.take().unwrap();
+        drop(first);
+        assert_refused(|| second.shutdown_timeout(Duration::from_secs(3600)));
+        // As the panic of another call unwinds.
+        let third = catch_unwind(|| -> () {
+            let _inner = executor(1);
+            quiet_panic("on the way out");
+        });
+        third.unwrap_err();
+        assert_eq!(ledger.dropped(), 0);
+    });
+    assert_eq!(ledger.dropped(), 0);
+    drop(both);
+    ledger.assert_settled();
+}
+
+#[test]
+fn a_forked_child_may_build_an_executor_of_its_own() {
+    in_own_process("a_forked_child_may_build_an_executor_of_its_own", || {
+        let _watchdog = watchdog(100);
+        // The parent has used its own, and never the default one.
+        let inherited = executor(2);
+        inherited.block_on(inherited.spawn(async {})).unwrap();
+        in_fork(|| {
+            let own = executor(2);
+            let nested = own.spawn(async { executor::spawn(async { 7 }).await.unwrap() });
+            assert_eq!(own.block_on(nested).unwrap(), 7);
+            drop(own);
+            let task = executor::spawn(async { 8 });
+            assert_eq!(executor::block_on(task).unwrap(), 8);
+        });
+    });
+}
