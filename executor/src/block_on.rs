@@ -90,7 +90,7 @@ impl Waiting {
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     let _current = context::enter(scheduler);
     let waiting = Waiting::take();
-    let timers = context::enter_timers(waiting.timers.timers());
+    let timers = context::enter_timers(waiting.timers.timers(), Some(&waiting.waker));
     let output = poll_until_done(scheduler, &waiting, future);
     drop(timers);
     waiting.put_back();

@@ -6,12 +6,27 @@
 
 use super::{Scheduler, worker::Worker};
 use crate::{executor::Executor, timer::Timers};
-use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc};
+use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc, task::Waker};
 
 thread_local! {
     static WORKER: Cell<*const Worker> = const { Cell::new(ptr::null()) };
     static CURRENT: Cell<*const Arc<Scheduler>> = const { Cell::new(ptr::null()) };
-    static TIMERS: Cell<Option<&'static Timers>> = const { Cell::new(None) };
+    static TIMERS: Cell<Option<Local>> = const { Cell::new(None) };
+}
+
+/// The shard of a thread, for timers that wake `waker`, or any if it is null.
+#[derive(Clone, Copy)]
+struct Local {
+    timers: &'static Timers,
+    waker: *const Waker,
+}
+
+impl Local {
+    fn serves(self, waker: &Waker) -> bool {
+        // SAFETY: null, or set by a `TimersGuard` that borrows the waker until it resets it.
+        let only = unsafe { self.waker.as_ref() };
+        only.is_none_or(|only| only.will_wake(waker))
+    }
 }
 
 /// Calls `f` with the worker that this thread is, if it is one.
@@ -26,40 +41,56 @@ pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Arc<Scheduler>>) -> R) -> R
     f(unsafe { CURRENT.get().as_ref() })
 }
 
-/// The shard for timers that are polled on this thread; see `timer`.
-pub(crate) fn timers() -> &'static Timers {
-    TIMERS
-        .get()
-        .unwrap_or_else(|| Executor::default_scheduler().monitor.timers())
+/// The shard for timers that are polled on this thread and wake `waker`; see `timer`.
+pub(crate) fn timers(waker: &Waker) -> &'static Timers {
+    match TIMERS.get() {
+        Some(local) if local.serves(waker) => local.timers,
+        _ => Executor::default_scheduler().monitor.timers(),
+    }
 }
 
-/// After the first deadline in [`timers`] has become an earlier one.
-pub(crate) fn tell_attendant() {
-    if timers().is_attended() {
+/// Whether this thread may make the first deadline in `shard` an earlier one, as long as it tells the
+/// attendant.
+pub(crate) fn is_local(shard: &Timers) -> bool {
+    match TIMERS.get() {
+        Some(local) => ptr::eq(local.timers, shard),
+        None => ptr::eq(Executor::default_scheduler().monitor.timers(), shard),
+    }
+}
+
+/// After the first deadline in `shard` has become an earlier one.
+pub(crate) fn tell_attendant(shard: &Timers) {
+    if shard.is_attended() {
         return;
     }
     with_worker(|worker| match worker {
-        Some(worker) => worker.scheduler().monitor.look_at_timers(),
-        None => Executor::default_scheduler().monitor.look_at_timers(),
+        Some(worker) if ptr::eq(worker.timers(), shard) => {
+            worker.scheduler().monitor.look_at_timers();
+        }
+        _ => Executor::default_scheduler().monitor.look_at_timers(),
     });
 }
 
-/// Makes `timers` the shard for timers that are polled on this thread, until the guard is dropped.
-pub(crate) fn enter_timers(timers: &'static Timers) -> TimersGuard {
+/// Makes `timers` the shard for timers that are polled on this thread, until the guard is dropped: for
+/// those that wake `waker`, or for all.
+pub(crate) fn enter_timers<'a>(
+    timers: &'static Timers,
+    waker: Option<&'a Waker>,
+) -> TimersGuard<'a> {
+    let waker = waker.map_or(ptr::null(), ptr::from_ref);
     TimersGuard {
-        outer: TIMERS.replace(Some(timers)),
-        _thread: PhantomData,
+        outer: TIMERS.replace(Some(Local { timers, waker })),
+        _borrow: PhantomData,
     }
 }
 
-/// See [`enter_timers`].
-pub(crate) struct TimersGuard {
-    outer: Option<&'static Timers>,
-    /// Stays on its thread.
-    _thread: PhantomData<*const ()>,
+/// See [`enter_timers`]. Stays on its thread and stack: it holds a raw pointer and is never handed on.
+pub(crate) struct TimersGuard<'a> {
+    outer: Option<Local>,
+    _borrow: PhantomData<&'a Waker>,
 }
 
-impl Drop for TimersGuard {
+impl Drop for TimersGuard<'_> {
     fn drop(&mut self) {
         TIMERS.set(self.outer);
     }
@@ -90,14 +121,14 @@ pub(crate) fn enter_worker(worker: &Worker) -> WorkerGuard<'_> {
     WORKER.set(worker);
     WorkerGuard {
         _current: enter(worker.scheduler()),
-        _timers: enter_timers(worker.timers()),
+        _timers: enter_timers(worker.timers(), None),
     }
 }
 
 /// See [`enter_worker`].
 pub(crate) struct WorkerGuard<'a> {
     _current: CurrentGuard<'a>,
-    _timers: TimersGuard,
+    _timers: TimersGuard<'a>,
 }
 
 impl Drop for WorkerGuard<'_> {

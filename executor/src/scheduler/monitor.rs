@@ -93,6 +93,8 @@ const STALL: Duration = Duration::from_secs(1);
 pub(crate) struct Monitor {
     parker: Parker,
     asleep: AtomicBool,
+    /// Until when it sleeps at most, if it is not `asleep`.
+    next_round: AtomicU64,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
     /// Of threads that belong to no executor; only the default one has any.
@@ -105,6 +107,7 @@ impl Monitor {
         Monitor {
             parker: Parker::new(),
             asleep: AtomicBool::new(false),
+            next_round: AtomicU64::new(0),
             handoffs: AtomicU64::new(0),
             limit_reached: AtomicBool::new(false),
             timers: OnceLock::new(),
@@ -154,8 +157,14 @@ impl Scheduler {
     /// The machine of `processor` will not look at its timers for a while, or is no more.
     pub(super) fn leave_timers(&self, processor: &Processor) {
         processor.timers.set_attended(false);
-        if processor.timers.next_due() != NEVER {
-            self.monitor.rouse();
+        let due = processor.timers.next_due();
+        if due == NEVER {
+            return;
+        }
+        self.monitor.rouse();
+        // Ordering: Relaxed; the fence in `rouse` orders it, and the one in `Rounds::sleep`.
+        if due < self.monitor.next_round.load(Ordering::Relaxed) {
+            self.monitor.look_at_timers();
         }
     }
 
@@ -261,14 +270,23 @@ impl<'a> Rounds<'a> {
 
     /// Sleeps until `deadline`, or for as long as nobody is active; returns whether it was the latter.
     fn sleep(&mut self, deadline: Instant) -> bool {
-        let Monitor { parker, asleep, .. } = &self.scheduler.monitor;
+        let Monitor {
+            parker,
+            asleep,
+            next_round,
+            ..
+        } = &self.scheduler.monitor;
         self.idle_rounds = if self.needed() {
             0
         } else {
             self.idle_rounds + 1
         };
         if self.idle_rounds < IDLE_ROUNDS {
-            parker.park_until(deadline.min(clock::instant(self.first_deadline())));
+            let deadline = clock::since_epoch(deadline);
+            next_round.store(deadline, Ordering::Relaxed);
+            // Pairs with the fence in `rouse`, for `leave_timers`.
+            fence(Ordering::SeqCst);
+            parker.park_until(clock::instant(deadline.min(self.first_deadline())));
             return false;
         }
         asleep.store(true, Ordering::Relaxed);

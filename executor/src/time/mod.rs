@@ -5,7 +5,9 @@
 //! takes no lock that another worker wants.
 //!
 //! All of it works in every task, in [`block_on`](crate::block_on), and when it is polled by somebody
-//! else's executor; in the latter case the process-wide default executor serves it.
+//! else's executor; in the latter case the process-wide default executor serves it. (As it does in
+//! `block_on` for a timer that wakes something else than this call, such as a task of
+//! `FuturesUnordered`.)
 //!
 //! # Precision
 //!

@@ -63,8 +63,8 @@ pin_project! {
     /// poll it more than once, for example in a `select!` in a loop, pin it
     /// ([`pin!`](std::pin::pin), `Box::pin`).
     ///
-    /// The first poll registers it with the thread that polls. It may go to other threads, and be polled
-    /// by other tasks; the latest task to poll it is woken.
+    /// A poll registers it with the thread that polls. It may go to other threads, and be polled by
+    /// other tasks; the latest task to poll it is woken.
     ///
     /// # Examples
     ///
@@ -154,8 +154,8 @@ impl Sleep {
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let entry = self.project().entry;
         let deadline = clock::since_epoch(deadline);
-        if entry.reset(deadline, clock::now(), context::timers) == State::First {
-            context::tell_attendant();
+        if let State::First(shard) = entry.reset(deadline, clock::now(), context::is_local) {
+            context::tell_attendant(shard);
         }
     }
 }
@@ -164,10 +164,11 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.project().entry.poll(cx.waker(), context::timers) {
+        let waker = cx.waker();
+        match self.project().entry.poll(waker, || context::timers(waker)) {
             State::Fired => return Poll::Ready(()),
             State::Waiting => {}
-            State::First => context::tell_attendant(),
+            State::First(shard) => context::tell_attendant(shard),
         }
         Poll::Pending
     }

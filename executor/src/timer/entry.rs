@@ -59,15 +59,14 @@ const FIRED: *mut Timers = ptr::without_provenance_mut(1);
 
 /// What the owner learns from a call.
 #[must_use]
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// The deadline has come.
     Fired,
     /// It has not.
     Waiting,
-    /// It has not, and is now the first that the calling thread's shard waits for. If nobody attends
-    /// to that shard, somebody has to be told.
-    First,
+    /// It has not, and is now the first that this shard, the calling thread's, waits for. If nobody
+    /// attends to that, somebody has to be told.
+    First(&'static Timers),
 }
 
 impl Entry {
@@ -96,18 +95,20 @@ impl Entry {
         self.home() == FIRED
     }
 
-    /// Waits for the deadline: `waker` is woken then, and no earlier one. The first call registers
-    /// the entry in the `local` shard, that of the calling thread.
+    /// Waits for the deadline: `waker` is woken then, and no earlier one. The entry is in the `local`
+    /// shard afterwards, that of the calling thread.
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         waker: &Waker,
-        local: impl FnOnce() -> &'static Timers,
+        local: impl Fn() -> &'static Timers,
     ) -> State {
         let this = &*self;
-        if let Some(home) = this.shard()
-            && this.renew(home, waker)
-        {
-            return State::Waiting;
+        if let Some(home) = this.shard() {
+            if !ptr::eq(home, local()) {
+                drop(this.leave(home));
+            } else if this.renew(home, waker) {
+                return State::Waiting;
+            }
         }
         // Not linked, or not any more.
         if this.has_fired() {
@@ -116,17 +117,18 @@ impl Entry {
         this.register(local(), waker.clone())
     }
 
-    /// Waits for another deadline. The waker of the last poll is woken then, or at once, if this is
-    /// not the thread to arrange that: the task's next poll does.
+    /// Waits for another deadline. The waker of the last poll is woken then, or at once, if the shard
+    /// that the entry is in is not `local` to this thread, and looks at it too late: the task's next
+    /// poll arranges it.
     pub(crate) fn reset(
         self: Pin<&mut Self>,
         deadline: u64,
         now: u64,
-        local: impl FnOnce() -> &'static Timers,
+        is_local: impl FnOnce(&Timers) -> bool,
     ) -> State {
         let this = &*self;
         if let Some(home) = this.shard()
-            && let Some(state) = this.move_within(home, deadline, local())
+            && let Some(state) = this.move_within(home, deadline, is_local(home))
         {
             return state;
         }
@@ -176,7 +178,7 @@ impl Entry {
         // Ordering: Relaxed; others come to know the entry by the lock.
         self.home
             .store(ptr::from_ref(shard).cast_mut(), Ordering::Relaxed);
-        waiting(shard.publish(&wheel))
+        waiting(shard, shard.publish(&wheel))
     }
 
     /// Sees to it that `waker` is woken, if the entry is still linked in `home`. No code of the
@@ -203,8 +205,22 @@ impl Entry {
         linked
     }
 
+    /// Takes the entry out, if it is still linked in `home`, and returns its waker: a destructor of
+    /// one is foreign code.
+    fn leave(&self, home: &Timers) -> Option<Waker> {
+        let mut wheel = home.lock();
+        if !self.is_in(home) {
+            return None;
+        }
+        // SAFETY: linked there, as the lock's holder knows.
+        unsafe { wheel.remove(NonNull::from(self)) };
+        home.publish(&wheel);
+        // SAFETY: unlinked, and the lock is held.
+        unsafe { release(NonNull::from(self), Release::Evicted) }
+    }
+
     /// Moves the entry to its place for `deadline`, if it is still linked in `home`.
-    fn move_within(&self, home: &Timers, deadline: u64, local: &Timers) -> Option<State> {
+    fn move_within(&self, home: &'static Timers, deadline: u64, is_local: bool) -> Option<State> {
         let mut wheel = home.lock();
         if !self.is_in(home) {
             return None;
@@ -213,10 +229,10 @@ impl Entry {
         unsafe { wheel.remove(NonNull::from(self)) };
         self.deadline.set(deadline);
         // Another thread's shard may be asleep for longer than that.
-        if ptr::eq(home, local) || deadline >= home.next_due() {
+        if is_local || deadline >= home.next_due() {
             // SAFETY: just unlinked; pinned, and unlinked before it is dropped.
             unsafe { wheel.insert(NonNull::from(self)) };
-            return Some(waiting(home.publish(&wheel)));
+            return Some(waiting(home, home.publish(&wheel)));
         }
         home.publish(&wheel);
         // SAFETY: unlinked, and the lock is held.
@@ -240,14 +256,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Some(home) = self.shard() else { return };
-        let mut wheel = home.lock();
-        if self.is_in(home) {
-            // SAFETY: linked there, as the lock's holder knows.
-            unsafe { wheel.remove(NonNull::from(&*self)) };
-            home.publish(&wheel);
+        if let Some(home) = self.shard() {
+            drop(self.leave(home));
         }
-        // The waker is dropped after this, without the lock: its destructor is foreign code.
     }
 }
 
@@ -276,7 +287,7 @@ pub(super) unsafe fn release(entry: NonNull<Entry>, why: Release) -> Option<Wake
 pub(super) enum Release {
     /// Its deadline has come.
     Fired,
-    /// Nobody will attend to the shard: the owner's next poll registers the entry elsewhere.
+    /// It does not belong there any more: the owner's next poll registers it elsewhere.
     Evicted,
 }
 
@@ -288,6 +299,10 @@ fn home_outside(deadline: u64, now: u64) -> *mut Timers {
     }
 }
 
-fn waiting(first: bool) -> State {
-    if first { State::First } else { State::Waiting }
+fn waiting(shard: &'static Timers, first: bool) -> State {
+    if first {
+        State::First(shard)
+    } else {
+        State::Waiting
+    }
 }

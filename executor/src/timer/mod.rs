@@ -8,11 +8,14 @@
 //!
 //! # Shards
 //!
-//! A *shard* is a wheel with its lock. An entry is registered in the shard of the thread that polls
-//! it first: a worker's, in its processor; that of the call of `block_on`; on any other thread the one
-//! of the default executor. There it stays, wherever its future goes, until its deadline or until it
-//! is dropped. So the lock is nearly always free and in the cache of whoever takes it, though anybody
-//! may take it: the owner of an entry that has moved, and the monitor.
+//! A *shard* is a wheel with its lock. An entry is in the shard of the thread that polled it last: a
+//! worker's, in its processor; that of the call of `block_on`, if it is this call that the entry
+//! wakes; else the one of the default executor. So the lock is nearly always free and in the cache
+//! of whoever takes it, though anybody may take it: the owner of an entry that has moved, and the
+//! monitor.
+//!
+//! Why a call of `block_on` serves itself alone: its thread may sit in foreign code that waits for a
+//! timer, another executor's `block_on` for example, and look at no shard meanwhile.
 //!
 //! # Who looks at a shard
 //!

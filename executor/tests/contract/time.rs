@@ -439,7 +439,6 @@ mod blocked {
     }
 
     #[test]
-    #[ignore = "bug: `leave_timers` wakes no monitor that parks until its next round"]
     fn announced_blocking_hands_sleeps_over_however_patient_the_monitor() {
         let _watchdog = watchdog(60);
         sleeps_end_meanwhile(patient_executor(1), |gate| block_in_place(|| gate.wait()));
@@ -491,7 +490,6 @@ mod blocked {
     }
 
     #[test]
-    #[ignore = "bug: timers of `block_on` count as attended while its future blocks the thread"]
     fn a_sleep_works_in_a_foreign_block_on_inside_of_block_on() {
         let _watchdog = watchdog(60);
         ends(|| block_on(async { futures::executor::block_on(nap()) }));
@@ -499,7 +497,6 @@ mod blocked {
     }
 
     #[test]
-    #[ignore = "bug: `block_on` does not look at the timers of the `block_on` around it"]
     fn a_sleep_that_began_in_an_outer_block_on_ends_in_an_inner_one() {
         let _watchdog = watchdog(60);
         ends(|| block_on(async { block_on(the_rest_of(begun(A_WHILE).await)) }));
@@ -514,7 +511,6 @@ mod blocked {
     }
 
     #[test]
-    #[ignore = "bug: `block_on` without hand-over does not look at the worker's own timers"]
     fn a_sleep_that_began_in_a_worker_without_handoff_ends_in_block_on_inside_of_its_task() {
         let _watchdog = watchdog(60);
         ends(|| {
@@ -525,7 +521,6 @@ mod blocked {
     }
 
     #[test]
-    #[ignore = "bug: timers of `block_on` count as attended while its future blocks the thread"]
     fn a_sleep_that_began_in_block_on_ends_in_a_task_while_that_thread_blocks() {
         let _watchdog = watchdog(60);
         ends(|| {
