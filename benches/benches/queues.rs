@@ -14,10 +14,10 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use queue::{
     Word,
     global::GlobalQueue,
-    local::{Owner, Stealer, local_queue},
+    local::{CAPACITY, Owner, Stealer, local_queue},
     next_slot::NextSlot,
 };
-use std::{hint::black_box, ptr::NonNull};
+use std::{collections::VecDeque, hint::black_box, ptr::NonNull};
 
 /// Operations in a measured round: the local queue has room for them.
 const ROUND: usize = 200;
@@ -89,8 +89,8 @@ fn bare_queues(c: &mut Criterion) {
         let (owner, _stealer): Local = local_queue();
         bencher.iter(|| {
             for i in 0..ROUND {
-                owner.push(Number::new(i), |number| {
-                    black_box(number);
+                owner.push(Number::new(i), |numbers| {
+                    black_box(numbers);
                 });
             }
         });
@@ -120,6 +120,19 @@ fn bare_queues(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    group.bench_function(
+        "global queue, push and pop a batch of half a local queue",
+        |bencher| {
+            let global = GlobalQueue::new();
+            let (local, _stealer): Local = local_queue();
+            let numbers = || (0..CAPACITY / 2).map(Number::new).collect::<VecDeque<_>>();
+            bencher.iter(|| {
+                assert!(global.push_batch(numbers().into()).is_ok());
+                black_box(global.pop_share(2, &local));
+                drain(&local);
+            });
+        },
+    );
     group.bench_function("global queue, push and pop", |bencher| {
         let global = GlobalQueue::new();
         bencher.iter(|| {

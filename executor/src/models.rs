@@ -86,7 +86,7 @@ fn local_queue_overflow_against_a_thief() {
         let thief = thread::spawn(move || steal(&stealer));
         let mut seen = Vec::new();
         for i in 1..=4 {
-            owner.push(Number(i), |n| seen.push(n.0));
+            owner.push(Number(i), |tasks| seen.extend(tasks.iter().map(|n| n.0)));
         }
         seen.extend(thief.join().unwrap());
         seen.extend(drain(&owner));
@@ -105,7 +105,7 @@ fn local_queue_two_thieves_against_the_owner() {
         });
         let mut seen = Vec::new();
         for i in 1..=3 {
-            owner.push(Number(i), |n| seen.push(n.0));
+            owner.push(Number(i), |tasks| seen.extend(tasks.iter().map(|n| n.0)));
         }
         seen.extend(owner.pop().map(|n| n.0));
         for thief in thieves {

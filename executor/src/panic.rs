@@ -20,11 +20,6 @@ impl Panic {
         Panic(ManuallyDrop::new(payload))
     }
 
-    /// Whether the payload is a `T`.
-    pub(crate) fn is<T: Any>(&self) -> bool {
-        self.0.is::<T>()
-    }
-
     /// What [`std::panic::resume_unwind`] takes.
     pub(crate) fn into_payload(self) -> Box<dyn Any + Send + 'static> {
         let mut this = ManuallyDrop::new(self);

@@ -3,15 +3,16 @@
 //! A task is one allocation by `async-task`:
 //!
 //! ```text
-//!   async-task's header │ Meta: scheduler, id, registration │ Guarded future, later its outcome
+//!   async-task's header │ Meta: id, registration │ Guarded future, later its outcome
 //! ```
 //!
-//! # How a task finds its scheduler, and why that pointer is good
+//! # How a task finds its scheduler, and why it is there
 //!
-//! [`Meta::scheduler`] is a plain pointer: an `Arc` in each task would cost two contended
-//! read-modify-writes per spawn. It is followed in one place, `schedule`, by whoever has just
-//! turned the task runnable and therefore holds its one [`Runnable`]. Claim: **while a `Runnable`
-//! exists and its future has not been dropped, the scheduler exists.**
+//! A task knows its executor's number: an `Arc` in each task would cost two contended
+//! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In one
+//! place, `schedule` on any other thread, the number becomes a pointer (`directory::get`). Whoever
+//! comes there has just turned the task runnable and therefore holds its one [`Runnable`]. Claim:
+//! **while a `Runnable` exists and its future has not been dropped, the scheduler exists.**
 //!
 //! * A task that was never polled: its `Runnable` was made by `spawn`, whose caller has the
 //!   scheduler in hand until it is in a queue, and the queues belong to the scheduler.
@@ -41,13 +42,11 @@ use crate::{
 use async_task::{Builder, Runnable, ScheduleInfo, WithInfo};
 use std::{
     cell::Cell,
-    fmt,
     future::Future,
     mem::{self, ManuallyDrop},
     panic::Location,
     pin::Pin,
     ptr::NonNull,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -72,26 +71,16 @@ unsafe impl Word for Task {
 }
 
 /// What the scheduler keeps with each task.
+#[derive(Debug)]
 pub(crate) struct Meta {
-    /// See the module's text for when it may be followed.
-    scheduler: NonNull<Scheduler>,
     pub(crate) id: TaskId,
     /// Where the scheduler has written the task down, and whether its end is asked for.
     pub(crate) registration: Registration,
 }
 
-// SAFETY: the scheduler is `Sync`; the rest are atomics and plain numbers.
-unsafe impl Send for Meta {}
-// SAFETY: as above.
-unsafe impl Sync for Meta {}
-
-impl fmt::Debug for Meta {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meta")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
+// With async-task's header, a task that holds one word fits into 56 bytes: the largest that malloc has
+// a cache line for.
+const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
 
 /// Futures above this size are moved to the heap before anything else is done with them: what
 /// captures one on its way, or keeps it beside its output, has room for it on the stack as well.
@@ -104,7 +93,7 @@ pub(crate) const fn is_large<F>() -> bool {
 
 /// Makes a task on `scheduler`. It is not in any queue yet.
 pub(crate) fn create<F>(
-    scheduler: &Arc<Scheduler>,
+    scheduler: &Scheduler,
     site: &'static Location<'static>,
     future: F,
 ) -> (Task, Joiner<F::Output>)
@@ -113,10 +102,8 @@ where
     F::Output: Send + 'static,
 {
     let meta = Meta {
-        // From the `Arc` itself and not from a reference into it, so that it may become one again.
-        scheduler: NonNull::new(Arc::as_ptr(scheduler).cast_mut()).expect("an `Arc` is not null"),
         id: TaskId::next(site),
-        registration: Registration::none(),
+        registration: Registration::none(scheduler.number.get()),
     };
     let guarded = |_: &Meta| Guarded(ManuallyDrop::new(future));
     Builder::new()
@@ -125,32 +112,45 @@ where
 }
 
 thread_local! {
-    /// The task that this thread runs. In its metadata the future finds all that it would otherwise
-    /// have to carry a pointer to.
-    static RUNNING: Cell<Option<NonNull<Meta>>> = const { Cell::new(None) };
+    /// The task that this thread runs.
+    static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
 }
 
-/// Polls a task once, or drops its future if its end was asked for. Nobody else does either.
-pub(crate) fn run(task: Task) {
-    let outer = RUNNING.replace(Some(NonNull::from(task.metadata())));
+/// What the future of a task finds here instead of carrying pointers to it.
+#[derive(Clone, Copy)]
+struct Running {
+    meta: NonNull<Meta>,
+    scheduler: NonNull<Scheduler>,
+}
+
+/// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else does
+/// either.
+pub(crate) fn run(task: Task, scheduler: &Scheduler) {
+    let outer = RUNNING.replace(Some(Running {
+        meta: NonNull::from(task.metadata()),
+        scheduler: NonNull::from(scheduler),
+    }));
     // Does not unwind: what may panic is caught (`Guarded`).
     task.run();
     RUNNING.set(outer);
 }
 
-/// The metadata of the task that this thread runs.
-fn running<'a>() -> &'a Meta {
-    let meta = RUNNING.get().expect("a task is run by `run` alone");
+/// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
+fn running<'a>() -> (&'a Meta, &'a Scheduler) {
+    let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
     // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the same
     // allocation as the future, and outlives it; only shared references to it exist, and nobody here
     // keeps one beyond a call on the future.
-    unsafe { meta.as_ref() }
+    let meta = unsafe { meta.as_ref() };
+    // SAFETY: `run` borrows it until this task's run is over; nobody here keeps it beyond that.
+    let scheduler = unsafe { scheduler.as_ref() };
+    (meta, scheduler)
 }
 
 /// Drops the future of a task on this thread. Its executor has ended, so the run does not poll the
 /// future (`Guarded::poll`), and the handle yields `Cancelled`.
-pub(crate) fn cancel(task: Task) {
-    run(task);
+pub(crate) fn cancel(task: Task, scheduler: &Scheduler) {
+    run(task, scheduler);
 }
 
 /// Asks a worker to drop a task's future soon, unless the task ends first.
@@ -160,8 +160,8 @@ pub(crate) fn abort(meta: &Meta) {
         // It is about to be polled, or being polled, and will see the flag; or it has ended.
         return;
     }
-    // The address may belong to a later executor by now; it does not know this registration.
-    let scheduler = directory::find(meta.scheduler);
+    // The number may belong to a later executor by now; it does not know this registration.
+    let scheduler = directory::find(meta.registration.executor());
     if let Some(waker) = scheduler.and_then(|s| s.live.find(&meta.registration)) {
         waker.wake();
     }
@@ -169,17 +169,15 @@ pub(crate) fn abort(meta: &Meta) {
 
 /// Puts a task that has become runnable into a queue. async-task calls it for every wake-up.
 fn schedule(task: Task, info: ScheduleInfo) {
-    let scheduler = task.metadata().scheduler;
+    let executor = task.metadata().registration.executor();
     context::with_worker(|worker| match worker {
-        Some(worker) if worker.belongs_to(scheduler) => {
+        Some(worker) if worker.scheduler().number.get() == executor => {
             worker.schedule(task, info.woken_while_running);
         }
         _ => {
-            // SAFETY: the pointer came from an `Arc`, and the scheduler exists because we hold the
-            // `Runnable` of a task whose future has not been dropped (the module's text).
-            unsafe { Arc::increment_strong_count(scheduler.as_ptr()) };
-            // SAFETY: the strong count was raised for this `Arc` just above.
-            let scheduler = unsafe { Arc::from_raw(scheduler.as_ptr().cast_const()) };
+            // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future has
+            // not been dropped (the module's text); it was entered before it made the task.
+            let scheduler = unsafe { directory::get(executor) };
             scheduler.push_global(task);
         }
     });
@@ -187,27 +185,25 @@ fn schedule(task: Task, info: ScheduleInfo) {
 
 /// How a task ended, on its way to the handle. It may be dropped anywhere: a panic of the value's
 /// destructor is caught.
-pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Panic>>);
+pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Box<Failure>>>);
 
-/// The payload that stands for a cancellation. A third case would cost each small task a word; this
-/// has no size, so that boxing it allocates nothing.
-struct Cancelled;
+/// Why there is no value. Boxed, because failures are rare, and a small task has room for a word.
+enum Failure {
+    Cancelled,
+    Panicked(Panic),
+}
 
 impl<T> Outcome<T> {
-    fn new(ending: Result<T, Panic>) -> Outcome<T> {
-        Outcome(ManuallyDrop::new(ending))
-    }
-
-    fn cancelled() -> Outcome<T> {
-        Outcome::new(Err(Panic::new(Box::new(Cancelled))))
+    fn new(ending: Result<T, Failure>) -> Outcome<T> {
+        Outcome(ManuallyDrop::new(ending.map_err(Box::new)))
     }
 
     /// A panic while the future was dropped is what the handle hears of, unless the poll has panicked
     /// before.
     fn or_panicked(self, panic: Panic) -> Outcome<T> {
-        match &*self.0 {
-            Err(first) if !first.is::<Cancelled>() => self,
-            Ok(_) | Err(_) => Outcome::new(Err(panic)),
+        match self.0.as_ref().map_err(|failure| &**failure) {
+            Err(Failure::Panicked(_)) => self,
+            Ok(_) | Err(Failure::Cancelled) => Outcome::new(Err(Failure::Panicked(panic))),
         }
     }
 
@@ -215,17 +211,17 @@ impl<T> Outcome<T> {
     pub(crate) fn into_result(self, id: TaskId) -> Result<T, JoinError> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never used or dropped again, so the ending is taken once.
-        match unsafe { ManuallyDrop::take(&mut this.0) } {
-            Ok(value) => Ok(value),
-            Err(panic) if panic.is::<Cancelled>() => Err(JoinError::cancelled(id)),
-            Err(panic) => Err(JoinError::panicked(id, panic)),
-        }
+        let ending = unsafe { ManuallyDrop::take(&mut this.0) };
+        ending.map_err(|failure| match *failure {
+            Failure::Cancelled => JoinError::cancelled(id),
+            Failure::Panicked(panic) => JoinError::panicked(id, panic),
+        })
     }
 }
 
 impl<T> Drop for Outcome<T> {
     fn drop(&mut self) {
-        if mem::needs_drop::<Result<T, Panic>>() {
+        if mem::needs_drop::<Result<T, Box<Failure>>>() {
             // SAFETY: dropped here and nowhere else; `into_result` forgets `self`.
             let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
         }
@@ -248,15 +244,14 @@ impl<F: Future> Guarded<F> {
     }
 
     /// Drops the future in place, if it is there still; its panic comes back.
-    fn drop_future(self: Pin<&mut Self>, meta: &Meta) -> Result<(), Panic> {
+    fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
+        let (meta, scheduler) = running();
         if meta.registration.has_ended() {
             return Ok(());
         }
-        // Also if the drop unwinds: nothing is ever dropped twice.
-        meta.registration.set_ended();
         // SAFETY: moves nothing out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: dropped once, as the flag says from now on.
+        // SAFETY: dropped once, as the registration says from now on.
         let drop = || unsafe { ManuallyDrop::drop(&mut this.0) };
         let dropped = if mem::needs_drop::<F>() {
             caught(drop)
@@ -264,25 +259,19 @@ impl<F: Future> Guarded<F> {
             Ok(())
         };
         if meta.registration.is_registered() {
-            scheduler(meta).deregister(&meta.registration);
+            scheduler.deregister(&meta.registration);
+        } else {
+            meta.registration.set_ended();
         }
         dropped
     }
 }
 
-fn scheduler(meta: &Meta) -> &Scheduler {
-    // SAFETY: called while the future is polled, or dropped by whoever ran its task to the end
-    // while it was registered: by a machine that holds an `Arc` beyond the moment when nothing
-    // is registered any more, or by a `spawn` that holds one; not kept beyond the call.
-    unsafe { meta.scheduler.as_ref() }
-}
-
 /// After the first poll that left the task pending: it is written down from now on, so that an abort
 /// or the end of the executor finds it. A task that never waits is never written down.
-fn write_down(meta: &Meta, cx: &Context<'_>) {
-    let registration = &meta.registration;
+fn write_down(registration: &Registration, scheduler: &Scheduler, cx: &Context<'_>) {
     let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
-    let registered = scheduler(meta).live.insert(shard, registration, cx.waker());
+    let registered = scheduler.live.insert(shard, registration, cx.waker());
     if !registered || registration.is_aborted() {
         cx.waker().wake_by_ref();
     }
@@ -292,32 +281,32 @@ impl<F: Future> Future for Guarded<F> {
     type Output = Outcome<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let meta = running();
+        let (Meta { registration, .. }, scheduler) = running();
         assert!(
-            !meta.registration.has_ended(),
+            !registration.has_ended(),
             "async-task polls no task that has ended"
         );
         // The end of the executor is looked for here, and not only by the worker before it runs the
         // task: `close` wakes each task that waits, and finds one scheduled already by somebody
         // else's wake-up. Then async-task makes what came before that wake-up (the flag) visible to
         // the run, but does not run the task twice.
-        let outcome = if meta.registration.is_aborted() || scheduler(meta).is_closed() {
-            Outcome::cancelled()
+        let outcome = if registration.is_aborted() || scheduler.is_closed() {
+            Outcome::new(Err(Failure::Cancelled))
         } else {
             let future = self.as_mut().project();
             match caught(|| future.poll(cx)) {
                 Ok(Poll::Pending) => {
-                    if !meta.registration.is_registered() {
-                        write_down(meta, cx);
+                    if !registration.is_registered() {
+                        write_down(registration, scheduler, cx);
                     }
                     return Poll::Pending;
                 }
                 Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),
-                Err(panic) => Outcome::new(Err(panic)),
+                Err(panic) => Outcome::new(Err(Failure::Panicked(panic))),
             }
         };
         // The handle must find the future dropped, and hears of a panic in that drop.
-        Poll::Ready(match self.drop_future(meta) {
+        Poll::Ready(match self.drop_future() {
             Ok(()) => outcome,
             Err(panic) => outcome.or_panicked(panic),
         })
@@ -329,6 +318,6 @@ impl<F: Future> Drop for Guarded<F> {
         // SAFETY: `Drop` is the last use, and nothing is moved out of the pinned place.
         let this = unsafe { Pin::new_unchecked(self) };
         // Nobody is left to tell of a panic here; the hook has reported it.
-        drop(this.drop_future(running()));
+        drop(this.drop_future());
     }
 }

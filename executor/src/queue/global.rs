@@ -2,63 +2,156 @@
 //!
 //! An unbounded [`ConcurrentQueue`]: lock-free, first in, first out. Once closed it takes nothing
 //! more, which is how an executor that has ended refuses tasks without a race.
+//!
+//! What a local queue has no room for comes as a [`Batch`] and is taken as one: an entry of the queue
+//! costs as much as the spawn of a small task.
 
 use super::{
     Word,
     local::{CAPACITY, Owner},
 };
 use concurrent_queue::ConcurrentQueue;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// The queue that all workers share.
 #[derive(Debug)]
-pub(crate) struct GlobalQueue<T>(ConcurrentQueue<T>);
+pub(crate) struct GlobalQueue<T> {
+    entries: ConcurrentQueue<Entry<T>>,
+    /// Tasks in batches, less one for each batch. Added before a batch is pushed, and so never too
+    /// small.
+    beyond_entries: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Entry<T> {
+    One(T),
+    Many(Box<Batch<T>>),
+}
+
+/// Some tasks, in order; not none.
+#[derive(Debug)]
+pub(crate) struct Batch<T>(VecDeque<T>);
+
+impl<T> From<VecDeque<T>> for Batch<T> {
+    fn from(tasks: VecDeque<T>) -> Batch<T> {
+        debug_assert!(!tasks.is_empty(), "a batch is not empty");
+        Batch(tasks)
+    }
+}
+
+impl<T> IntoIterator for Batch<T> {
+    type Item = T;
+    type IntoIter = std::collections::vec_deque::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
 
 impl<T: Word> GlobalQueue<T> {
     /// An empty queue.
     pub(crate) fn new() -> GlobalQueue<T> {
-        GlobalQueue(ConcurrentQueue::unbounded())
+        GlobalQueue {
+            entries: ConcurrentQueue::unbounded(),
+            beyond_entries: AtomicUsize::new(0),
+        }
     }
 
     /// Appends a task; gives it back if the queue is closed.
     pub(crate) fn push(&self, task: T) -> Result<(), T> {
-        self.0.push(task).map_err(|refused| refused.into_inner())
+        match self.entries.push(Entry::One(task)) {
+            Ok(()) => Ok(()),
+            Err(refused) => match refused.into_inner() {
+                Entry::One(task) => Err(task),
+                Entry::Many(_) => unreachable!("what comes back is what was pushed"),
+            },
+        }
     }
 
-    /// Takes the oldest task.
-    pub(crate) fn pop(&self) -> Option<T> {
-        self.0.pop().ok()
+    /// Appends a batch; gives it back if the queue is closed.
+    pub(crate) fn push_batch(&self, batch: Batch<T>) -> Result<(), Batch<T>> {
+        let beyond_one = batch.0.len() - 1;
+        // Ordering: Relaxed; a number for shares and for show.
+        self.beyond_entries.fetch_add(beyond_one, Ordering::Relaxed);
+        match self.entries.push(Entry::Many(Box::new(batch))) {
+            Ok(()) => Ok(()),
+            Err(refused) => match refused.into_inner() {
+                Entry::Many(batch) => {
+                    self.beyond_entries.fetch_sub(beyond_one, Ordering::Relaxed);
+                    Err(*batch)
+                }
+                Entry::One(_) => unreachable!("what comes back is what was pushed"),
+            },
+        }
     }
 
-    /// Takes a fair share for one of `workers` workers: the oldest task is returned, the rest goes
-    /// to `local`, which must have room for half its capacity. Also returns the number taken.
-    pub(crate) fn pop_batch(&self, workers: usize, local: &Owner<T>) -> Option<(T, usize)> {
+    fn pop_entry(&self) -> Option<Entry<T>> {
+        let entry = self.entries.pop().ok()?;
+        if let Entry::Many(batch) = &entry {
+            self.beyond_entries
+                .fetch_sub(batch.0.len() - 1, Ordering::Relaxed);
+        }
+        Some(entry)
+    }
+
+    /// Takes the oldest task, and what else was in its batch. The caller puts that back, or elsewhere.
+    pub(crate) fn pop(&self) -> Option<(T, Option<Batch<T>>)> {
+        Some(match self.pop_entry()? {
+            Entry::One(task) => (task, None),
+            Entry::Many(batch) => {
+                let Batch(mut tasks) = *batch;
+                let first = tasks.pop_front().expect("a batch is not empty");
+                let rest = (!tasks.is_empty()).then_some(Batch(tasks));
+                (first, rest)
+            }
+        })
+    }
+
+    /// Takes a fair share for one of `workers` workers, or a batch: the oldest task is returned, the rest
+    /// goes to `local`, which must be empty. Also returns the number taken.
+    pub(crate) fn pop_share(&self, workers: usize, local: &Owner<T>) -> Option<(T, usize)> {
         let share = (self.len() / workers + 1).min(CAPACITY / 2);
-        let first = self.pop()?;
+        let (first, rest) = self.pop()?;
         let mut taken = 1;
-        while taken < share
-            && let Some(task) = self.pop()
-        {
+        let mut keep = |task| {
             local.push(task, |_| {
-                unreachable!("the local queue has room for a batch")
+                unreachable!("there is room for a share and a batch")
             });
             taken += 1;
+        };
+        if let Some(rest) = rest {
+            rest.into_iter().for_each(keep);
+            return Some((first, taken));
+        }
+        for _ in 1..share {
+            match self.pop_entry() {
+                Some(Entry::One(task)) => keep(task),
+                Some(Entry::Many(batch)) => {
+                    batch.into_iter().for_each(keep);
+                    break;
+                }
+                None => break,
+            }
         }
         Some((first, taken))
     }
 
-    /// Tasks in the queue.
+    /// Tasks in the queue, about.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len() + self.beyond_entries.load(Ordering::Relaxed)
     }
 
     /// Whether the queue is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// Refuses further tasks; those inside can still be taken.
     pub(crate) fn close(&self) {
-        self.0.close();
+        self.entries.close();
     }
 }
 
@@ -68,11 +161,11 @@ mod tests {
     use crate::queue::{local::local_queue, testing::Number};
 
     #[test]
-    fn a_batch_is_a_fair_share_in_order() {
+    fn a_share_is_fair_and_in_order() {
         let global = GlobalQueue::new();
         let (local, _stealer) = local_queue::<Number, CAPACITY>();
         (1..=9).for_each(|i| global.push(Number(i)).unwrap());
-        let (first, taken) = global.pop_batch(4, &local).unwrap();
+        let (first, taken) = global.pop_share(4, &local).unwrap();
         assert_eq!((first, taken), (Number(1), 3));
         assert_eq!(
             (local.pop(), local.pop(), local.pop()),
@@ -82,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_at_most_half_a_local_queue() {
+    fn a_share_is_at_most_half_a_local_queue() {
         let global = GlobalQueue::new();
         let (local, _stealer) = local_queue::<Number, CAPACITY>();
         (1..=10 * CAPACITY).for_each(|i| global.push(Number(i)).unwrap());
-        assert_eq!(global.pop_batch(1, &local).unwrap().1, CAPACITY / 2);
+        assert_eq!(global.pop_share(1, &local).unwrap().1, CAPACITY / 2);
     }
 
     #[test]
@@ -95,7 +188,59 @@ mod tests {
         global.push(Number(1)).unwrap();
         global.close();
         assert_eq!(global.push(Number(2)), Err(Number(2)));
-        assert_eq!(global.pop(), Some(Number(1)));
+        assert_eq!(global.pop().unwrap().0, Number(1));
         assert!(global.is_empty());
+    }
+
+    fn batch(numbers: std::ops::RangeInclusive<usize>) -> Batch<Number> {
+        numbers.map(Number).collect::<VecDeque<_>>().into()
+    }
+
+    #[test]
+    fn a_batch_counts_as_its_tasks_and_is_taken_as_one() {
+        let global = GlobalQueue::new();
+        let (local, _stealer) = local_queue::<Number, CAPACITY>();
+        global.push(Number(1)).unwrap();
+        global.push_batch(batch(2..=100)).unwrap();
+        global.push(Number(101)).unwrap();
+        assert_eq!(global.len(), 101);
+        assert_eq!(global.pop_share(2, &local), Some((Number(1), 100)));
+        assert_eq!(local.pop(), Some(Number(2)));
+        assert_eq!(local.len(), 98);
+        assert_eq!(global.len(), 1);
+    }
+
+    #[test]
+    fn a_share_and_the_largest_batch_fit_into_a_local_queue() {
+        let global = GlobalQueue::new();
+        let (local, _stealer) = local_queue::<Number, CAPACITY>();
+        let singles = CAPACITY / 2 - 1;
+        (1..=singles).for_each(|i| global.push(Number(i)).unwrap());
+        global.push_batch(batch(1..=CAPACITY / 2 + 1)).unwrap();
+        assert_eq!(global.pop_share(1, &local).unwrap().1, CAPACITY);
+        assert!(global.is_empty());
+    }
+
+    #[test]
+    fn one_task_of_a_batch_comes_with_the_rest() {
+        let global = GlobalQueue::new();
+        global.push_batch(batch(1..=3)).unwrap();
+        let (first, rest) = global.pop().unwrap();
+        assert_eq!(first, Number(1));
+        assert!(global.is_empty());
+        global.push_batch(rest.unwrap()).unwrap();
+        assert_eq!(global.len(), 2);
+        let rest = global.pop().unwrap().1.unwrap();
+        assert_eq!(rest.into_iter().collect::<Vec<_>>(), [Number(3)]);
+        assert_eq!(global.len(), 0);
+    }
+
+    #[test]
+    fn a_closed_queue_gives_a_batch_back() {
+        let global = GlobalQueue::new();
+        global.close();
+        let refused = global.push_batch(batch(1..=3)).unwrap_err();
+        assert_eq!(refused.into_iter().count(), 3);
+        assert_eq!(global.len(), 0);
     }
 }

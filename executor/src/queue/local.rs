@@ -32,7 +32,7 @@
 use super::Word;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering};
 use crossbeam_utils::CachePadded;
-use std::{cell::Cell, fmt, marker::PhantomData, ptr::NonNull};
+use std::{cell::Cell, collections::VecDeque, fmt, marker::PhantomData, ptr::NonNull};
 
 /// Tasks a local queue holds before half of it goes to the global queue: Go's figure. Two KiB of
 /// pointers stay in the first-level cache.
@@ -137,10 +137,10 @@ unsafe fn claimed<T: Word>(raw: *mut ()) -> T {
 }
 
 impl<T: Word, const N: usize> Owner<T, N> {
-    /// Appends `task`. When the ring is full, its older half goes to `overflow` first, then `task`.
+    /// Appends `task`. When the ring is full, its older half and `task` go to `overflow` instead.
     ///
     /// Returns whether there was an overflow.
-    pub(crate) fn push(&self, task: T, mut overflow: impl FnMut(T)) -> bool {
+    pub(crate) fn push(&self, task: T, overflow: impl FnOnce(VecDeque<T>)) -> bool {
         let ring = &*self.ring;
         // Ordering: Relaxed; only this owner stores `tail`.
         let tail = ring.tail.load(Ordering::Relaxed);
@@ -157,12 +157,12 @@ impl<T: Word, const N: usize> Owner<T, N> {
                 return false;
             }
             if ring.claim(head, N / 2).is_ok() {
-                for position in (0..N / 2).map(|i| head.wrapping_add(i)) {
+                let older = (0..N / 2).map(|i| {
                     // SAFETY: claimed just now; only this owner writes slots, so the pointers are
                     // still there.
-                    overflow(unsafe { claimed(ring.peek(position)) });
-                }
-                overflow(task);
+                    unsafe { claimed(ring.peek(head.wrapping_add(i))) }
+                });
+                overflow(older.chain([task]).collect());
                 return true;
             }
             // A thief made room meanwhile.
@@ -299,8 +299,8 @@ mod tests {
         local_queue()
     }
 
-    fn no_overflow(task: Number) {
-        panic!("{task:?} overflowed");
+    fn no_overflow(tasks: VecDeque<Number>) {
+        panic!("{tasks:?} overflowed");
     }
 
     fn drain<const N: usize>(owner: &Owner<Number, N>) -> Vec<usize> {
@@ -321,9 +321,9 @@ mod tests {
     fn a_full_queue_gives_its_older_half_and_the_new_task_away() {
         let (owner, _) = numbers::<8>();
         (1..=8).for_each(|i| assert!(!owner.push(Number(i), no_overflow)));
-        let mut spilled = Vec::new();
-        assert!(owner.push(Number(9), |n| spilled.push(n.0)));
-        assert_eq!(spilled, [1, 2, 3, 4, 9]);
+        let mut spilled = VecDeque::new();
+        assert!(owner.push(Number(9), |tasks| spilled = tasks));
+        assert_eq!(spilled, [1, 2, 3, 4, 9].map(Number));
         assert_eq!(drain(&owner), [5, 6, 7, 8]);
     }
 
@@ -383,7 +383,7 @@ mod tests {
                 })
                 .collect();
             for i in 1..=TASKS {
-                owner.push(Number(i), |n| seen.push(n.0));
+                owner.push(Number(i), |tasks| seen.extend(tasks.iter().map(|n| n.0)));
                 if i % 3 == 0 {
                     seen.extend(owner.pop().map(|n| n.0));
                 }

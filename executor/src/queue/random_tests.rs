@@ -68,7 +68,9 @@ impl Queues {
 
     fn push(&mut self, at: usize, task: Number) -> Vec<usize> {
         let (before, overflow) = (self.overflow.len(), &mut self.overflow);
-        let overflowed = self.owners[at].push(task, |task| overflow.push(task.0));
+        let overflowed = self.owners[at].push(task, |tasks| {
+            overflow.extend(tasks.into_iter().map(|task| task.0));
+        });
         assert_eq!(overflowed, self.overflow.len() > before);
         self.overflow[before..].to_vec()
     }

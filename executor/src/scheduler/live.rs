@@ -16,43 +16,60 @@ use crate::sync::{Mutex, lock};
 use crossbeam_utils::CachePadded;
 use slab::Slab;
 use std::{
-    sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     task::Waker,
 };
 
 /// A shard that has become empty gives back the memory of more entries than this.
 const ENTRIES_KEPT: usize = 1 << 10;
 
+/// Shards there are at most: enough that few workers share one, and a task finds room for its number.
+const MAX_SHARDS: usize = 1 << u8::BITS;
+
 /// A task's side of the register. Written by the machine that holds the task's `Runnable`.
+#[derive(Debug)]
 pub(crate) struct Registration {
-    /// The entry in its shard, or `NONE`. Changes under the shard's lock only.
+    /// The entry in its shard, `NONE`, or `ENDED`. Changes from and to an entry under the shard's
+    /// lock only.
     key: AtomicU32,
+    /// Whose register this is about, see `directory`.
+    executor: u16,
     /// Good as long as there is a key.
-    shard: AtomicU16,
+    shard: AtomicU8,
     /// Someone asked for the future to be dropped.
     aborted: AtomicBool,
-    /// The future has been dropped, or is being dropped.
-    ended: AtomicBool,
 }
 
+/// The task is not written down: it has not waited yet.
 const NONE: u32 = u32::MAX;
+/// The future has been dropped.
+const ENDED: u32 = u32::MAX - 1;
+
+fn is_entry(key: u32) -> bool {
+    key < ENDED
+}
 
 impl Registration {
     /// Of a task that has not waited yet.
-    pub(crate) fn none() -> Registration {
+    pub(crate) fn none(executor: u16) -> Registration {
         Registration {
             key: AtomicU32::new(NONE),
-            shard: AtomicU16::new(0),
+            executor,
+            shard: AtomicU8::new(0),
             aborted: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
         }
+    }
+
+    /// The number of the task's executor.
+    pub(crate) fn executor(&self) -> u16 {
+        self.executor
     }
 
     /// Whether the task is written down. Certain for the holder of the `Runnable`; to others a
     /// hint, which the lock confirms.
     pub(crate) fn is_registered(&self) -> bool {
         // Ordering: SeqCst, see `request_abort`; it also publishes the shard's number.
-        self.key.load(Ordering::SeqCst) != NONE
+        is_entry(self.key.load(Ordering::SeqCst))
     }
 
     /// Asks for the future to be dropped at the task's next poll.
@@ -71,13 +88,13 @@ impl Registration {
     /// Whether the future is gone. For the holder of the `Runnable`, as `set_ended`.
     pub(crate) fn has_ended(&self) -> bool {
         // Ordering: Relaxed; async-task orders what the holders do.
-        self.ended.load(Ordering::Relaxed)
+        self.key.load(Ordering::Relaxed) == ENDED
     }
 
-    /// Says that the future is gone.
+    /// Says that the future is gone, of a task that is not written down.
     pub(crate) fn set_ended(&self) {
         // Ordering: Relaxed, as above.
-        self.ended.store(true, Ordering::Relaxed);
+        self.key.store(ENDED, Ordering::Relaxed);
     }
 }
 
@@ -95,19 +112,19 @@ pub(crate) struct LiveTasks {
 impl LiveTasks {
     /// An empty register for `workers` workers.
     pub(crate) fn new(workers: usize) -> LiveTasks {
-        let shards = workers.min(u16::MAX as usize);
+        let shards = workers.min(MAX_SHARDS);
         LiveTasks {
             shards: (0..shards).map(|_| CachePadded::default()).collect(),
         }
     }
 
-    fn shard(&self, number: u16) -> &Mutex<Shard> {
+    fn shard(&self, number: u8) -> &Mutex<Shard> {
         &self.shards[usize::from(number)]
     }
 
     /// Writes a task down; false if the register is closed. `hint` picks the shard.
     pub(crate) fn insert(&self, hint: usize, registration: &Registration, waker: &Waker) -> bool {
-        let number = (hint % self.shards.len()) as u16;
+        let number = (hint % self.shards.len()) as u8;
         let waker = waker.clone();
         let mut shard = lock(self.shard(number));
         if shard.closed {
@@ -116,7 +133,7 @@ impl LiveTasks {
         }
         let key = u32::try_from(shard.wakers.insert(waker))
             .ok()
-            .filter(|&key| key != NONE);
+            .filter(|&key| is_entry(key));
         let key = key.expect("fewer than 2^32 tasks wait in one shard");
         // Ordering: Relaxed; published by the key.
         registration.shard.store(number, Ordering::Relaxed);
@@ -125,12 +142,12 @@ impl LiveTasks {
         true
     }
 
-    /// Strikes a task out. Returns whether that left its shard of a closed register empty.
+    /// Strikes a task out, whose future has been dropped. Returns whether that left its shard of a closed register empty.
     pub(crate) fn remove(&self, registration: &Registration) -> bool {
         // Ordering: Relaxed for both; the caller holds the `Runnable`.
         let number = registration.shard.load(Ordering::Relaxed);
         let mut shard = lock(self.shard(number));
-        let key = registration.key.swap(NONE, Ordering::Relaxed);
+        let key = registration.key.swap(ENDED, Ordering::Relaxed);
         let waker = shard.wakers.remove(key as usize);
         let emptied = shard.wakers.is_empty();
         if emptied && shard.wakers.capacity() > ENTRIES_KEPT {
@@ -150,8 +167,8 @@ impl LiveTasks {
         let shard = lock(self.shards.get(usize::from(number))?);
         // Ordering: Relaxed; the key changes under this lock only.
         match registration.key.load(Ordering::Relaxed) {
-            NONE => None,
-            key => shard.wakers.get(key as usize).cloned(),
+            key if is_entry(key) => shard.wakers.get(key as usize).cloned(),
+            _ => None,
         }
     }
 

@@ -9,7 +9,7 @@
 //! | `context`   | which executor and worker the calling thread is in               |
 //! | `monitor`   | gives away the places of machines whose polls do not end           |
 //! | `thread_state` | whether a thread sleeps or burns the CPU                        |
-//! | `directory` | finds an executor that may be gone by its address                |
+//! | `directory` | the numbers of executors, and the way from a number to its executor |
 //!
 //! # The end of an executor
 //!
@@ -36,7 +36,7 @@ use crate::{
     builder::Config,
     idle::Idle,
     join::JoinHandle,
-    queue::global::GlobalQueue,
+    queue::global::{Batch, GlobalQueue},
     task::{self, Task},
 };
 use crossbeam_utils::CachePadded;
@@ -61,6 +61,7 @@ pub(crate) type Site = &'static Location<'static>;
 
 /// See the module's text.
 pub(crate) struct Scheduler {
+    pub(crate) number: directory::Number,
     pub(crate) config: Config,
     pub(crate) idle: Idle,
     pub(crate) global: GlobalQueue<Task>,
@@ -79,6 +80,7 @@ impl Scheduler {
     pub(crate) fn start(config: Config) -> io::Result<Arc<Scheduler>> {
         let (workers, max_machines) = (config.workers, config.max_machines());
         let scheduler = Arc::new(Scheduler {
+            number: directory::Number::take()?,
             idle: Idle::new(workers, max_machines),
             global: GlobalQueue::new(),
             processors: Processors::new(max_machines),
@@ -89,7 +91,7 @@ impl Scheduler {
             closed: CachePadded::new(AtomicBool::new(false)),
             config,
         });
-        directory::enter(&scheduler);
+        scheduler.number.enter(&scheduler);
         // All are counted before the first one runs the user's hook: what that spawns must not call
         // for a stand-in in place of a worker that is on its way.
         (0..workers).for_each(|_| scheduler.idle.add_initial());
@@ -141,7 +143,7 @@ impl Scheduler {
     {
         let (task, joiner) = task::create(self, site, future);
         if self.is_closed() {
-            task::cancel(task);
+            task::cancel(task, self);
         } else {
             context::with_worker(|worker| match worker {
                 Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
@@ -172,7 +174,16 @@ impl Scheduler {
     fn push_global_quietly(&self, task: Task) {
         if let Err(refused) = self.global.push(task) {
             // The last machine has ended, so the task was never polled.
-            task::cancel(refused);
+            task::cancel(refused, self);
+        }
+    }
+
+    /// The same for several.
+    fn push_batch_quietly(&self, batch: Batch<Task>) {
+        if let Err(refused) = self.global.push_batch(batch) {
+            refused
+                .into_iter()
+                .for_each(|task| task::cancel(task, self));
         }
     }
 
@@ -252,11 +263,5 @@ impl Scheduler {
             waker.wake();
         }
         self.wake_all();
-    }
-}
-
-impl Drop for Scheduler {
-    fn drop(&mut self) {
-        directory::leave(self);
     }
 }

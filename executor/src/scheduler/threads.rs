@@ -3,7 +3,7 @@
 use super::{Scheduler, processor::Lease, worker::run_machine};
 use crate::{idle::Notify, sync::lock, task};
 use std::{
-    io, mem,
+    io, iter, mem,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
@@ -83,8 +83,11 @@ impl Scheduler {
         // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
         // was never polled.
         self.global.close();
-        while let Some(task) = self.global.pop() {
-            task::cancel(task);
+        while let Some((task, rest)) = self.global.pop() {
+            let rest = rest.into_iter().flatten();
+            iter::once(task)
+                .chain(rest)
+                .for_each(|task| task::cancel(task, self));
         }
         self.monitor.end();
         let _handles = lock(&self.threads.handles);

@@ -159,7 +159,7 @@ impl Worker {
             .task
             .store(task.metadata().id.as_u64(), Ordering::Relaxed);
         counters.polls.add(1);
-        task::run(task);
+        task::run(task, self.scheduler());
         if place.is_taken() {
             self.come_back();
         }
@@ -217,10 +217,9 @@ impl Worker {
 
     /// Appends to the local queue; half of it goes to the global queue if it is full.
     fn push_local(&self, task: Task) {
-        if self
-            .queue()
-            .push(task, |task| self.scheduler().push_global_quietly(task))
-        {
+        if self.queue().push(task, |tasks| {
+            self.scheduler().push_batch_quietly(tasks.into())
+        }) {
             self.processor().counters.overflows.add(1);
             self.scheduler().notify();
         }
@@ -248,8 +247,14 @@ impl Worker {
             return None;
         }
         self.fire_timers();
-        let task = self.scheduler().global.pop()?;
+        let (task, rest) = self.scheduler().global.pop()?;
         self.processor().counters.global_tasks.add(1);
+        if let Some(rest) = rest {
+            // Only what runs now is taken: what went through the local queue could be driven out of it
+            // again and again.
+            self.scheduler().push_batch_quietly(rest);
+            self.scheduler().notify();
+        }
         Some(task)
     }
 
@@ -299,7 +304,7 @@ impl Worker {
         let scheduler = self.scheduler();
         let (task, taken) = scheduler
             .global
-            .pop_batch(scheduler.config.workers, self.queue())?;
+            .pop_share(scheduler.config.workers, self.queue())?;
         self.processor().counters.global_tasks.add(taken as u64);
         Some(task)
     }
