@@ -137,10 +137,11 @@ unsafe fn claimed<T: Word>(raw: *mut ()) -> T {
 }
 
 impl<T: Word, const N: usize> Owner<T, N> {
-    /// Appends `task`. When the ring is full, its older half and `task` go to `overflow` instead.
+    /// Appends `task`. When the ring is full, its older half and `task` go to `overflow` instead, in two
+    /// parts: one of more than a KiB would make glibc's malloc merge all that has been freed.
     ///
     /// Returns whether there was an overflow.
-    pub(crate) fn push(&self, task: T, overflow: impl FnOnce(VecDeque<T>)) -> bool {
+    pub(crate) fn push(&self, task: T, mut overflow: impl FnMut(VecDeque<T>)) -> bool {
         let ring = &*self.ring;
         // Ordering: Relaxed; only this owner stores `tail`.
         let tail = ring.tail.load(Ordering::Relaxed);
@@ -157,11 +158,14 @@ impl<T: Word, const N: usize> Owner<T, N> {
                 return false;
             }
             if ring.claim(head, N / 2).is_ok() {
-                let older = (0..N / 2).map(|i| {
+                let mut older = (0..N / 2).map(|i| {
                     // SAFETY: claimed just now; only this owner writes slots, so the pointers are
                     // still there.
                     unsafe { claimed(ring.peek(head.wrapping_add(i))) }
                 });
+                if N >= 4 {
+                    overflow(older.by_ref().take(N / 4).collect());
+                }
                 overflow(older.chain([task]).collect());
                 return true;
             }
@@ -321,9 +325,15 @@ mod tests {
     fn a_full_queue_gives_its_older_half_and_the_new_task_away() {
         let (owner, _) = numbers::<8>();
         (1..=8).for_each(|i| assert!(!owner.push(Number(i), no_overflow)));
-        let mut spilled = VecDeque::new();
-        assert!(owner.push(Number(9), |tasks| spilled = tasks));
-        assert_eq!(spilled, [1, 2, 3, 4, 9].map(Number));
+        let mut spilled = Vec::new();
+        assert!(owner.push(Number(9), |tasks| spilled.push(tasks)));
+        assert_eq!(
+            spilled,
+            [
+                vec![Number(1), Number(2)],
+                vec![Number(3), Number(4), Number(9)]
+            ]
+        );
         assert_eq!(drain(&owner), [5, 6, 7, 8]);
     }
 

@@ -47,9 +47,13 @@ const TIMERS_IN_A_ROW: usize = 64;
 /// request and its answers to stay in the cache, short beside a full local queue.
 const NEXT_SLOT_RUN: u32 = 16;
 
-/// How long a thief watches a worker before it takes the task in its next slot, in turns of the
-/// spin-wait hint: about a microsecond, ten times an ordinary poll.
-const NEXT_SLOT_PATIENCE: u32 = 30;
+/// Tasks that make a queue worth stealing from at once. A theft costs both sides cache misses, as much
+/// as some polls; a thief that takes each task as it comes gains nothing.
+const WORTH_STEALING: usize = 32;
+
+/// How long a thief waits for more, or for the worker to come to it by itself, before it takes what
+/// little there is; in turns of the spin-wait hint: about a microsecond, ten times an ordinary poll.
+const PATIENCE: u32 = 30;
 
 /// Timers that come in quick succession are fired together: after it has fired any, a worker does not
 /// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
@@ -316,9 +320,9 @@ impl Worker {
             }
             self.searching.set(true);
         }
-        self.steal_from_queues()
+        self.steal_from_queues(WORTH_STEALING)
             .or_else(|| self.take_global_share())
-            .or_else(|| self.steal_next())
+            .or_else(|| self.steal_patiently())
     }
 
     /// The other processors, from a random one on.
@@ -332,25 +336,28 @@ impl Worker {
             .map(|index| processors.get(index))
     }
 
-    fn steal_from_queues(&self) -> Option<Task> {
+    /// Half of a queue of at least so many tasks.
+    fn steal_from_queues(&self, at_least: usize) -> Option<Task> {
         let (task, taken) = self
             .victims()
+            .filter(|victim| victim.queue.len() >= at_least)
             .find_map(|victim| victim.queue.steal_into(self.queue()))?;
         self.count_theft(taken);
         Some(task)
     }
 
-    /// Takes the task in somebody's next slot, if the poll in front of it goes on and on.
-    fn steal_next(&self) -> Option<Task> {
-        let victim = self.victims().find(|victim| !victim.next.is_empty())?;
-        let polls = victim.counters.polls.get();
-        (0..NEXT_SLOT_PATIENCE).for_each(|_| hint::spin_loop());
-        if victim.counters.polls.get() != polls {
-            return None;
-        }
-        let task = victim.next.take()?;
-        self.count_theft(1);
-        Some(task)
+    /// What the others have not come to within a moment: a few tasks of a queue, or the task in
+    /// somebody's next slot if the poll in front of it goes on and on.
+    fn steal_patiently(&self) -> Option<Task> {
+        let busy = self.victims().find(|victim| !victim.next.is_empty());
+        let polls = busy.map(|victim| victim.counters.polls.get());
+        (0..PATIENCE).for_each(|_| hint::spin_loop());
+        self.steal_from_queues(1).or_else(|| {
+            let victim = busy.filter(|victim| Some(victim.counters.polls.get()) == polls)?;
+            let task = victim.next.take()?;
+            self.count_theft(1);
+            Some(task)
+        })
     }
 
     fn count_theft(&self, tasks: usize) {
