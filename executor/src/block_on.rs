@@ -62,6 +62,15 @@ impl Waiting {
         let _ = WAITING.try_with(|idle| idle.set(Some(self)));
     }
 
+    /// Whether the waker has been woken already. Fires the timers that are due.
+    fn is_over(&self) -> bool {
+        let over = self.signal.0.take_token();
+        if over && self.timers.next_due() != NEVER {
+            self.timers.fire(clock::now(), usize::MAX);
+        }
+        over
+    }
+
     /// Sleeps until the waker is woken, and fires the timers that are due.
     fn wait(&self, scheduler: &Scheduler) {
         let Signal(parker) = &*self.signal;
@@ -103,6 +112,9 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return output;
+        }
+        if waiting.is_over() {
+            continue;
         }
         context::with_worker(|worker| {
             let _blocked = worker.and_then(|worker| worker.block());

@@ -1,6 +1,6 @@
 //! Settings of an executor.
 
-use crate::{env, executor::Executor, panic::caught};
+use crate::{env, executor::Executor, panic::caught, scheduler::monitor::MIN_HANDOFF_AFTER};
 use std::{fmt, io, sync::Arc, time::Duration};
 
 /// Threads beyond the workers that may exist by default.
@@ -293,7 +293,9 @@ impl Builder {
             on_thread_start: self.on_thread_start,
             on_thread_stop: self.on_thread_stop,
             handoff: self.handoff,
-            handoff_after: self.handoff_after.min(MAX_HANDOFF_AFTER),
+            handoff_after: self
+                .handoff_after
+                .clamp(MIN_HANDOFF_AFTER, MAX_HANDOFF_AFTER),
         })
     }
 }

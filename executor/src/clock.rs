@@ -1,4 +1,4 @@
-//! Time as the timers count it: nanoseconds since the process first asked.
+//! Time as the timers count it: in nanoseconds, from long before the process.
 //!
 //! A `u64` of them lasts for 584 years. What lies beyond is [`NEVER`], what lies before is 0.
 
@@ -10,9 +10,21 @@ use std::{
 /// No time at all: a deadline that does not come.
 pub(crate) const NEVER: u64 = u64::MAX;
 
+/// How long before the first question time begins, if the system can express that: an interval may
+/// have been due for longer than anybody has asked for the time.
+const PAST: [Duration; 3] = [
+    Duration::from_secs(10 * 365 * 24 * 60 * 60),
+    Duration::from_secs(24 * 60 * 60),
+    Duration::from_secs(60),
+];
+
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
-    *EPOCH.get_or_init(Instant::now)
+    *EPOCH.get_or_init(|| {
+        let now = Instant::now();
+        let mut past = PAST.iter().filter_map(|&past| now.checked_sub(past));
+        past.next().unwrap_or(now)
+    })
 }
 
 /// The present.
@@ -55,7 +67,7 @@ mod tests {
         assert_eq!(nanoseconds(Duration::MAX), NEVER);
         assert_eq!(nanoseconds(Duration::from_nanos(u64::MAX)), NEVER);
         assert!(instant(NEVER) > Instant::now() + Duration::from_secs(1 << 30));
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(60));
+        let long_ago = epoch().checked_sub(Duration::from_nanos(1));
         assert_eq!(long_ago.map_or(0, since_epoch), 0);
     }
 }

@@ -294,6 +294,7 @@ impl<F: Future> Future for Guarded<F> {
             Outcome::new(Err(Failure::Cancelled))
         } else {
             let future = self.as_mut().project();
+            let _timers = context::enter_poll(scheduler, cx.waker());
             match caught(|| future.poll(cx)) {
                 Ok(Poll::Pending) => {
                     if !registration.is_registered() {

@@ -58,16 +58,17 @@ pub(crate) fn is_local(shard: &Timers) -> bool {
     }
 }
 
-/// After the first deadline in `shard` has become an earlier one.
+/// After the first deadline in `shard`, this thread's, has become an earlier one.
 pub(crate) fn tell_attendant(shard: &Timers) {
-    if shard.is_attended() {
-        return;
-    }
     with_worker(|worker| match worker {
-        Some(worker) if ptr::eq(worker.timers(), shard) => {
-            worker.scheduler().monitor.look_at_timers();
+        Some(worker) if ptr::eq(worker.timers(), shard) => worker.tell_attendant(),
+        // This call's of `block_on`.
+        _ if shard.is_attended() => {}
+        _ => {
+            let scheduler = Executor::default_scheduler();
+            scheduler.refuse_in_forked_child();
+            scheduler.monitor.look_at_timers(shard.next_due());
         }
-        _ => Executor::default_scheduler().monitor.look_at_timers(),
     });
 }
 
@@ -121,14 +122,27 @@ pub(crate) fn enter_worker(worker: &Worker) -> WorkerGuard<'_> {
     WORKER.set(worker);
     WorkerGuard {
         _current: enter(worker.scheduler()),
-        _timers: enter_timers(worker.timers(), None),
+        _timers: worker
+            .has_monitor()
+            .then(|| enter_timers(worker.timers(), None)),
     }
+}
+
+/// Before a task is polled that is woken by `waker`. Where there is no monitor, nobody but the worker
+/// looks at its shard, and it does not while it is in this poll: what is there may only be for the
+/// task itself, which cannot go on before the end of the poll anyway, and not for an executor of
+/// others that waits inside it.
+pub(crate) fn enter_poll<'a>(scheduler: &Scheduler, waker: &'a Waker) -> Option<TimersGuard<'a>> {
+    if scheduler.config.handoff {
+        return None;
+    }
+    with_worker(|worker| Some(enter_timers(worker?.timers(), Some(waker))))
 }
 
 /// See [`enter_worker`].
 pub(crate) struct WorkerGuard<'a> {
     _current: CurrentGuard<'a>,
-    _timers: TimersGuard<'a>,
+    _timers: Option<TimersGuard<'a>>,
 }
 
 impl Drop for WorkerGuard<'_> {

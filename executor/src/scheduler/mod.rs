@@ -193,7 +193,7 @@ impl Scheduler {
     }
 
     fn has_work(&self) -> bool {
-        !self.global.is_empty() || self.processors.iter().any(|p| !p.queue.is_empty())
+        !self.global.is_empty() || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
     }
 
     /// Notifies if there is work, for whoever stops searching. `Idle::stop_searching` came before.

@@ -55,7 +55,7 @@ use crate::{
     timer::{Timers, pool::Shard},
 };
 use std::{
-    io,
+    io, iter,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering, fence},
@@ -75,6 +75,12 @@ const STORM: u32 = 3;
 
 /// The monitor does not look more often than this, whatever `handoff_after` says.
 const MIN_PERIOD: Duration = Duration::from_micros(100);
+
+/// Nor less often: it also reports stalls, and tries again to start a thread that the system refused.
+const MAX_PERIOD: Duration = Duration::from_millis(100);
+
+/// What a shorter `handoff_after` is raised to.
+pub(crate) const MIN_HANDOFF_AFTER: Duration = MIN_PERIOD.saturating_mul(SAMPLES);
 
 /// How many times its period the monitor's sleep may take before it distrusts what it has seen.
 const OVERSLEPT: u32 = 10;
@@ -119,10 +125,14 @@ impl Monitor {
         self.timers.get_or_init(Shard::take).timers()
     }
 
-    /// Must be called after the first deadline in a shard without another attendant has become an
+    /// Must be called after the first deadline in a shard without another attendant has become `due`, an
     /// earlier one.
-    pub(super) fn look_at_timers(&self) {
-        self.parker.unpark();
+    pub(super) fn look_at_timers(&self, due: u64) {
+        self.rouse();
+        // Ordering: Relaxed; the fence in `rouse` orders it, and the one in `Rounds::sleep`.
+        if due < self.next_round.load(Ordering::Relaxed) {
+            self.parker.unpark();
+        }
     }
 
     /// Must be called after the count of active machines was raised. See "When it sleeps itself".
@@ -157,14 +167,13 @@ impl Scheduler {
     /// The machine of `processor` will not look at its timers for a while, or is no more.
     pub(super) fn leave_timers(&self, processor: &Processor) {
         processor.timers.set_attended(false);
-        let due = processor.timers.next_due();
-        if due == NEVER {
-            return;
+        if !self.config.handoff {
+            // There is no monitor: whoever waits registers anew, where somebody looks.
+            return processor.timers.evict();
         }
-        self.monitor.rouse();
-        // Ordering: Relaxed; the fence in `rouse` orders it, and the one in `Rounds::sleep`.
-        if due < self.monitor.next_round.load(Ordering::Relaxed) {
-            self.monitor.look_at_timers();
+        let due = processor.timers.next_due();
+        if due != NEVER {
+            self.monitor.look_at_timers(due);
         }
     }
 
@@ -193,12 +202,46 @@ struct Rounds<'a> {
     reported_limit: bool,
 }
 
+/// Whether a machine is in a poll, for all that the monitor can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InPoll {
+    /// It has no place because it gave it away.
+    No,
+    /// It has a place.
+    WithPlace,
+    /// Its place was taken from it.
+    WithoutPlace,
+}
+
+impl InPoll {
+    fn of(processor: &Processor) -> InPoll {
+        if processor.place.is_taken() {
+            InPoll::WithoutPlace
+        } else if processor.place.is_held() {
+            InPoll::WithPlace
+        } else {
+            InPoll::No
+        }
+    }
+}
+
+/// The time between two looks.
+#[derive(Debug, Clone, Copy)]
+struct Passed {
+    time: Duration,
+    /// What of it counts as evidence of a poll that does not end.
+    counts: Duration,
+}
+
 /// What the monitor has seen of a processor.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Watch {
     tick: u64,
-    /// How long the tick has been seen unchanged, with a place or after it was taken.
+    /// How long the tick has been seen unchanged, with a place or after it was taken; each look counts
+    /// for so much at most that it takes two to tell.
     stuck_for: Duration,
+    /// The same, in full.
+    lasts_for: Duration,
     /// The place was taken from a thread that burned the CPU then.
     burning: bool,
     /// Ask the system for the thread's state again when `stuck_for` has come to this.
@@ -207,14 +250,27 @@ struct Watch {
 }
 
 impl Watch {
-    /// `elapsed` has passed since the last look.
-    fn look(&mut self, tick: u64, in_poll: bool, elapsed: Duration) {
-        if in_poll && tick == self.tick {
-            self.stuck_for += elapsed;
+    /// Of a processor that has not been looked at.
+    const NEW: Watch = Watch {
+        tick: 0,
+        stuck_for: Duration::ZERO,
+        lasts_for: Duration::ZERO,
+        burning: false,
+        ask_again: Duration::ZERO,
+        reported: false,
+    };
+
+    /// So much time has passed since the last look, of which so much is to count.
+    fn look(&mut self, tick: u64, state: InPoll, passed: Passed) {
+        if state != InPoll::No && tick == self.tick {
+            self.stuck_for += passed.counts;
+            self.lasts_for += passed.time;
         } else {
             *self = Watch {
                 tick,
-                ..Watch::default()
+                // Until the machine has seen that its place was taken.
+                burning: self.burning && state == InPoll::WithoutPlace,
+                ..Watch::NEW
             };
         }
     }
@@ -226,7 +282,7 @@ impl Watch {
 
     /// Time to report, for the first time?
     fn stalls(&mut self) -> bool {
-        let stalls = self.stuck_for >= STALL && !self.reported;
+        let stalls = self.lasts_for >= STALL && !self.reported;
         self.reported |= stalls;
         stalls
     }
@@ -246,24 +302,27 @@ impl<'a> Rounds<'a> {
 
     /// Until the last machine has ended.
     fn run(mut self) {
+        let handoff_after = self.scheduler.config.handoff_after;
+        let period = |samples| (handoff_after / samples).clamp(MIN_PERIOD, MAX_PERIOD);
         let mut last = Instant::now();
         while self.scheduler.idle.machines().0 > 0 {
             let storm = last < self.storm_until && self.scheduler.has_work();
             let samples = if storm { STORM_SAMPLES } else { SAMPLES };
-            let period = (self.scheduler.config.handoff_after / samples).max(MIN_PERIOD);
-            let slept = self.sleep(last + period);
+            let slept = self.sleep(last + period(samples));
             let now = Instant::now();
-            let elapsed = now - last;
-            if slept || elapsed > period * OVERSLEPT + self.scheduler.config.handoff_after {
+            let time = now - last;
+            let passed = if slept || time > period(SAMPLES) * OVERSLEPT + handoff_after {
                 self.watches.iter_mut().for_each(Watch::forget);
-                self.round(Duration::ZERO, storm);
+                Passed {
+                    time: time.min(period(SAMPLES)),
+                    counts: Duration::ZERO,
+                }
             } else {
                 // One look alone, however late it came, proves nothing.
-                self.round(
-                    elapsed.min(self.scheduler.config.handoff_after * 3 / 4),
-                    storm,
-                );
-            }
+                let counts = time.min(handoff_after * 3 / 4);
+                Passed { time, counts }
+            };
+            self.round(passed, storm);
             last = now;
         }
     }
@@ -308,60 +367,59 @@ impl<'a> Rounds<'a> {
             processor.place.is_taken() && !watch.reported
         };
         let scheduler = self.scheduler;
-        scheduler.idle.counts().active > 0
-            || scheduler.has_work()
-            || self
-                .watches
-                .iter()
-                .zip(scheduler.processors.iter())
-                .any(taken)
+        scheduler.idle.counts().active > 0 || scheduler.has_work() || self.watched().any(taken)
     }
 
-    /// The timers, and whether nobody else looks at them at present.
-    fn timers(&self) -> impl Iterator<Item = (&Timers, bool)> {
-        let Scheduler {
-            processors,
-            monitor,
-            config,
-            ..
-        } = &**self.scheduler;
-        let stuck = |index: usize| {
-            let watch = self.watches.get(index);
-            watch.is_some_and(|watch| watch.stuck_for >= config.handoff_after)
-        };
-        let outside = monitor.timers.get().map(|shard| (&**shard, true));
-        let of_machines = processors
-            .iter()
-            .enumerate()
-            .map(move |(index, processor)| {
-                let timers: &Timers = &processor.timers;
-                let neglected = !timers.is_attended() || processor.place.is_taken() || stuck(index);
-                (timers, neglected)
-            });
-        of_machines.chain(outside)
+    /// The processors, each with what has been seen of it.
+    fn watched(&self) -> impl Iterator<Item = (&Watch, &Processor)> {
+        const UNSEEN: &Watch = &Watch::NEW;
+        let watches = self.watches.iter().chain(iter::repeat(UNSEEN));
+        watches.zip(self.scheduler.processors.iter())
+    }
+
+    /// Whether nobody else looks at the timers of a processor at present.
+    fn is_neglected(&self, (watch, processor): (&Watch, &Processor)) -> bool {
+        !processor.timers.is_attended()
+            || processor.place.is_taken()
+            || watch.stuck_for >= self.scheduler.config.handoff_after
     }
 
     /// The first deadline in the shards that nobody else looks at.
     fn first_deadline(&self) -> u64 {
-        let neglected = self.timers().filter(|(_, neglected)| *neglected);
-        let deadlines = neglected.map(|(timers, _)| timers.next_due());
-        deadlines.min().unwrap_or(NEVER)
+        let neglected = self.watched().filter(|&seen| self.is_neglected(seen));
+        let deadlines = neglected.map(|(_, processor)| processor.timers.next_due());
+        let outside = self.scheduler.monitor.timers.get();
+        deadlines
+            .chain(outside.map(|shard| shard.next_due()))
+            .min()
+            .unwrap_or(NEVER)
     }
 
     fn fire_timers(&self) {
         let now = clock::now();
-        for (timers, neglected) in self.timers() {
-            let patience = if neglected { 0 } else { TIMER_PATIENCE };
-            if timers.next_due().saturating_add(patience) <= now {
+        if let Some(outside) = self.scheduler.monitor.timers.get() {
+            outside.fire(now, usize::MAX);
+        }
+        for seen in self.watched() {
+            let (watch, processor) = seen;
+            let timers = &processor.timers;
+            if self.is_neglected(seen) {
                 timers.fire(now, usize::MAX);
+            } else if timers.next_due().saturating_add(TIMER_PATIENCE) <= now {
+                if processor.counters.polls.get() == watch.tick {
+                    timers.fire(now, usize::MAX);
+                } else {
+                    // What it fires itself goes to its own queue. What the monitor fires goes to the
+                    // global one, to which a busy worker seldom looks.
+                    processor.timers_are_late.store(true, Ordering::Relaxed);
+                }
             }
         }
     }
 
-    fn round(&mut self, elapsed: Duration, storm: bool) {
+    fn round(&mut self, passed: Passed, storm: bool) {
         let scheduler = self.scheduler;
-        self.watches
-            .resize(scheduler.processors.len(), Watch::default());
+        self.watches.resize(scheduler.processors.len(), Watch::NEW);
         self.fire_timers();
         let mut waiting = scheduler.has_work();
         let mut stuck = Vec::new();
@@ -374,11 +432,11 @@ impl<'a> Rounds<'a> {
             let watch = &mut self.watches[index];
             watch.look(
                 processor.counters.polls.get(),
-                !processor.place.is_given(),
-                elapsed,
+                InPoll::of(processor),
+                passed,
             );
             if watch.stalls() {
-                report_stall(processor, watch.stuck_for);
+                report_stall(processor, watch.lasts_for);
             }
             if processor.place.is_taken() {
                 // What was put there while the place was being taken.
@@ -414,6 +472,7 @@ impl<'a> Rounds<'a> {
         } = self.scheduler.config;
         let processor = self.scheduler.processors.get(index);
         let Watch {
+            tick,
             stuck_for,
             ask_again,
             ..
@@ -428,12 +487,15 @@ impl<'a> Rounds<'a> {
         let spared = stuck_for < handoff_after + handoff_after / 2 || self.burning() >= workers;
         if burning && spared {
             if stuck_for >= handoff_after {
-                // Asking takes microseconds, and there may be many to ask: less and less often.
-                self.watches[index].ask_again = stuck_for + stuck_for / 2;
+                // Asking takes microseconds, and there may be many to ask: less often from now on.
+                self.watches[index].ask_again = stuck_for + (stuck_for / 2).min(handoff_after);
+                // Others may have places left, and look for work, but not here.
+                self.empty(processor);
             }
             return;
         }
-        if !processor.place.take() {
+        // Asking took its time.
+        if processor.counters.polls.get() != tick || !processor.place.take() {
             return;
         }
         self.watches[index].burning = burning;
@@ -453,11 +515,7 @@ impl<'a> Rounds<'a> {
     fn burning(&self) -> usize {
         let taken =
             |(watch, processor): &(&Watch, &Processor)| watch.burning && processor.place.is_taken();
-        self.watches
-            .iter()
-            .zip(self.scheduler.processors.iter())
-            .filter(taken)
-            .count()
+        self.watched().filter(taken).count()
     }
 
     /// Moves what waits behind a stuck poll to where others look first.
@@ -504,37 +562,41 @@ fn report_limit(max_machines: usize) {
 mod tests {
     use super::*;
 
-    const STEP: Duration = Duration::from_millis(5);
+    const STEP: Passed = passed(Duration::from_millis(5));
+
+    const fn passed(time: Duration) -> Passed {
+        Passed { time, counts: time }
+    }
 
     #[test]
     fn one_unchanged_sample_is_not_stuck() {
-        let mut watch = Watch::default();
-        watch.look(7, true, STEP);
+        let mut watch = Watch::NEW;
+        watch.look(7, InPoll::WithPlace, STEP);
         assert_eq!(watch.stuck_for, Duration::ZERO);
-        watch.look(7, true, STEP);
-        assert_eq!(watch.stuck_for, STEP);
-        watch.look(8, true, STEP);
+        watch.look(7, InPoll::WithPlace, STEP);
+        assert_eq!(watch.stuck_for, STEP.time);
+        watch.look(8, InPoll::WithPlace, STEP);
         assert_eq!(watch.stuck_for, Duration::ZERO);
     }
 
     #[test]
     fn a_machine_without_a_poll_is_never_stuck() {
-        let mut watch = Watch::default();
+        let mut watch = Watch::NEW;
         for _ in 0..10 {
-            watch.look(7, false, STEP);
+            watch.look(7, InPoll::No, STEP);
         }
         assert_eq!(watch.stuck_for, Duration::ZERO);
     }
 
     #[test]
     fn a_stall_is_reported_once_a_poll() {
-        let mut watch = Watch::default();
-        watch.look(7, true, STEP);
-        watch.look(7, true, STALL);
+        let mut watch = Watch::NEW;
+        watch.look(7, InPoll::WithPlace, STEP);
+        watch.look(7, InPoll::WithPlace, passed(STALL));
         assert!(watch.stalls());
         assert!(!watch.stalls());
-        watch.look(8, true, STEP);
-        watch.look(8, true, STALL);
+        watch.look(8, InPoll::WithPlace, STEP);
+        watch.look(8, InPoll::WithPlace, passed(STALL));
         assert!(watch.stalls(), "the next poll is another one");
     }
 }

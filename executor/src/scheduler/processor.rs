@@ -37,6 +37,8 @@ pub(crate) struct Processor {
     pub(crate) place: CachePadded<Place>,
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) timers: Shard,
+    /// Set by the monitor: look at the timers before the next task.
+    pub(crate) timers_are_late: AtomicBool,
 }
 
 /// Written by the processor's machine only, read by everybody.
@@ -78,8 +80,11 @@ impl Counter {
 /// All processors of an executor: a table that only grows, with a slot for each machine allowed.
 pub(crate) struct Processors {
     table: Box<[OnceLock<Arc<Processor>>]>,
-    /// Slots in use so far, without gaps.
+    /// Slots filled so far, without gaps.
     len: AtomicUsize,
+    /// No processor from this number on has a machine, and so none has a task. Changes under the lock
+    /// of `free`.
+    in_use: AtomicUsize,
     /// The owners' ends of processors that no machine holds, the lowest first, so that thieves
     /// have few queues to look at.
     free: Mutex<BTreeMap<usize, Owner<Task>>>,
@@ -91,13 +96,14 @@ impl Processors {
         Processors {
             table: (0..max_machines).map(|_| OnceLock::new()).collect(),
             len: AtomicUsize::new(0),
+            in_use: AtomicUsize::new(0),
             free: Mutex::new(BTreeMap::new()),
         }
     }
 
     /// Processors there are, with or without a machine.
     pub(crate) fn len(&self) -> usize {
-        // Ordering: Acquire pairs with the Release in `lease`: the slots below are filled.
+        // Ordering: Acquire pairs with the Release in `make`: the slots below are filled.
         self.len.load(Ordering::Acquire)
     }
 
@@ -113,16 +119,37 @@ impl Processors {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    /// How many of the first processors to look at for tasks: after many threads were blocked, there
+    /// are many that have no machine any more.
+    pub(crate) fn in_use(&self) -> usize {
+        // Ordering: Acquire, as in `len`. A machine's tasks come after its processor was taken.
+        self.in_use.load(Ordering::Acquire)
+    }
+
+    /// The processors that may have tasks.
+    pub(crate) fn iter_in_use(&self) -> impl Iterator<Item = &Processor> {
+        (0..self.in_use()).map(|index| self.get(index))
+    }
+
     /// Takes a processor that no machine holds, or makes one. The number of leases is limited by
     /// whoever counts machines.
     fn take(&self) -> (usize, Arc<Processor>, Owner<Task>) {
         let mut free = lock(&self.free);
-        if let Some((index, owner)) = free.pop_first() {
-            let processor = self.table[index]
-                .get()
-                .expect("a free processor was made once");
-            return (index, processor.clone(), owner);
-        }
+        let taken = match free.pop_first() {
+            Some((index, owner)) => {
+                let processor = self.table[index].get();
+                let processor = processor.expect("a free processor was made once");
+                (index, processor.clone(), owner)
+            }
+            None => self.make(),
+        };
+        // Ordering: Release pairs with the Acquire in `in_use`: the slots below are filled.
+        self.in_use.fetch_max(taken.0 + 1, Ordering::Release);
+        taken
+    }
+
+    /// Under the lock of `free`.
+    fn make(&self) -> (usize, Arc<Processor>, Owner<Task>) {
         let (owner, queue) = local_queue();
         let processor = Arc::new(Processor {
             queue,
@@ -131,6 +158,7 @@ impl Processors {
             place: CachePadded::new(Place::given()),
             counters: CachePadded::default(),
             timers: Shard::take(),
+            timers_are_late: AtomicBool::new(false),
         });
         // Ordering: Relaxed; changed under this lock only.
         let index = self.len.load(Ordering::Relaxed);
@@ -139,6 +167,17 @@ impl Processors {
         // Ordering: Release pairs with the Acquire in `len`.
         self.len.store(index + 1, Ordering::Release);
         (index, processor, owner)
+    }
+
+    fn put_back(&self, index: usize, queue: Owner<Task>) {
+        let mut free = lock(&self.free);
+        free.insert(index, queue);
+        let mut in_use = self.len();
+        while in_use > 0 && free.contains_key(&(in_use - 1)) {
+            in_use -= 1;
+        }
+        // Ordering: Release, as in `take`.
+        self.in_use.store(in_use, Ordering::Release);
     }
 }
 
@@ -192,6 +231,6 @@ impl Drop for Lease {
         let queue = self.queue.take().expect("dropped once");
         debug_assert_eq!(queue.len(), 0, "a machine ends with an empty queue");
         self.scheduler.leave_timers(&self.processor);
-        lock(&self.scheduler.processors.free).insert(self.index, queue);
+        self.scheduler.processors.put_back(self.index, queue);
     }
 }

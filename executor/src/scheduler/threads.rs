@@ -59,10 +59,19 @@ impl Scheduler {
                 }
                 Notify::Start if self.start_machine().is_ok() => break,
                 Notify::Start => match self.idle.start_failed() {
-                    Some(other) => decision = other,
+                    Some(other) => {
+                        // It tries again, as long as there is work.
+                        self.monitor.rouse();
+                        decision = other;
+                    }
                     None => return self.all_ended(),
                 },
-                Notify::Limit => return self.monitor.limit_reached(),
+                // Machines that end are in nobody's way.
+                Notify::Limit if self.is_closed() => return,
+                Notify::Limit => {
+                    self.monitor.limit_reached();
+                    break;
+                }
             }
         }
         self.monitor.rouse();

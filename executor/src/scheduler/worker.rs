@@ -71,6 +71,8 @@ pub(crate) struct Worker {
     searching: Cell<bool>,
     /// When it last fired timers, all that were due.
     last_fired: Cell<u64>,
+    /// When it ends unless somebody else needs it before, if there are more machines than places.
+    spare_until: Cell<u64>,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
 }
@@ -91,6 +93,7 @@ pub(super) fn run_machine(lease: Lease) {
         worker.stop_searching();
         scheduler.config.call_on_thread_start();
         worker.work();
+        scheduler.leave_timers(worker.processor());
         scheduler.config.call_on_thread_stop();
     }
     drop(worker);
@@ -106,6 +109,7 @@ impl Worker {
             next_slot_run: Cell::new(0),
             searching: Cell::new(true),
             last_fired: Cell::new(0),
+            spare_until: Cell::new(NEVER),
             random: Cell::new(seed),
         }
     }
@@ -132,6 +136,21 @@ impl Worker {
     /// The shard of its processor.
     pub(super) fn timers(&self) -> &'static Timers {
         self.processor().timers.timers()
+    }
+
+    /// Whether somebody looks after this worker's timers when it does not.
+    pub(super) fn has_monitor(&self) -> bool {
+        self.scheduler().config.handoff
+    }
+
+    /// After the first deadline in its shard has become an earlier one. The worker sees it in time,
+    /// unless it is in code without an end, for all that is known, and without its place.
+    pub(super) fn tell_attendant(&self) {
+        if !self.processor().place.is_held() {
+            self.scheduler()
+                .monitor
+                .look_at_timers(self.timers().next_due());
+        }
     }
 
     fn queue(&self) -> &Owner<Task> {
@@ -246,8 +265,16 @@ impl Worker {
     }
 
     fn look_around_in_turn(&self) -> Option<Task> {
-        let polls = self.processor().counters.polls.get();
-        if polls % LOOK_AROUND_INTERVAL != LOOK_AROUND_INTERVAL - 1 {
+        let Processor {
+            counters,
+            timers_are_late,
+            ..
+        } = self.processor();
+        if timers_are_late.load(Ordering::Relaxed) {
+            timers_are_late.store(false, Ordering::Relaxed);
+            self.fire_timers();
+        }
+        if counters.polls.get() % LOOK_AROUND_INTERVAL != LOOK_AROUND_INTERVAL - 1 {
             return None;
         }
         self.fire_timers();
@@ -291,7 +318,12 @@ impl Worker {
             return false;
         }
         let now = clock::now();
-        let fired = self.next_timer() <= now && self.timers().fire(now, TIMERS_IN_A_ROW);
+        if self.next_timer() > now {
+            return false;
+        }
+        // A waker is foreign code and may take its time: nobody may rely on this searcher.
+        self.stop_searching();
+        let fired = self.timers().fire(now, TIMERS_IN_A_ROW);
         if fired && self.timers().next_due() > now {
             self.last_fired.set(now);
         }
@@ -328,7 +360,7 @@ impl Worker {
     /// The other processors, from a random one on.
     fn victims(&self) -> impl Iterator<Item = &Processor> {
         let processors = &self.scheduler().processors;
-        let (count, own) = (processors.len(), self.index());
+        let (count, own) = (processors.in_use(), self.index());
         let start = self.next_random() as usize % count;
         (start..start + count)
             .map(move |index| index % count)
@@ -434,22 +466,30 @@ impl Worker {
             parker, counters, ..
         } = self.processor();
         counters.parks.add(1);
-        let mut spare_until = spare_until(may_retire);
+        if !may_retire || self.spare_until.get() == NEVER {
+            self.spare_until.set(spare_until(may_retire));
+        }
         loop {
-            let until = spare_until.min(self.next_timer());
+            let until = self.spare_until.get().min(self.next_timer());
             if until == NEVER {
                 parker.park();
                 break;
             }
-            if parker.park_until(clock::instant(until)) || self.wake_up_for_timers() {
+            if parker.park_until(clock::instant(until)) {
+                self.spare_until.set(NEVER);
                 break;
             }
-            if spare_until <= clock::now() {
+            // This says nothing about whether it is needed: when it ends, others get its timers.
+            if self.wake_up_for_timers() {
+                break;
+            }
+            if self.spare_until.get() <= clock::now() {
                 if self.scheduler().idle.retire(self.index()) {
                     return Woken::No;
                 }
                 // Needed after all, or being woken at this moment.
-                spare_until = self::spare_until(self.scheduler().idle.may_retire());
+                let may_retire = self.scheduler().idle.may_retire();
+                self.spare_until.set(spare_until(may_retire));
             }
         }
         // Whoever woke this machine has counted it.
@@ -495,11 +535,11 @@ impl Worker {
             return None;
         }
         self.give_queue_away();
-        counters.handoffs.add(1);
         // Ordering: Relaxed; for show.
         counters.blocked.store(true, Ordering::Relaxed);
         self.scheduler().leave_timers(self.processor());
         if place.give() {
+            counters.handoffs.add(1);
             self.scheduler().idle.block();
         }
         self.scheduler().look_again();

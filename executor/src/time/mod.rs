@@ -16,12 +16,13 @@
 //! busy looks at its timers every 61 polls; where polls take long, somebody else looks after some
 //! milliseconds at the latest. On an executor built with
 //! [`handoff(false)`](crate::Builder::handoff) nobody does: there, a task that blocks its worker holds
-//! up the timers that were registered by the worker.
+//! up the timers of the tasks that the worker polled last. (What wakes something else than the task
+//! itself is served by the default executor there, so that a foreign `block_on` in a task ends.)
 //!
 //! # Long and short
 //!
 //! No duration overflows. A deadline beyond the 584 years after the program's start that timers can
-//! express never comes. One that has passed already is noticed at the first poll.
+//! express never comes. One that has passed when it is set is noticed at the first poll.
 //!
 //! # Examples
 //!

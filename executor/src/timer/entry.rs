@@ -128,7 +128,7 @@ impl Entry {
     ) -> State {
         let this = &*self;
         if let Some(home) = this.shard()
-            && let Some(state) = this.move_within(home, deadline, is_local(home))
+            && let Some(state) = this.move_within(home, deadline, now, is_local(home))
         {
             return state;
         }
@@ -220,7 +220,13 @@ impl Entry {
     }
 
     /// Moves the entry to its place for `deadline`, if it is still linked in `home`.
-    fn move_within(&self, home: &'static Timers, deadline: u64, is_local: bool) -> Option<State> {
+    fn move_within(
+        &self,
+        home: &'static Timers,
+        deadline: u64,
+        now: u64,
+        is_local: bool,
+    ) -> Option<State> {
         let mut wheel = home.lock();
         if !self.is_in(home) {
             return None;
@@ -228,18 +234,22 @@ impl Entry {
         // SAFETY: linked there, as the lock's holder knows.
         unsafe { wheel.remove(NonNull::from(self)) };
         self.deadline.set(deadline);
-        // Another thread's shard may be asleep for longer than that.
-        if is_local || deadline >= home.next_due() {
+        let (why, state) = if deadline <= now {
+            (Release::Fired, State::Fired)
+        } else if is_local || deadline >= home.next_due() {
             // SAFETY: just unlinked; pinned, and unlinked before it is dropped.
             unsafe { wheel.insert(NonNull::from(self)) };
             return Some(waiting(home, home.publish(&wheel)));
-        }
+        } else {
+            // Whoever looks at another thread's shard may be asleep for longer than that.
+            (Release::Evicted, State::Waiting)
+        };
         home.publish(&wheel);
         // SAFETY: unlinked, and the lock is held.
-        let waker = unsafe { release(NonNull::from(self), Release::Evicted) };
+        let waker = unsafe { release(NonNull::from(self), why) };
         drop(wheel);
         waker.inspect(Waker::wake_by_ref);
-        Some(State::Waiting)
+        Some(state)
     }
 
     /// # Safety

@@ -5,7 +5,7 @@
 //! shards as were ever in use at once cost 9 KiB each.
 
 use super::Timers;
-use crate::sync::lock;
+use crate::{clock, sync::lock};
 use std::{fmt, ops::Deref, sync::Mutex};
 
 static FREE: Mutex<Vec<&'static Timers>> = Mutex::new(Vec::new());
@@ -17,7 +17,9 @@ impl Shard {
     /// Takes a shard that nobody uses, or makes one.
     pub(crate) fn take() -> Shard {
         let free = lock(&FREE).pop();
-        Shard(free.unwrap_or_else(|| Box::leak(Box::new(Timers::new()))))
+        let shard = free.unwrap_or_else(|| Box::leak(Box::new(Timers::new())));
+        shard.skip_to(clock::now());
+        Shard(shard)
     }
 
     /// The shard itself.

@@ -1,6 +1,8 @@
 //! `block_on`, outside and inside of tasks.
 
-use crate::common::{Boxed, Gate, Ledger, Wakers, executor, quiet_panic, watchdog};
+use crate::common::{
+    Boxed, Gate, Ledger, Wakers, executor, patient_executor, quiet_panic, watchdog,
+};
 use executor::{Executor, Handle};
 use std::{
     cell::Cell,
@@ -353,4 +355,18 @@ fn two_executors_may_block_on_each_others_tasks() {
     }
     let task = a.spawn(ping(a.handle(), b.handle(), 20));
     assert_eq!(a.block_on(task).unwrap(), 20);
+}
+
+#[test]
+fn inside_a_task_it_hands_nothing_over_while_it_need_not_wait() {
+    let _watchdog = watchdog(60);
+    let executor = patient_executor(1);
+    let yields = async {
+        for _ in 0..1_000 {
+            executor::yield_now().await;
+        }
+    };
+    let task = executor.spawn(async { executor::block_on(yields) });
+    executor.block_on(task).unwrap();
+    assert_eq!(executor.metrics().handoffs(), 0);
 }

@@ -11,7 +11,7 @@ use executor::{
         sleep_until, timeout, timeout_at,
     },
 };
-use futures::{FutureExt, Stream, StreamExt, future::join_all};
+use futures::{FutureExt, Stream, StreamExt, future::join_all, stream::FuturesUnordered};
 use std::{
     error::Error,
     fmt::Debug,
@@ -521,6 +521,87 @@ mod blocked {
     }
 
     #[test]
+    fn a_sleep_works_in_a_foreign_block_on_on_the_only_worker_without_handoff() {
+        let _watchdog = watchdog(60);
+        ends(|| {
+            let own = steady_executor(1);
+            let task = own.spawn(async { futures::executor::block_on(nap()) });
+            own.block_on(task).unwrap();
+            let task = own.spawn_blocking(|| futures::executor::block_on(nap()));
+            own.block_on(task).unwrap();
+            let task = own.spawn(async {
+                let sleep = begun(A_WHILE).await;
+                futures::executor::block_on(the_rest_of(sleep));
+            });
+            own.block_on(task).unwrap();
+        });
+    }
+
+    #[test]
+    fn tasks_in_a_task_sleep_without_handoff_too() {
+        let _watchdog = watchdog(60);
+        ends(|| {
+            let own = steady_executor(1);
+            let naps = (0..3).map(|_| nap()).collect::<FuturesUnordered<_>>();
+            assert_eq!(own.block_on(own.spawn(naps.count())).unwrap(), 3);
+        });
+    }
+
+    #[test]
+    fn a_sleep_works_in_a_foreign_block_on_in_a_poll_that_has_been_stuck_for_long() {
+        let _watchdog = watchdog(60);
+        ends(|| {
+            let own = executor(1);
+            let stuck = own.spawn(async {
+                // Until its place is taken, its stall is reported, and the monitor sleeps.
+                thread::sleep(Duration::from_millis(1_500));
+                futures::executor::block_on(nap());
+            });
+            let waits = own.spawn(async {});
+            own.block_on(waits).unwrap();
+            own.block_on(stuck).unwrap();
+        });
+    }
+
+    #[test]
+    fn sleeps_that_end_together_do_not_wait_for_each_other_on_a_busy_worker() {
+        const SLEEPERS: usize = 100;
+        let _watchdog = watchdog(60);
+        let own = executor(1);
+        let polls = Arc::new(AtomicUsize::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let busy = |_| {
+            let (polls, over) = (polls.clone(), over.clone());
+            own.spawn(async move {
+                while !over.load(SeqCst) {
+                    let end = Instant::now() + Duration::from_micros(300);
+                    while Instant::now() < end {}
+                    polls.fetch_add(1, SeqCst);
+                    executor::yield_now().await;
+                }
+            })
+        };
+        let busy: Vec<_> = (0..20).map(busy).collect();
+        let due = Instant::now() + A_WHILE;
+        let sleepers = (0..SLEEPERS).map(|_| {
+            let polls = polls.clone();
+            own.spawn(async move {
+                sleep_until(due).await;
+                polls.load(SeqCst)
+            })
+        });
+        let ends: Vec<_> = own.block_on(join_all(sleepers.collect::<Vec<_>>()));
+        over.store(true, SeqCst);
+        own.block_on(join_all(busy));
+        let ends = ends.into_iter().map(Result::unwrap);
+        let (first, last) = ends.fold((usize::MAX, 0), |(first, last), end| {
+            (first.min(end), last.max(end))
+        });
+        // From the global queue they would come one by one, with 61 polls in between.
+        assert!(last - first < SLEEPERS * 20, "{} polls", last - first);
+    }
+
+    #[test]
     fn a_sleep_that_began_in_block_on_ends_in_a_task_while_that_thread_blocks() {
         let _watchdog = watchdog(60);
         ends(|| {
@@ -812,8 +893,14 @@ mod resetting {
             assert!(futures::poll!(unpolled).is_ready());
             let mut polled = begun(HOUR).await;
             polled.as_mut().reset(now);
-            polled.await;
+            assert!(polled.is_elapsed());
+            assert!(futures::poll!(polled).is_ready());
         });
+        let mut polled = Box::pin(sleep(HOUR));
+        let (bell, waker) = Bell::new();
+        let _ = poll_with(&waker, &mut polled);
+        polled.as_mut().reset(now);
+        assert_eq!(bell.rings(), 1, "whoever waits for it is woken");
     }
 
     #[test]
