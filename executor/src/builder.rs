@@ -184,7 +184,7 @@ impl Builder {
     }
 
     /// How long a poll may run before its worker's place is given away, if anything waits. Default:
-    /// 10 ms; more than an hour is taken for an hour.
+    /// 10 ms; less than 0.2 ms is taken for that, and more than an hour for an hour.
     ///
     /// It is for polls that do not announce that they block. A stand-in comes within another such
     /// time. It makes no difference whether the poll sleeps or computes; but of those that compute

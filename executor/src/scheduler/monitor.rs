@@ -12,6 +12,9 @@
 //!
 //! Nothing is taken from the thread but its place, so there is nothing to give back.
 //!
+//! It looks at least ten times a second while anybody is active, however long `handoff_after` is: polls
+//! of more than a second are reported, and a thread that the system has refused is asked for again.
+//!
 //! # Asleep or burning
 //!
 //! A thread asleep in the system needs no core: its place goes to another at once, as often as
@@ -38,7 +41,7 @@
 //!
 //! It is the attendant of timers that have no other (see `timer`): it parks no longer than until the
 //! first of their deadlines. The shards of machines that are stuck, or that it has taken the place
-//! from, are among them; and it fires what another machine has left undone for too long.
+//! from, are among them. A machine that is busy and late is told so.
 //!
 //! # When it overslept
 //!

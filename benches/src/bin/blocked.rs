@@ -1,0 +1,280 @@
+//! What blocked tasks cost the others, with figures for what the executor promises about them:
+//! `cargo run --release -p benches --bin blocked`. A Markdown table goes to standard output.
+
+use benches::{
+    stats::{median, quantile},
+    surroundings,
+};
+use clap::Parser;
+use executor::{Executor, block_in_place, block_on, spawn, time, yield_now};
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often the ticker wants to tick.
+const PERIOD: Duration = Duration::from_millis(5);
+
+/// Tasks that block at once, where there are many.
+const MANY: usize = 200;
+
+/// Calls of `block_on`, one within the other.
+const NESTED: usize = 64;
+
+/// How long the computing polls take that a hand-over should not slow down.
+const LONG_POLL: Duration = Duration::from_millis(15);
+
+/// Spares end after ten seconds.
+const RETIRED: Duration = Duration::from_secs(15);
+
+/// Measures what blocked tasks cost the others.
+#[derive(Parser)]
+#[command(name = "blocked", version)]
+struct Arguments {
+    /// How often each is measured
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Block for a moment and once only, to see that everything works
+    #[arg(long)]
+    quick: bool,
+}
+
+impl Arguments {
+    fn rounds(&self) -> usize {
+        if self.quick { 1 } else { self.rounds.max(1) }
+    }
+
+    /// How long the tasks block.
+    fn block(&self) -> Duration {
+        Duration::from_millis(if self.quick { 50 } else { 1_000 })
+    }
+
+    /// The median and the worst of all rounds.
+    fn measure(&self, mut once: impl FnMut() -> Duration) -> String {
+        let all: Vec<f64> = (0..self.rounds())
+            .map(|_| once().as_secs_f64() * 1e3)
+            .collect();
+        format!("{:.1} | {:.1}", median(&all), quantile(&all, 1.0))
+    }
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let (block, rounds) = (arguments.block(), arguments.rounds());
+    let machine = surroundings::machine();
+    println!(
+        "{}, {} cores; {rounds} rounds; ms\n",
+        machine.processor, machine.cores
+    );
+    println!("| what | median | worst |\n| --- | ---: | ---: |");
+    for workers in [1, 2, 8] {
+        for (how, blocker) in [("sleep", thread::sleep as fn(Duration)), ("spin", spin)] {
+            let gap = arguments.measure(|| worst_gap(workers, blocker, block));
+            println!(
+                "| {workers} workers, all {how} for {block:?}: longest gap of a {PERIOD:?} ticker | {gap} |"
+            );
+        }
+    }
+    for workers in [1, 2, 8] {
+        let mut threads = 0;
+        let fresh = arguments.measure(|| {
+            let (delay, most) = fresh_task_beside_many(workers, block);
+            threads = threads.max(most);
+            delay
+        });
+        println!(
+            "| {workers} workers, {MANY} tasks sleep for {block:?} each ({threads} threads): delay of a fresh task | {fresh} |"
+        );
+    }
+    let fresh = arguments.measure(|| fresh_task_beside_block_in_place(block));
+    println!("| 1 worker in `block_in_place`: delay of a fresh task | {fresh} |");
+    let nested = arguments.measure(nested_block_on);
+    println!(
+        "| 1 worker, `block_on` in `block_on`, {NESTED} deep: until the innermost is done | {nested} |"
+    );
+    if !arguments.quick {
+        let back = back_at_rest(2);
+        println!(
+            "| 2 workers, after {MANY} stand-ins: until 2 threads are left | {back:.0} | {back:.0} |"
+        );
+    }
+    long_polls(&arguments);
+}
+
+fn executor(workers: usize, handoff: bool) -> Executor {
+    let builder = Executor::builder().workers(workers).handoff(handoff);
+    builder.build().expect("an executor starts")
+}
+
+fn spin(duration: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < duration {
+        std::hint::spin_loop();
+    }
+}
+
+/// The longest time from one tick to the next while each worker has a task that blocks it.
+fn worst_gap(workers: usize, blocker: fn(Duration), block: Duration) -> Duration {
+    let own = executor(workers, true);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let ticker = own.spawn(async move {
+        let (mut worst, mut last) = (Duration::ZERO, Instant::now());
+        // Relaxed: nothing else is read.
+        while !stopped.load(Ordering::Relaxed) {
+            time::sleep(PERIOD).await;
+            worst = worst.max(last.elapsed());
+            last = Instant::now();
+        }
+        worst
+    });
+    thread::sleep(4 * PERIOD);
+    let blockers: Vec<_> = (0..workers)
+        .map(|_| own.spawn(async move { blocker(block) }))
+        .collect();
+    for blocker in blockers {
+        own.block_on(blocker).expect("it ends");
+    }
+    stop.store(true, Ordering::Relaxed);
+    own.block_on(ticker).expect("it ends")
+}
+
+/// From the spawn of a task until it runs.
+fn delay_of_fresh(own: &Executor) -> Duration {
+    let begin = Instant::now();
+    let fresh = own.spawn(async move { begin.elapsed() });
+    own.block_on(fresh).expect("it ends")
+}
+
+/// The delay of a task that comes after many that sleep, and the number of threads then.
+fn fresh_task_beside_many(workers: usize, block: Duration) -> (Duration, usize) {
+    let own = executor(workers, true);
+    let sleepers: Vec<_> = (0..MANY)
+        .map(|_| own.spawn(async move { thread::sleep(block) }))
+        .collect();
+    let delay = delay_of_fresh(&own);
+    let threads = own.metrics().threads();
+    for sleeper in sleepers {
+        own.block_on(sleeper).expect("it ends");
+    }
+    (delay, threads)
+}
+
+fn fresh_task_beside_block_in_place(block: Duration) -> Duration {
+    let own = executor(1, true);
+    let inside = Arc::new(AtomicBool::new(false));
+    let is_inside = inside.clone();
+    let blocker = own.spawn(async move {
+        block_in_place(|| {
+            is_inside.store(true, Ordering::Relaxed);
+            thread::sleep(block);
+        });
+    });
+    while !inside.load(Ordering::Relaxed) {
+        thread::yield_now();
+    }
+    let delay = delay_of_fresh(&own);
+    own.block_on(blocker).expect("it ends");
+    delay
+}
+
+/// Each level waits for a task that is a level itself.
+fn nested_block_on() -> Duration {
+    fn level(left: usize) {
+        if left > 0 {
+            block_on(spawn(async move { level(left - 1) })).expect("it ends");
+        }
+    }
+    let own = executor(1, true);
+    let begin = Instant::now();
+    let outermost = own.spawn(async { level(NESTED) });
+    own.block_on(outermost).expect("it ends");
+    begin.elapsed()
+}
+
+/// How many ms after the last of many blocked tasks the stand-ins are gone.
+fn back_at_rest(workers: usize) -> f64 {
+    let own = executor(workers, true);
+    let sleepers: Vec<_> = (0..MANY)
+        .map(|_| own.spawn(async { thread::sleep(Duration::from_secs(1)) }))
+        .collect();
+    for sleeper in sleepers {
+        own.block_on(sleeper).expect("it ends");
+    }
+    let begin = Instant::now();
+    while own.metrics().threads() > workers && begin.elapsed() < 2 * RETIRED {
+        thread::sleep(Duration::from_millis(50));
+    }
+    begin.elapsed().as_secs_f64() * 1e3
+}
+
+/// Tasks that compute in polls of 15 ms, with hand-over and without, in turn.
+fn long_polls(arguments: &Arguments) {
+    let steps = steps_of(LONG_POLL);
+    println!(
+        "\n| computing polls of {LONG_POLL:?}, 2 workers | throughput with hand-over over that without | threads |\n| --- | ---: | ---: |"
+    );
+    for tasks in [2, 8, 64] {
+        let polls = if arguments.quick { 1 } else { 128 / tasks };
+        let mut ratios = Vec::new();
+        let mut threads = 0;
+        for round in 0..arguments.rounds() {
+            let mut took = [Duration::ZERO; 2];
+            for handoff in [round % 2 == 0, round % 2 != 0] {
+                let (time, most) = compute(handoff, tasks, polls, steps);
+                took[usize::from(handoff)] = time;
+                threads = threads.max(most);
+            }
+            ratios.push(took[0].as_secs_f64() / took[1].as_secs_f64());
+        }
+        println!("| {tasks} tasks | {:.3} | {threads} |", median(&ratios));
+    }
+}
+
+/// How long so many tasks take to compute so many polls each, and the most threads seen meanwhile.
+fn compute(handoff: bool, tasks: usize, polls: usize, steps: u64) -> (Duration, usize) {
+    let own = executor(2, handoff);
+    let begin = Instant::now();
+    let tasks: Vec<_> = (0..tasks)
+        .map(|_| {
+            own.spawn(async move {
+                for _ in 0..polls {
+                    work(steps);
+                    yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let mut threads = 0;
+    for task in tasks {
+        own.block_on(task).expect("it ends");
+        threads = threads.max(own.metrics().threads());
+    }
+    (begin.elapsed(), threads)
+}
+
+/// A chain of multiplications: no memory, nothing to vectorise.
+fn work(steps: u64) {
+    black_box((0..steps).fold(black_box(1), |x: u64, _| {
+        x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)
+    }));
+}
+
+/// How many steps take so long, on a core of their own.
+fn steps_of(duration: Duration) -> u64 {
+    const SAMPLE: u64 = 1_000_000;
+    let took = (0..20)
+        .map(|_| {
+            let begin = Instant::now();
+            work(SAMPLE);
+            begin.elapsed()
+        })
+        .min()
+        .expect("there are samples");
+    (SAMPLE as f64 * duration.as_secs_f64() / took.as_secs_f64()) as u64
+}
