@@ -3,6 +3,7 @@
 
 mod clock;
 mod idle;
+mod live;
 #[cfg(all(test, loom))]
 mod models;
 mod panic;

@@ -34,9 +34,10 @@
 
 use crate::{
     error::JoinError,
+    live::Registration,
     panic::{Panic, caught},
     queue::Word,
-    scheduler::{Scheduler, context, directory, live::Registration},
+    scheduler::{Scheduler, context, directory},
     task_id::TaskId,
 };
 use async_task::{Builder, Runnable, ScheduleInfo, WithInfo};
@@ -155,8 +156,7 @@ pub(crate) fn cancel(task: Task, scheduler: &Scheduler) {
 
 /// Asks a worker to drop a task's future soon, unless the task ends first.
 pub(crate) fn abort(meta: &Meta) {
-    meta.registration.request_abort();
-    if !meta.registration.is_registered() {
+    if !meta.registration.request_abort() {
         // It is about to be polled, or being polled, and will see the flag; or it has ended.
         return;
     }
@@ -271,8 +271,7 @@ impl<F: Future> Guarded<F> {
 /// or the end of the executor finds it. A task that never waits is never written down.
 fn write_down(registration: &Registration, scheduler: &Scheduler, cx: &Context<'_>) {
     let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
-    let registered = scheduler.live.insert(shard, registration, cx.waker());
-    if !registered || registration.is_aborted() {
+    if !scheduler.live.insert(shard, registration, cx.waker()) {
         cx.waker().wake_by_ref();
     }
 }

@@ -5,7 +5,6 @@
 //! | `worker`    | a machine that holds a processor: find a task, run it, sleep     |
 //! | `processor` | local queue, next slot, tick; the table where thieves find them  |
 //! | `threads`   | the threads behind the machines: start, end, join                |
-//! | `live`      | the register of tasks that wait                                  |
 //! | `context`   | which executor and worker the calling thread is in               |
 //! | `monitor`   | gives away the places of machines whose polls do not end           |
 //! | `thread_state` | whether a thread sleeps or burns the CPU                        |
@@ -24,7 +23,6 @@
 
 pub(crate) mod context;
 pub(crate) mod directory;
-pub(crate) mod live;
 pub(crate) mod monitor;
 pub(crate) mod processor;
 mod thread_state;
@@ -36,11 +34,11 @@ use crate::{
     builder::Config,
     idle::Idle,
     join::JoinHandle,
+    live::{LiveTasks, Registration},
     queue::global::{Batch, GlobalQueue},
     task::{self, Task},
 };
 use crossbeam_utils::CachePadded;
-use live::{LiveTasks, Registration};
 use monitor::Monitor;
 use processor::Processors;
 use std::{

@@ -9,16 +9,16 @@
 //! the wakers are async-task's own, cloning one is an addition, and they are woken and dropped
 //! outside.
 //!
+//! `close` closes each shard under its lock and returns the wakers that are there: a task is either
+//! among those, or comes later, is refused and wakes itself.
+//!
 //! Rejected: one slab for all (23 ns a task and a lock that all share); links inside the tasks
 //! (16 bytes more for each task, and unlinking touches two neighbours' cache lines).
 
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicU8, AtomicU32, Mutex, Ordering, lock};
 use crossbeam_utils::CachePadded;
 use slab::Slab;
-use std::{
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
-    task::Waker,
-};
+use std::task::Waker;
 
 /// A shard that has become empty gives back the memory of more entries than this.
 const ENTRIES_KEPT: usize = 1 << 10;
@@ -26,37 +26,57 @@ const ENTRIES_KEPT: usize = 1 << 10;
 /// Shards there are at most: enough that few workers share one, and a task finds room for its number.
 const MAX_SHARDS: usize = 1 << u8::BITS;
 
-/// A task's side of the register. Written by the machine that holds the task's `Runnable`.
+/// A task's side of the register.
+///
+/// One word holds the entry in the shard and the request to end:
+///
+/// ```text
+///   word = aborted (top bit) | key, `NONE`, or `ENDED`
+/// ```
+///
+/// | from    | to      | step            | by                        |
+/// | ------- | ------- | --------------- | ------------------------- |
+/// | `NONE`  | a key   | `insert`        | the holder, under the lock |
+/// | a key   | `ENDED` | `remove`        | the holder, under the lock |
+/// | `NONE`  | `ENDED` | `set_ended`     | the holder                |
+/// | any     | aborted | `request_abort` | anybody                   |
+///
+/// The *holder* is the machine that holds the task's `Runnable`. Why no abort is lost: `insert` and
+/// `request_abort` are read-modify-writes of this one word, so one comes first. If the abort does,
+/// `insert` meets the request and the task does not wait. If `insert` does, the aborter meets the key.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    /// The entry in its shard, `NONE`, or `ENDED`. Changes from and to an entry under the shard's
-    /// lock only.
-    key: AtomicU32,
+    word: AtomicU32,
     /// Whose register this is about, see `directory`.
     executor: u16,
     /// Good as long as there is a key.
     shard: AtomicU8,
-    /// Someone asked for the future to be dropped.
-    aborted: AtomicBool,
 }
 
-/// The task is not written down: it has not waited yet.
-const NONE: u32 = u32::MAX;
+/// Someone asked for the future to be dropped.
+const ABORTED: u32 = 1 << 31;
+/// The task is not written down: it has not waited yet. All bits of a key, so that `insert` can
+/// clear those that its key has not.
+const NONE: u32 = ABORTED - 1;
 /// The future has been dropped.
-const ENDED: u32 = u32::MAX - 1;
+const ENDED: u32 = NONE - 1;
 
-fn is_entry(key: u32) -> bool {
-    key < ENDED
+fn key(word: u32) -> u32 {
+    word & !ABORTED
+}
+
+/// The key of a task that is written down.
+fn entry(word: u32) -> Option<usize> {
+    (key(word) < ENDED).then_some(key(word) as usize)
 }
 
 impl Registration {
     /// Of a task that has not waited yet.
     pub(crate) fn none(executor: u16) -> Registration {
         Registration {
-            key: AtomicU32::new(NONE),
+            word: AtomicU32::new(NONE),
             executor,
             shard: AtomicU8::new(0),
-            aborted: AtomicBool::new(false),
         }
     }
 
@@ -65,36 +85,38 @@ impl Registration {
         self.executor
     }
 
-    /// Whether the task is written down. Certain for the holder of the `Runnable`; to others a
-    /// hint, which the lock confirms.
+    /// Whether the task is written down. For the holder of the `Runnable`.
     pub(crate) fn is_registered(&self) -> bool {
-        // Ordering: SeqCst, see `request_abort`; it also publishes the shard's number.
-        is_entry(self.key.load(Ordering::SeqCst))
+        // Ordering: Relaxed; async-task orders what the holders do.
+        entry(self.word.load(Ordering::Relaxed)).is_some()
     }
 
-    /// Asks for the future to be dropped at the task's next poll.
-    pub(crate) fn request_abort(&self) {
-        // Ordering: SeqCst. Aborter: *raise the flag, look for the key.* Poll that leaves the task
-        // pending: *write the key, look at the flag.* At least one sees the other.
-        self.aborted.store(true, Ordering::SeqCst);
+    /// Asks for the future to be dropped at the task's next poll. Returns whether the task was
+    /// written down: then it may wait, and the caller wakes it, see [`LiveTasks::find`].
+    #[must_use]
+    pub(crate) fn request_abort(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number;
+        // Release with the Acquire in `is_aborted` and `insert`: the drop comes after the abort.
+        entry(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
     }
 
     /// Whether an abort was asked for.
     pub(crate) fn is_aborted(&self) -> bool {
-        // Ordering: SeqCst, see `request_abort`.
-        self.aborted.load(Ordering::SeqCst)
+        // Ordering: Acquire pairs with the Release in `request_abort`.
+        self.word.load(Ordering::Acquire) & ABORTED != 0
     }
 
     /// Whether the future is gone. For the holder of the `Runnable`, as `set_ended`.
     pub(crate) fn has_ended(&self) -> bool {
         // Ordering: Relaxed; async-task orders what the holders do.
-        self.key.load(Ordering::Relaxed) == ENDED
+        key(self.word.load(Ordering::Relaxed)) == ENDED
     }
 
-    /// Says that the future is gone, of a task that is not written down.
+    /// Says that the future is gone, of a task that is not written down. What is stored over a
+    /// request to end has come too late for it.
     pub(crate) fn set_ended(&self) {
         // Ordering: Relaxed, as above.
-        self.key.store(ENDED, Ordering::Relaxed);
+        self.word.store(ENDED, Ordering::Relaxed);
     }
 }
 
@@ -122,7 +144,10 @@ impl LiveTasks {
         &self.shards[usize::from(number)]
     }
 
-    /// Writes a task down; false if the register is closed. `hint` picks the shard.
+    /// Writes a task down that a poll has left pending. `hint` picks the shard. Returns whether the
+    /// task may wait; if not, the register is closed or an abort was asked for, and the caller wakes
+    /// the task itself.
+    #[must_use]
     pub(crate) fn insert(&self, hint: usize, registration: &Registration, waker: &Waker) -> bool {
         let number = (hint % self.shards.len()) as u8;
         let waker = waker.clone();
@@ -131,24 +156,27 @@ impl LiveTasks {
             drop(shard);
             return false;
         }
-        let key = u32::try_from(shard.wakers.insert(waker))
-            .ok()
-            .filter(|&key| is_entry(key));
-        let key = key.expect("fewer than 2^32 tasks wait in one shard");
+        let new = u32::try_from(shard.wakers.insert(waker)).ok();
+        let new = new
+            .filter(|&new| new < ENDED)
+            .expect("fewer than 2^31 tasks wait in one shard");
         // Ordering: Relaxed; published by the key.
         registration.shard.store(number, Ordering::Relaxed);
-        // Ordering: SeqCst, see `request_abort`.
-        registration.key.store(key, Ordering::SeqCst);
-        true
+        // Ordering: Release and Acquire pair with those of `request_abort`.
+        let before = registration.word.fetch_and(new | ABORTED, Ordering::AcqRel);
+        before & ABORTED == 0
     }
 
-    /// Strikes a task out, whose future has been dropped. Returns whether that left its shard of a closed register empty.
+    /// Strikes a task out, whose future has been dropped. Returns whether that left its shard of a
+    /// closed register empty.
     pub(crate) fn remove(&self, registration: &Registration) -> bool {
         // Ordering: Relaxed for both; the caller holds the `Runnable`.
         let number = registration.shard.load(Ordering::Relaxed);
         let mut shard = lock(self.shard(number));
-        let key = registration.key.swap(ENDED, Ordering::Relaxed);
-        let waker = shard.wakers.remove(key as usize);
+        // Ordering: Relaxed; for `find`, the lock orders it. A request to end that is overwritten
+        // has come too late.
+        let word = registration.word.swap(ENDED, Ordering::Relaxed);
+        let waker = shard.wakers.remove(key(word) as usize);
         let emptied = shard.wakers.is_empty();
         if emptied && shard.wakers.capacity() > ENTRIES_KEPT {
             shard.wakers = Slab::new();
@@ -162,14 +190,12 @@ impl LiveTasks {
     /// The waker of a task, if it is written down here. (If it is not, its shard's number may be
     /// another executor's.)
     pub(crate) fn find(&self, registration: &Registration) -> Option<Waker> {
-        // Ordering: Relaxed; whoever asks has seen the key.
+        // Ordering: Relaxed; whoever asks has seen the key (`request_abort`).
         let number = registration.shard.load(Ordering::Relaxed);
         let shard = lock(self.shards.get(usize::from(number))?);
         // Ordering: Relaxed; the key changes under this lock only.
-        match registration.key.load(Ordering::Relaxed) {
-            key if is_entry(key) => shard.wakers.get(key as usize).cloned(),
-            _ => None,
-        }
+        let key = entry(registration.word.load(Ordering::Relaxed))?;
+        shard.wakers.get(key).cloned()
     }
 
     /// Refuses further tasks and returns the wakers of those that wait.
