@@ -13,9 +13,7 @@
 //! std's `thread::park` is not used because its token belongs to everybody on the thread: a task
 //! that parks its thread would eat the scheduler's wake-ups, and the other way round.
 
-#[cfg(not(loom))]
-use crate::sync::Instant;
-use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
+use crate::sync::{AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, wait_until};
 
 const EMPTY: usize = 0;
 const PARKED: usize = 1;
@@ -60,7 +58,6 @@ impl Parker {
     }
 
     /// Sleeps until there is a token or `deadline` has come; returns whether it took a token.
-    #[cfg(not(loom))]
     pub(crate) fn park_until(&self, deadline: Instant) -> bool {
         if self.take_token() {
             return true;
@@ -70,15 +67,11 @@ impl Parker {
             return true;
         }
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            guard = match wait_until(&self.signal, guard, deadline) {
+                Some(guard) => guard,
                 // Ordering: Acquire, as in `take_token`, if the token came at the last moment.
-                return self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED;
-            }
-            guard = self
-                .signal
-                .wait_timeout(guard, left)
-                .map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard);
+                None => return self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED,
+            };
             if self.take_token() {
                 return true;
             }
