@@ -4,6 +4,7 @@ use crate::{
     block_on,
     blocking::block_in_place,
     builder::{Builder, Config},
+    crew::Crew,
     error::ShutdownError,
     handle::Handle,
     join::JoinHandle,

@@ -1,8 +1,8 @@
 //! Access to an executor from anywhere.
 
 use crate::{
-    block_on, executor::Executor, join::JoinHandle, metrics::Metrics, scheduler::Scheduler,
-    scheduler::context,
+    block_on, crew::Crew, executor::Executor, join::JoinHandle, metrics::Metrics,
+    scheduler::Scheduler, scheduler::context,
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
 use std::{fmt, future::Future, panic::Location, sync::Arc};

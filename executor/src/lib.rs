@@ -2,8 +2,11 @@
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
 
 mod clock;
+mod crew;
+mod doze;
 mod idle;
 mod live;
+mod machine;
 #[cfg(all(test, loom))]
 mod models;
 mod panic;

@@ -33,6 +33,7 @@
 //! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
 
 use crate::{
+    crew::Crew,
     error::JoinError,
     live::Registration,
     panic::{Panic, caught},

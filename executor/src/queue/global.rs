@@ -10,11 +10,9 @@ use super::{
     Word,
     local::{CAPACITY, Owner},
 };
+use crate::sync::{AtomicUsize, Ordering};
 use concurrent_queue::ConcurrentQueue;
-use std::{
-    collections::VecDeque,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{collections::VecDeque, iter};
 
 /// The queue that all workers share.
 #[derive(Debug)]
@@ -149,9 +147,13 @@ impl<T: Word> GlobalQueue<T> {
         self.entries.is_empty()
     }
 
-    /// Refuses further tasks; those inside can still be taken.
-    pub(crate) fn close(&self) {
+    /// Refuses further tasks, and takes those that are there.
+    pub(crate) fn close(&self) -> impl Iterator<Item = T> {
         self.entries.close();
+        iter::from_fn(|| self.pop()).flat_map(|(task, rest)| {
+            let rest = rest.into_iter().flatten();
+            iter::once(task).chain(rest)
+        })
     }
 }
 
@@ -186,9 +188,10 @@ mod tests {
     fn a_closed_queue_gives_the_task_back_and_can_be_emptied() {
         let global = GlobalQueue::new();
         global.push(Number(1)).unwrap();
-        global.close();
-        assert_eq!(global.push(Number(2)), Err(Number(2)));
-        assert_eq!(global.pop().unwrap().0, Number(1));
+        global.push_batch(batch(2..=3)).unwrap();
+        let taken = global.close();
+        assert_eq!(global.push(Number(4)), Err(Number(4)));
+        assert_eq!(taken.collect::<Vec<_>>(), [1, 2, 3].map(Number));
         assert!(global.is_empty());
     }
 
@@ -238,7 +241,7 @@ mod tests {
     #[test]
     fn a_closed_queue_gives_a_batch_back() {
         let global = GlobalQueue::new();
-        global.close();
+        assert_eq!(global.close().count(), 0);
         let refused = global.push_batch(batch(1..=3)).unwrap_err();
         assert_eq!(refused.into_iter().count(), 3);
         assert_eq!(global.len(), 0);

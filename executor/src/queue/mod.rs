@@ -3,7 +3,6 @@
 //! None of them knows what a task is: they hold [`Word`]s, so that models and unit tests run them
 //! on integers.
 
-#[cfg(not(loom))]
 pub(crate) mod global;
 pub(crate) mod local;
 pub(crate) mod next_slot;

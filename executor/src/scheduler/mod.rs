@@ -12,6 +12,8 @@
 //!
 //! # The end of an executor
 //!
+//! (Why nobody sleeps through it: see `crew`.)
+//!
 //! 1. `close`: from here on nothing is polled. New tasks are dropped by whoever spawns them. The
 //!    register refuses tasks, and all that wait are woken, so that they turn up in the queues.
 //! 2. Workers drop what they find in the queues, until nothing is registered. A machine that is
@@ -32,9 +34,11 @@ pub(crate) mod worker;
 use crate::{
     blocking::block_in_place,
     builder::Config,
+    crew::Crew,
+    doze::Doze,
     idle::Idle,
     join::JoinHandle,
-    live::{LiveTasks, Registration},
+    live::LiveTasks,
     queue::global::{Batch, GlobalQueue},
     task::{self, Task},
 };
@@ -47,10 +51,7 @@ use std::{
     panic::Location,
     process,
     ptr::NonNull,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
 };
 use threads::Threads;
 
@@ -185,55 +186,6 @@ impl Scheduler {
         }
     }
 
-    /// There is work: wakes a worker for it unless somebody looks already.
-    pub(crate) fn notify(self: &Arc<Self>) {
-        self.carry_out(self.idle.notify());
-    }
-
-    fn has_work(&self) -> bool {
-        !self.global.is_empty() || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
-    }
-
-    /// Notifies if there is work, for whoever stops searching. `Idle::stop_searching` came before.
-    fn notify_if_work(self: &Arc<Self>) {
-        self.idle.look_again();
-        if self.has_work() {
-            self.notify();
-        }
-    }
-
-    /// For whoever goes to sleep or blocks, after it has said so: nothing that came meanwhile, and
-    /// no end of the executor, is overlooked.
-    fn look_again(self: &Arc<Self>) {
-        self.notify_if_work();
-        if self.is_closed() && self.live.is_empty() {
-            self.wake_all();
-        }
-    }
-
-    fn wake_all(&self) {
-        for machine in self.idle.wake_all() {
-            self.processors.get(machine).parker.unpark();
-        }
-        self.monitor.rouse();
-    }
-
-    /// A registered task's future has been dropped.
-    pub(crate) fn deregister(&self, registration: &Registration) {
-        let last = self.live.remove(registration);
-        if last {
-            // The machines wait for this to end.
-            self.wake_all();
-        }
-    }
-
-    /// Whether the executor has been told to end.
-    pub(crate) fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the swap in `close`. Who misses it meets it again: a task
-        // that `close` wakes sees it when it is polled (`task`), a worker before it sleeps.
-        self.closed.load(Ordering::Acquire)
-    }
-
     /// Whether this process was forked from the executor's own. It has the memory then, as it was at
     /// that moment, and none of the threads.
     pub(crate) fn is_in_forked_child(&self) -> bool {
@@ -251,15 +203,42 @@ impl Scheduler {
             self.process
         );
     }
+}
 
-    /// Tells the executor to end; see the module's text. Does not wait.
-    pub(crate) fn close(&self) {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        for waker in self.live.close() {
-            waker.wake();
-        }
-        self.wake_all();
+impl Crew for Scheduler {
+    fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    fn live(&self) -> &LiveTasks {
+        &self.live
+    }
+
+    fn closed(&self) -> &AtomicBool {
+        &self.closed
+    }
+
+    fn doze(&self) -> &Doze {
+        self.monitor.doze()
+    }
+
+    fn has_work(&self) -> bool {
+        !self.global.is_empty() || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
+    }
+
+    fn unpark(&self, machine: usize) {
+        self.processors.get(machine).parker.unpark();
+    }
+
+    fn start(self: &Arc<Self>) -> bool {
+        self.start_machine().is_ok()
+    }
+
+    fn limit_reached(&self) {
+        self.monitor.limit_reached();
+    }
+
+    fn all_ended(self: &Arc<Self>) {
+        self.end();
     }
 }

@@ -33,9 +33,7 @@
 //! # When it sleeps itself
 //!
 //! After some rounds in which no machine was active, and nothing waited, it parks without a
-//! time-out. *Monitor:* raise the flag; full fence; look whether a machine is active. *Whoever made
-//! a machine active (`rouse`):* raise the count; full fence; look at the flag. One of the two sees
-//! the other.
+//! time-out: see `doze`.
 //!
 //! # Timers
 //!
@@ -52,8 +50,9 @@ use super::{Scheduler, processor::Processor, thread_state, thread_state::ThreadS
 use crate::{
     builder::Config,
     clock::{self, NEVER},
+    crew::Crew,
+    doze::Doze,
     panic::caught,
-    parker::Parker,
     task_id::TaskId,
     timer::{Timers, pool::Shard},
 };
@@ -61,7 +60,7 @@ use std::{
     io, iter,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering, fence},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -100,10 +99,7 @@ const STALL: Duration = Duration::from_secs(1);
 
 /// What the rest of the scheduler sees of the monitor.
 pub(crate) struct Monitor {
-    parker: Parker,
-    asleep: AtomicBool,
-    /// Until when it sleeps at most, if it is not `asleep`.
-    next_round: AtomicU64,
+    doze: Doze,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
     /// Of threads that belong to no executor; only the default one has any.
@@ -114,9 +110,7 @@ impl Monitor {
     /// A monitor that has not been started.
     pub(super) fn new() -> Monitor {
         Monitor {
-            parker: Parker::new(),
-            asleep: AtomicBool::new(false),
-            next_round: AtomicU64::new(0),
+            doze: Doze::new(),
             handoffs: AtomicU64::new(0),
             limit_reached: AtomicBool::new(false),
             timers: OnceLock::new(),
@@ -131,25 +125,22 @@ impl Monitor {
     /// Must be called after the first deadline in a shard without another attendant has become `due`, an
     /// earlier one.
     pub(super) fn look_at_timers(&self, due: u64) {
-        self.rouse();
-        // Ordering: Relaxed; the fence in `rouse` orders it, and the one in `Rounds::sleep`.
-        if due < self.next_round.load(Ordering::Relaxed) {
-            self.parker.unpark();
-        }
+        self.doze.look_at(due);
     }
 
     /// Must be called after the count of active machines was raised. See "When it sleeps itself".
     pub(crate) fn rouse(&self) {
-        fence(Ordering::SeqCst);
-        // Ordering: Relaxed for both, the fences order them.
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
-            self.parker.unpark();
-        }
+        self.doze.rouse();
+    }
+
+    /// Its rest.
+    pub(super) fn doze(&self) -> &Doze {
+        &self.doze
     }
 
     /// Wakes the monitor so that it sees that every machine has ended.
     pub(super) fn end(&self) {
-        self.parker.unpark();
+        self.doze.wake();
     }
 
     /// Places taken so far.
@@ -332,35 +323,17 @@ impl<'a> Rounds<'a> {
 
     /// Sleeps until `deadline`, or for as long as nobody is active; returns whether it was the latter.
     fn sleep(&mut self, deadline: Instant) -> bool {
-        let Monitor {
-            parker,
-            asleep,
-            next_round,
-            ..
-        } = &self.scheduler.monitor;
+        let Monitor { doze, .. } = &self.scheduler.monitor;
         self.idle_rounds = if self.needed() {
             0
         } else {
             self.idle_rounds + 1
         };
         if self.idle_rounds < IDLE_ROUNDS {
-            let deadline = clock::since_epoch(deadline);
-            next_round.store(deadline, Ordering::Relaxed);
-            // Pairs with the fence in `rouse`, for `leave_timers`.
-            fence(Ordering::SeqCst);
-            parker.park_until(clock::instant(deadline.min(self.first_deadline())));
+            doze.nap(clock::since_epoch(deadline), || self.first_deadline());
             return false;
         }
-        asleep.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `rouse`.
-        fence(Ordering::SeqCst);
-        if !self.needed() {
-            match self.first_deadline() {
-                NEVER => parker.park(),
-                due => _ = parker.park_until(clock::instant(due)),
-            }
-        }
-        asleep.store(false, Ordering::Relaxed);
+        doze.sleep(|| self.needed(), || self.first_deadline());
         self.idle_rounds = 0;
         true
     }

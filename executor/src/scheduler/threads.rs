@@ -1,9 +1,9 @@
 //! The threads behind the machines: started here, joined here.
 
 use super::{Scheduler, processor::Lease, worker::run_machine};
-use crate::{idle::Notify, sync::lock, task};
+use crate::{sync::lock, task};
 use std::{
-    io, iter, mem,
+    io, mem,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, Instant},
@@ -48,56 +48,14 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Does what [`Idle::notify`](crate::idle::Idle::notify) decided.
-    pub(super) fn carry_out(self: &Arc<Self>, mut decision: Notify) {
-        loop {
-            match decision {
-                Notify::Nobody => return,
-                Notify::Wake(machine) => {
-                    self.processors.get(machine).parker.unpark();
-                    break;
-                }
-                Notify::Start if self.start_machine().is_ok() => break,
-                Notify::Start => match self.idle.start_failed() {
-                    Some(other) => {
-                        // It tries again, as long as there is work.
-                        self.monitor.rouse();
-                        decision = other;
-                    }
-                    None => return self.all_ended(),
-                },
-                // Machines that end are in nobody's way.
-                Notify::Limit if self.is_closed() => return,
-                Notify::Limit => {
-                    self.monitor.limit_reached();
-                    break;
-                }
-            }
-        }
-        self.monitor.rouse();
-    }
-
-    /// The last step of a machine, after it has given its processor back.
-    pub(super) fn machine_ended(self: &Arc<Self>) {
-        if !self.idle.ended() {
-            // Somebody may just have wanted a machine and found one too many of them.
-            return self.notify_if_work();
-        }
-        self.all_ended();
-    }
-
     /// The end of the executor, in the name of its last machine.
-    fn all_ended(self: &Arc<Self>) {
+    pub(super) fn end(&self) {
         self.processors.iter().for_each(|p| p.timers.evict());
         // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
         // was never polled.
-        self.global.close();
-        while let Some((task, rest)) = self.global.pop() {
-            let rest = rest.into_iter().flatten();
-            iter::once(task)
-                .chain(rest)
-                .for_each(|task| task::cancel(task, self));
-        }
+        self.global
+            .close()
+            .for_each(|task| task::cancel(task, self));
         self.monitor.end();
         let _handles = lock(&self.threads.handles);
         self.threads.all_ended.notify_all();

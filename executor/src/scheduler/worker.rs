@@ -24,6 +24,8 @@ use super::{
 };
 use crate::{
     clock::{self, NEVER},
+    crew::Crew,
+    machine::Machine,
     queue::local::Owner,
     task::{self, Task},
     timer::Timers,
@@ -133,6 +135,16 @@ impl Worker {
         self.lease.processor()
     }
 
+    /// Itself, as the crew counts it.
+    fn machine(&self) -> Machine<'_, Scheduler> {
+        Machine {
+            crew: self.scheduler(),
+            number: self.index(),
+            place: &self.processor().place,
+            searching: &self.searching,
+        }
+    }
+
     /// The shard of its processor.
     pub(super) fn timers(&self) -> &'static Timers {
         self.processor().timers.timers()
@@ -192,10 +204,7 @@ impl Worker {
     /// active machine too many now.
     #[cold]
     fn come_back(&self) {
-        // Counted first: the monitor may take the place again as soon as it is held.
-        self.scheduler().idle.unblock();
-        self.processor().place.hold();
-        self.scheduler().monitor.rouse();
+        self.machine().come_back();
     }
 
     /// After the end of the executor, when a run drops the future instead of polling it (`task`):
@@ -206,11 +215,7 @@ impl Worker {
                 self.run(task);
             }
             if self.scheduler().live.is_empty() {
-                let had_place = self.processor().place.give();
-                return self
-                    .scheduler()
-                    .idle
-                    .leave(self.searching.replace(false), had_place);
+                return self.machine().leave();
             }
             if self.sleep() == Woken::No {
                 return;
@@ -397,11 +402,8 @@ impl Worker {
         self.processor().counters.stolen_tasks.add(tasks as u64);
     }
 
-    /// With work in hand. Must agree with `idle`'s "to stop searching".
     fn stop_searching(&self) {
-        if self.searching.replace(false) && self.scheduler().idle.stop_searching() {
-            self.scheduler().notify_if_work();
-        }
+        self.machine().stop_searching();
     }
 
     /// Marsaglia's xorshift: victims need to be spread, not unpredictable.
@@ -425,39 +427,20 @@ enum Woken {
     No,
 }
 
-/// Sleeping, and giving the place away. Each must agree with `idle`'s "to fall asleep or block".
+/// Sleeping, and giving the place away.
 impl Worker {
     fn sleep(&self) -> Woken {
-        let had_place = self.processor().place.give();
-        let was_searching = self.searching.replace(false);
-        let may_retire = self
-            .scheduler()
-            .idle
-            .sleep(self.index(), was_searching, had_place);
-        self.scheduler().look_again();
+        let may_retire = self.machine().sleep();
         self.park(may_retire)
     }
 
     /// There is a machine too many; unless somebody else was faster, this one makes room.
     fn step_back(&self) -> Woken {
-        let Processor { place, .. } = self.processor();
-        if !place.give() {
-            // The monitor was faster. Seen anew from the next scheduling point.
-            self.come_back();
-            return Woken::Yes;
+        if self.machine().step_back(|| self.give_queue_away()) {
+            self.park(true)
+        } else {
+            Woken::Yes
         }
-        if !self
-            .scheduler()
-            .idle
-            .step_back(self.index(), self.searching.get())
-        {
-            place.hold();
-            return Woken::Yes;
-        }
-        self.searching.set(false);
-        self.give_queue_away();
-        self.scheduler().look_again();
-        self.park(true)
     }
 
     /// Sleeps until woken, or until a timer is due. With machines to spare, it may end here instead.
@@ -492,9 +475,7 @@ impl Worker {
                 self.spare_until.set(spare_until(may_retire));
             }
         }
-        // Whoever woke this machine has counted it.
-        self.processor().place.hold();
-        self.searching.set(true);
+        self.machine().woken();
         Woken::Yes
     }
 
@@ -538,11 +519,9 @@ impl Worker {
         // Ordering: Relaxed; for show.
         counters.blocked.store(true, Ordering::Relaxed);
         self.scheduler().leave_timers(self.processor());
-        if place.give() {
+        if self.machine().block() {
             counters.handoffs.add(1);
-            self.scheduler().idle.block();
         }
-        self.scheduler().look_again();
         Some(Blocked(self))
     }
 }
