@@ -1,0 +1,291 @@
+//! loom models of the code that ships: queues, parker, accounting, the steps of machines, the register
+//! of tasks, the end. Those of the timers are in `timer::models`.
+//!
+//! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib models`.
+//! Each model is named after its race and prints how many interleavings it explored, and in what
+//! time. Where a bound on preemptions is set, the model says so: two preemptions find nearly all
+//! known bugs (CHESS, PLDI 2007) and three threads without a bound do not end.
+//!
+//! A wake-up that is lost leaves a thread parked for ever, which loom reports as a deadlock: so
+//! models park for real, and end only if everybody was woken.
+
+mod end;
+mod idle;
+mod monitor;
+mod parker;
+mod queues;
+
+use crate::{
+    crew::Crew,
+    doze::Doze,
+    idle::Idle,
+    live::LiveTasks,
+    machine::Machine,
+    parker::Parker,
+    place::Place,
+    sync::{AtomicBool, AtomicUsize},
+};
+use loom::{sync::atomic::Ordering::Relaxed, thread};
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize as Count, Ordering::SeqCst},
+    },
+    time::Instant,
+};
+
+/// Explores all interleavings with at most `preemptions` preemptions, if a bound is given.
+pub(crate) fn explore(
+    name: &str,
+    preemptions: Option<usize>,
+    model: impl Fn() + Send + Sync + 'static,
+) {
+    let (start, explored) = (Instant::now(), Arc::new(Count::new(0)));
+    let counter = explored.clone();
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.check(move || {
+        counter.fetch_add(1, SeqCst);
+        model();
+    });
+    eprintln!(
+        "model {name}: {} interleavings in {:.2} s, bound {preemptions:?}",
+        explored.load(SeqCst),
+        start.elapsed().as_secs_f32()
+    );
+}
+
+/// What the machines of a model work at, in place of queues of tasks.
+trait Work: Sized + Send + Sync + 'static {
+    /// Whether there is any.
+    fn waits(&self) -> bool;
+
+    /// Does a piece of it, if there is one; returns whether there was. Whoever has one in hand stops
+    /// searching before it begins, as `Worker::find_task`.
+    fn take(&self, machine: &Actor<Self>) -> bool;
+
+    /// The executor has ended.
+    fn end(&self) {}
+}
+
+/// Pieces of work, as a number. The operations are relaxed on purpose: the protocol's own fences must
+/// carry the proof.
+impl Work for AtomicUsize {
+    fn waits(&self) -> bool {
+        self.load(Relaxed) > 0
+    }
+
+    fn take(&self, actor: &Actor) -> bool {
+        let taken = self.fetch_update(Relaxed, Relaxed, |work| work.checked_sub(1));
+        if taken.is_ok() {
+            actor.machine().stop_searching();
+        }
+        taken.is_ok()
+    }
+}
+
+/// How the model's system answers to whoever starts a machine; false if it refuses.
+type Start<W> = fn(&Arc<Model<W>>) -> bool;
+
+/// The smallest executor around the code that ships.
+struct Model<W = AtomicUsize> {
+    idle: Idle,
+    live: LiveTasks,
+    closed: AtomicBool,
+    doze: Doze,
+    parkers: Vec<Parker>,
+    places: Vec<Place>,
+    work: W,
+    start: Start<W>,
+    limit_reached: AtomicBool,
+    /// Of machines that were started.
+    threads: std::sync::Mutex<Vec<thread::JoinHandle<()>>>,
+    /// Unparked when the last machine has ended.
+    over: Parker,
+}
+
+/// A machine that can be had waits at its parker.
+fn start_last<W>(model: &Arc<Model<W>>) -> bool {
+    model.parkers[model.parkers.len() - 1].unpark();
+    true
+}
+
+impl Model {
+    fn new(places: usize, machines: usize) -> Arc<Model> {
+        Arc::new(Model::with(AtomicUsize::new(0), places, machines))
+    }
+
+    fn post(self: &Arc<Self>) {
+        self.work.fetch_add(1, Relaxed);
+        self.notify();
+    }
+}
+
+impl<W: Work> Model<W> {
+    fn with(work: W, places: usize, machines: usize) -> Model<W> {
+        Model {
+            idle: Idle::new(places, machines),
+            live: LiveTasks::new(SHARDS),
+            closed: AtomicBool::new(false),
+            doze: Doze::new(),
+            parkers: (0..machines).map(|_| Parker::new()).collect(),
+            places: (0..machines).map(|_| Place::given()).collect(),
+            work,
+            start: start_last,
+            limit_reached: AtomicBool::new(false),
+            threads: std::sync::Mutex::default(),
+            over: Parker::new(),
+        }
+    }
+
+    /// A machine of the initial set, which searches.
+    fn searcher(self: &Arc<Self>, number: usize) -> Actor<W> {
+        self.idle.add_initial();
+        self.started(number)
+    }
+
+    /// The same, which does not search any more.
+    fn active(self: &Arc<Self>, number: usize) -> Actor<W> {
+        let actor = self.searcher(number);
+        actor.searching.set(false);
+        self.idle.stop_searching();
+        actor
+    }
+
+    /// Starts a machine as a thread, which is joined by `join_started`.
+    fn start_thread(self: &Arc<Self>, number: usize, run: impl FnOnce(Actor<W>) + Send + 'static) {
+        let thread = spawn(self.started(number), run);
+        self.threads.lock().unwrap().push(thread);
+    }
+
+    fn join_started(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    }
+
+    /// A machine that somebody else has counted, as a searcher.
+    fn started(self: &Arc<Self>, number: usize) -> Actor<W> {
+        self.places[number].hold();
+        Actor {
+            model: self.clone(),
+            number,
+            searching: Cell::new(true),
+        }
+    }
+}
+
+/// Shards of the register: an abort must find the right one.
+const SHARDS: usize = 2;
+
+impl<W: Work> Crew for Model<W> {
+    fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    fn live(&self) -> &LiveTasks {
+        &self.live
+    }
+
+    fn closed(&self) -> &AtomicBool {
+        &self.closed
+    }
+
+    fn doze(&self) -> &Doze {
+        &self.doze
+    }
+
+    fn has_work(&self) -> bool {
+        self.work.waits()
+    }
+
+    fn unpark(&self, machine: usize) {
+        self.parkers[machine].unpark();
+    }
+
+    fn start(self: &Arc<Self>) -> bool {
+        (self.start)(self)
+    }
+
+    fn limit_reached(&self) {
+        self.limit_reached.store(true, Relaxed);
+    }
+
+    fn all_ended(self: &Arc<Self>) {
+        self.work.end();
+        self.over.unpark();
+    }
+}
+
+/// A machine's thread, as `Worker`.
+struct Actor<W = AtomicUsize> {
+    model: Arc<Model<W>>,
+    number: usize,
+    searching: Cell<bool>,
+}
+
+impl<W: Work> Actor<W> {
+    fn machine(&self) -> Machine<'_, Model<W>> {
+        Machine {
+            crew: &self.model,
+            number: self.number,
+            place: &self.model.places[self.number],
+            searching: &self.searching,
+        }
+    }
+
+    fn park(&self) {
+        self.model.parkers[self.number].park();
+        self.machine().woken();
+    }
+
+    fn sleep(&self) {
+        self.machine().sleep();
+        self.park();
+    }
+
+    /// Until it has done one piece of work.
+    fn work_once(&self) {
+        while !self.model.work.take(self) {
+            self.sleep();
+        }
+    }
+
+    /// Until the executor ends, as `run_machine` and `Worker::work`.
+    fn work(self, give_queue_away: impl Fn()) {
+        while !self.model.is_closed() {
+            if self.model.idle.surplus() && self.machine().step_back(&give_queue_away) {
+                self.park();
+            } else if !self.model.work.take(&self) {
+                self.sleep();
+            }
+        }
+        // As `Worker::drain`.
+        loop {
+            while self.model.work.take(&self) {}
+            if self.model.live.is_empty() {
+                self.machine().leave();
+                break;
+            }
+            self.sleep();
+        }
+        self.model.machine_ended();
+    }
+}
+
+/// The same on a thread of its own.
+fn spawn<W: Work>(
+    actor: Actor<W>,
+    run: impl FnOnce(Actor<W>) + Send + 'static,
+) -> thread::JoinHandle<()> {
+    thread::spawn(move || run(actor))
+}
+
+/// When all machines were asleep, or gone.
+fn assert_at_rest<W: Work>(model: &Model<W>, machines: (usize, usize)) {
+    let counts = model.idle.counts();
+    assert_eq!((counts.active, counts.searching), (0, 0));
+    assert_eq!(model.idle.machines(), machines);
+}
