@@ -72,10 +72,18 @@ pub(crate) trait Crew: Sized {
                 }
                 Notify::Start if self.start() => break,
                 Notify::Start => match self.idle().start_failed() {
-                    Some(other) => decision = other,
+                    Some(other) => {
+                        // If that is nobody, the monitor is the one to try again.
+                        self.doze().rouse();
+                        decision = other;
+                    }
                     None => return self.all_ended(),
                 },
-                Notify::Limit => return self.limit_reached(),
+                Notify::Limit => {
+                    // The monitor reports it.
+                    self.limit_reached();
+                    break;
+                }
             }
         }
         self.doze().rouse();
