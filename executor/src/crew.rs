@@ -79,6 +79,8 @@ pub(crate) trait Crew: Sized {
                     }
                     None => return self.all_ended(),
                 },
+                // Machines that end are in nobody's way.
+                Notify::Limit if self.is_closed() => return,
                 Notify::Limit => {
                     // The monitor reports it.
                     self.limit_reached();
