@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{child, is_child, output_of, watchdog};
+use common::{assert_passed, child, is_child, output_of, watchdog};
 use executor::{Executor, Handle};
 use std::{
     panic::catch_unwind,
@@ -90,7 +90,7 @@ fn run(role: &str, variable: &str, value: &str) -> Output {
 fn expect(role: &str, variable: &str, value: &str, answer: &str) -> Output {
     let output = run(role, variable, value);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{variable}={value}: {output:?}");
+    assert_passed(format!("{role} with {variable}={value}"), &output);
     assert!(text.contains(answer), "{variable}={value}: {text}");
     output
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::{
     EFFORT, Gate, Guard, Ledger, OnDrop, PATIENCE, Wakers, at_thread_end, child, eventually,
-    executor, in_own_process, is_child, output_of, quiet_panic, watchdog,
+    executor, in_own_process, is_child, output_of, passed, quiet_panic, watchdog,
 };
 use executor::{Executor, Handle, JoinHandle};
 use std::{
@@ -470,11 +470,14 @@ fn a_storm_of_wakes_during_the_shutdown_loses_and_revives_nothing() {
     for round in 0..60 * EFFORT {
         let (own, wakers) = (executor(1 + round % 3), Wakers::new());
         let over = Arc::new(AtomicBool::new(false));
+        // Counted and not asserted there: the panic of a detached task is nobody's.
+        let late = Arc::new(AtomicUsize::new(0));
         for _ in 0..30 {
-            let (guard, wakers, over) = (ledger.guard(), wakers.clone(), over.clone());
+            let (guard, wakers) = (ledger.guard(), wakers.clone());
+            let (over, late) = (over.clone(), late.clone());
             own.spawn(poll_fn(move |cx| -> Poll<()> {
                 let _guard = &guard;
-                assert!(!over.load(SeqCst), "polled after the end");
+                late.fetch_add(usize::from(over.load(SeqCst)), SeqCst);
                 if wakers.len() < 1000 {
                     wakers.add(cx.waker());
                 }
@@ -506,6 +509,7 @@ fn a_storm_of_wakes_during_the_shutdown_loses_and_revives_nothing() {
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
+        assert_eq!(late.load(SeqCst), 0, "polls after the end");
     }
 }
 
@@ -936,7 +940,7 @@ fn the_end_of_unused_stand_ins() {
         .map(|role| thread::spawn(move || (role, output_of(child(role)))))
         .into_iter()
         .map(|thread| thread.join().unwrap())
-        .filter(|(_, output)| !output.status.success())
+        .filter(|(_, output)| !passed(output))
         .map(|(role, output)| {
             let text = [output.stdout, output.stderr].concat();
             format!(

@@ -272,6 +272,25 @@ pub fn output_of(mut command: Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
+/// Whether a process made by [`child`] ran its one test, and that passed. (Its exit code alone says
+/// as much of a name that fits no test.)
+pub fn passed(output: &Output) -> bool {
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success() && text.contains("test result: ok. 1 passed;")
+}
+
+/// Panics, with all that it has printed, unless the test of a process made by [`child`] passed.
+#[track_caller]
+pub fn assert_passed(what: impl Display, output: &Output) {
+    assert!(
+        passed(output),
+        "{what}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 /// Runs `body` in a process of its own: because it could end the process, or because it measures
 /// the process. `test` is the calling test's full name. Passes `EXECUTOR_WORKERS` on.
 #[track_caller]
@@ -283,14 +302,7 @@ pub fn in_own_process(test: &str, body: impl FnOnce()) {
     if let Some(workers) = env::var_os("EXECUTOR_WORKERS") {
         command.env("EXECUTOR_WORKERS", workers);
     }
-    let output = output_of(command);
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && stdout.contains("1 passed"),
-        "{test} in its own process: {}\n{stdout}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_passed(format!("{test} in its own process"), &output_of(command));
 }
 
 /// Threads of this process, or only those with that name.
