@@ -1,11 +1,19 @@
-//! A poll that runs for longer than a second is reported, once, with its task's id and origin.
-//! (A test binary of its own, since a process has one logger.)
-
+//! What the monitor tells the log: a poll that runs for longer than a second, once, with its task's id
+//! and origin; and that the limit of threads is reached while work waits, once.
+//!
+//! Each test in a process of its own, since a process has one logger.
 #![cfg(not(loom))]
 
+mod common;
+
+use common::{Gate, PATIENCE, eventually, in_own_process, watchdog};
 use executor::Executor;
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use std::{sync::Mutex, thread, time::Duration};
+use std::{
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
 
 static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
@@ -17,45 +25,129 @@ impl Log for Collect {
     }
 
     fn log(&self, record: &Record<'_>) {
-        LINES
-            .lock()
-            .unwrap()
-            .push((record.level(), record.args().to_string()));
+        let line = (record.level(), record.args().to_string());
+        LINES.lock().unwrap().push(line);
     }
 
     fn flush(&self) {}
 }
 
+fn in_process_with_log(test: &str, body: impl FnOnce()) {
+    in_own_process(test, || {
+        let _watchdog = watchdog(100);
+        log::set_logger(&Collect).unwrap();
+        log::set_max_level(LevelFilter::Info);
+        body();
+    });
+}
+
+fn lines(level: Level) -> Vec<String> {
+    let lines = LINES.lock().unwrap();
+    let of_level = lines.iter().filter(|line| line.0 == level);
+    of_level.map(|line| line.1.clone()).collect()
+}
+
+/// What is said once must not be said again in this time: many rounds of the monitor.
+const AGAIN: Duration = Duration::from_millis(200);
+
+fn with_threads(threads: usize) -> Executor {
+    Executor::builder()
+        .workers(threads)
+        .max_threads(threads)
+        .build()
+        .unwrap()
+}
+
+#[track_caller]
+fn assert_only_line_names_the_way_out(lines: &[String]) {
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("max_threads"), "{lines:?}");
+}
+
 #[test]
 fn a_stall_and_the_limit_of_threads_are_logged_once_each() {
-    log::set_logger(&Collect).unwrap();
-    log::set_max_level(LevelFilter::Info);
+    in_process_with_log(
+        "a_stall_and_the_limit_of_threads_are_logged_once_each",
+        || {
+            let own = with_threads(1);
+            let line = line!() + 1;
+            let stalled = own.spawn(async {
+                // For as long as the report takes to come, however busy the machine is.
+                eventually("it is reported", || !lines(Level::Warn).is_empty());
+                thread::sleep(AGAIN);
+            });
+            let id = stalled.id();
+            let waits = own.spawn(async {});
+            own.block_on(stalled).unwrap();
+            own.block_on(waits).unwrap();
 
-    let executor = Executor::builder()
-        .workers(1)
-        .max_threads(1)
-        .build()
-        .unwrap();
-    let line = line!() + 1;
-    let stalled = executor.spawn(async { thread::sleep(Duration::from_millis(1_600)) });
-    let id = stalled.id();
-    let waits = executor.spawn(async {});
-    executor.block_on(stalled).unwrap();
-    executor.block_on(waits).unwrap();
-
-    let lines = LINES.lock().unwrap();
-    let of = |level| {
-        lines
-            .iter()
-            .filter(move |line| line.0 == level)
-            .map(|line| &line.1)
-    };
-    let (stalls, limits): (Vec<_>, Vec<_>) =
-        (of(Level::Warn).collect(), of(Level::Error).collect());
-    assert_eq!((stalls.len(), limits.len()), (1, 1), "{lines:?}");
-    assert!(
-        stalls[0].contains(&format!("task {id}, spawned at {}:{line}:", file!())),
-        "{stalls:?}"
+            let stalls = lines(Level::Warn);
+            assert_eq!(stalls.len(), 1, "{stalls:?}");
+            let origin = format!("task {id}, spawned at {}:{line}:", file!());
+            assert!(stalls[0].contains(&origin), "{stalls:?}");
+            assert_only_line_names_the_way_out(&lines(Level::Error));
+        },
     );
-    assert!(limits[0].contains("max_threads"), "{limits:?}");
+}
+
+#[test]
+fn each_poll_that_stalls_is_reported() {
+    in_process_with_log("each_poll_that_stalls_is_reported", || {
+        let own = with_threads(1);
+        for reports in 1..=2 {
+            let stalled = own.spawn(async move {
+                eventually("it is reported", || lines(Level::Warn).len() == reports);
+            });
+            let id = stalled.id();
+            own.block_on(stalled).unwrap();
+            let stalls = lines(Level::Warn);
+            let text = format!("task {id}, ");
+            assert!(stalls[reports - 1].contains(&text), "{stalls:?}");
+        }
+    });
+}
+
+#[test]
+fn the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them_block() {
+    in_process_with_log(
+        "the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them_block",
+        || {
+            const THREADS: usize = 2;
+            let (own, gate) = (with_threads(THREADS), Gate::new());
+            // One after the other, so that each finds a thread asleep and the limit is not yet reached.
+            let blocked: Vec<_> = (0..THREADS)
+                .map(|i| {
+                    eventually("the others sleep", || {
+                        own.metrics().idle_threads() == THREADS - i
+                    });
+                    let gate = gate.clone();
+                    let task = own.spawn(async move { executor::block_in_place(|| gate.wait()) });
+                    eventually("it blocks", || own.metrics().blocked_threads() == i + 1);
+                    task
+                })
+                .collect();
+            // Nobody is active and nothing waits, so the monitor has gone to sleep.
+            thread::sleep(Duration::from_millis(300));
+            assert_eq!(lines(Level::Error), [""; 0]);
+            let begin = Instant::now();
+            let waits: Vec<_> = (0..3)
+                .map(|_| {
+                    let task = own.spawn(async {});
+                    thread::sleep(Duration::from_millis(20));
+                    task
+                })
+                .collect();
+            while lines(Level::Error).is_empty() && begin.elapsed() < PATIENCE {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(AGAIN);
+            let limits = lines(Level::Error);
+            assert!(waits.iter().all(|task| !task.is_finished()));
+            gate.open();
+            for task in blocked.into_iter().chain(waits) {
+                own.block_on(task).unwrap();
+            }
+            assert_only_line_names_the_way_out(&limits);
+        },
+    );
 }
