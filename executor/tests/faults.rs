@@ -4,8 +4,9 @@
 mod common;
 
 use common::{
-    EFFORT, Gate, Guard, Ledger, OnDrop, PATIENCE, Wakers, at_thread_end, child, eventually,
-    executor, in_own_process, is_child, output_of, passed, quiet_panic, watchdog,
+    Gate, Guard, Ledger, OnDrop, PATIENCE, Wakers, at_thread_end, child, effort, eventually,
+    executor, few_workers, in_own_process, is_child, output_of, passed, quiet_panic, watchdog,
+    worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use std::{
@@ -73,7 +74,7 @@ fn assert_sound(own: &Executor) {
 #[test]
 fn a_panic_in_poll_ends_the_task_alone() {
     let _watchdog = watchdog(60);
-    for workers in [1, 2] {
+    for workers in worker_counts() {
         let (own, ledger) = (executor(workers), Ledger::new());
         let tasks: Vec<_> = (0..500)
             .map(|i| {
@@ -164,7 +165,7 @@ fn a_future_that_panics_in_drop_as_it_is_aborted_harms_nobody() {
 #[test]
 fn futures_that_panic_in_drop_do_not_hang_the_shutdown() {
     let _watchdog = watchdog(60);
-    for workers in [1, 4] {
+    for workers in worker_counts() {
         let (own, ledger) = (executor(workers), Ledger::new());
         let kept: Vec<_> = (0..100)
             .map(|i| {
@@ -397,7 +398,7 @@ fn a_huge_local_variable_needs_a_stack_that_bears_it_and_no_more() {
 #[test]
 fn wakes_after_the_executor_is_gone_do_nothing() {
     let _watchdog = watchdog(60);
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         let (own, wakers, ledger) = (executor(workers), Wakers::new(), Ledger::new());
         let tasks: Vec<_> = (0..100)
             .map(|_| {
@@ -434,8 +435,8 @@ fn wakes_after_the_executor_is_gone_do_nothing() {
 fn wakers_may_be_dropped_last_by_a_foreign_thread() {
     let _watchdog = watchdog(60);
     let ledger = Ledger::new();
-    for round in 0..100 * EFFORT {
-        let (own, wakers) = (executor(1 + round % 2), Wakers::new());
+    for round in 0..100 * effort() {
+        let (own, wakers) = (executor(few_workers(round)), Wakers::new());
         for _ in 0..10 {
             let (guard, wait) = (ledger.guard(), wakers.once());
             own.spawn(async move {
@@ -467,8 +468,8 @@ fn wakers_may_be_dropped_last_by_a_foreign_thread() {
 fn a_storm_of_wakes_during_the_shutdown_loses_and_revives_nothing() {
     let _watchdog = watchdog(60);
     let ledger = Ledger::new();
-    for round in 0..60 * EFFORT {
-        let (own, wakers) = (executor(1 + round % 3), Wakers::new());
+    for round in 0..60 * effort() {
+        let (own, wakers) = (executor(few_workers(round)), Wakers::new());
         let over = Arc::new(AtomicBool::new(false));
         // Counted and not asserted there: the panic of a detached task is nobody's.
         let late = Arc::new(AtomicUsize::new(0));
@@ -516,7 +517,7 @@ fn a_storm_of_wakes_during_the_shutdown_loses_and_revives_nothing() {
 #[test]
 fn spawns_during_the_shutdown_from_tasks_and_drops_are_dropped() {
     let _watchdog = watchdog(60);
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         let (own, ledger) = (executor(workers), Ledger::new());
         /// Drops of futures that spawn futures whose drops spawn.
         fn spawn(handle: Handle, ledger: Ledger, depth: usize) {
@@ -583,7 +584,7 @@ fn spawns_on_the_executor_by_the_destructor_of_a_workers_thread_local_are_droppe
 fn a_futures_drop_may_spawn_wake_and_abort_others() {
     let _watchdog = watchdog(60);
     for at_shutdown in [false, true] {
-        for workers in [1, 2] {
+        for workers in worker_counts() {
             let (own, ledger, wakers) = (executor(workers), Ledger::new(), Wakers::new());
             let victims: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
             for _ in 0..50 {
@@ -632,8 +633,8 @@ fn a_future_that_is_dropped_under_a_lock_of_a_waker_does_not_deadlock() {
     let _watchdog = watchdog(60);
     // The user wakes under a lock that the future's destructor takes, too.
     let ledger = Ledger::new();
-    for round in 0..100 * EFFORT {
-        let own = executor(1 + round % 2);
+    for round in 0..100 * effort() {
+        let own = executor(few_workers(round));
         let shared = Arc::new(Mutex::new(Vec::new()));
         for _ in 0..10 {
             let (locks, guard) = (shared.clone(), ledger.guard());
@@ -673,8 +674,8 @@ fn a_future_that_is_dropped_under_a_lock_of_a_waker_does_not_deadlock() {
 fn dropping_an_executor_while_threads_hammer_it_leaks_and_hangs_nothing() {
     let _watchdog = watchdog(100);
     let ledger = Ledger::new();
-    for round in 0..40 * EFFORT {
-        let own = executor([1, 2, 8][round % 3]);
+    for round in 0..40 * effort() {
+        let own = executor(few_workers(round));
         let (stop, wakers) = (Arc::new(AtomicBool::new(false)), Wakers::new());
         let threads: Vec<_> = (0..3)
             .map(|kind| {
@@ -734,7 +735,7 @@ fn thousands_of_executors_come_and_go_without_a_trace() {
         };
         let ledger = Ledger::new();
         let live = |round: usize| {
-            let own = executor(1 + round % 2);
+            let own = executor(few_workers(round));
             let guard = ledger.guard();
             drop(own.spawn(async move {
                 let _guard = guard;
@@ -794,7 +795,7 @@ fn millions_of_short_tasks_leave_no_memory_behind() {
         (0..5).for_each(|_| round());
         eventually("all have ended", || own.metrics().suspended_tasks() == 0);
         let memory = common::resident_bytes();
-        (0..20 * EFFORT).for_each(|_| round());
+        (0..20 * effort()).for_each(|_| round());
         eventually("all have ended", || own.metrics().suspended_tasks() == 0);
         let growth = common::resident_bytes().saturating_sub(memory);
         println!("{growth} bytes more");

@@ -2,6 +2,9 @@
 
 #![cfg(not(loom))]
 
+mod common;
+
+use common::worker_counts;
 use executor::{Executor, Metrics};
 use std::{
     hint,
@@ -89,21 +92,21 @@ fn blocked_workers_delay_nobody(workers: usize, tasks: usize, block: fn(&Gate)) 
 
 #[test]
 fn sleeping_workers_delay_nobody() {
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         blocked_workers_delay_nobody(workers, workers, Gate::sleep);
     }
 }
 
 #[test]
 fn computing_workers_delay_nobody() {
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         blocked_workers_delay_nobody(workers, workers, Gate::compute);
     }
 }
 
 #[test]
 fn a_task_in_the_next_slot_runs_while_the_poll_in_front_of_it_sleeps() {
-    for workers in [1, 2] {
+    for workers in worker_counts() {
         let executor = on(workers);
         let (ran, has_run) = mpsc::channel();
         let parent = executor.spawn(async move {
@@ -146,7 +149,7 @@ fn what_a_stuck_poll_spawns_and_wakes_runs_before_it_returns() {
 
 #[test]
 fn a_fresh_task_runs_among_two_hundred_that_sleep() {
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         blocked_workers_delay_nobody(workers, 200, Gate::sleep);
     }
 }

@@ -6,8 +6,8 @@
 mod common;
 
 use common::{
-    EFFORT, Ledger, Wakers, at_thread_end, eventually, executor, quiet_panic, steady_executor,
-    watchdog,
+    Ledger, Wakers, at_thread_end, effort, eventually, executor, few_workers, quiet_panic,
+    steady_executor, watchdog, worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use futures::future::join_all;
@@ -22,8 +22,6 @@ use std::{
     thread,
     time::Duration,
 };
-
-const WORKERS: [usize; 3] = [1, 2, 8];
 
 /// Generates numbers that are spread out but the same in each run.
 struct Random(u32);
@@ -50,9 +48,9 @@ impl Random {
 fn one_task_at_a_time_from_outside_is_never_forgotten() {
     let _watchdog = watchdog(100);
     // Each finds the workers about to fall asleep, or asleep.
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = steady_executor(workers);
-        let rounds = 17_000 * EFFORT as u32;
+        let rounds = 17_000 * effort() as u32;
         own.block_on(async {
             for i in 0..rounds {
                 assert_eq!(own.spawn(async move { i }).await.unwrap(), i);
@@ -70,10 +68,10 @@ fn one_task_at_a_time_from_outside_is_never_forgotten() {
 #[test]
 fn one_task_at_a_time_from_a_task_is_never_forgotten() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = executor(workers);
         let task = own.spawn(async {
-            for i in 0..50_000 * EFFORT {
+            for i in 0..50_000 * effort() {
                 assert_eq!(executor::spawn(async move { i }).await.unwrap(), i);
             }
         });
@@ -84,10 +82,10 @@ fn one_task_at_a_time_from_a_task_is_never_forgotten() {
 #[test]
 fn after_pauses_of_any_length_a_sleeping_worker_is_woken() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let (own, mut random) = (steady_executor(workers), Random(0x1234_5678));
         own.block_on(async {
-            for i in 0..3_000 * EFFORT {
+            for i in 0..3_000 * effort() {
                 let burst = 1 + random.below(3);
                 let tasks: Vec<_> = (0..burst).map(|_| own.spawn(async move { i })).collect();
                 random.pause();
@@ -103,14 +101,14 @@ fn after_pauses_of_any_length_a_sleeping_worker_is_woken() {
 #[test]
 fn many_producers_lose_and_double_nothing() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = steady_executor(workers);
         let (ran, ledger) = (Arc::new(AtomicUsize::new(0)), Ledger::new());
         let threads: Vec<_> = (0..6)
             .map(|i| {
                 let (handle, ran, ledger) = (own.handle(), ran.clone(), ledger.clone());
                 thread::spawn(move || {
-                    for j in 0..2_000 * EFFORT {
+                    for j in 0..2_000 * effort() {
                         let (ran, guard) = (ran.clone(), ledger.guard());
                         drop(handle.spawn(async move {
                             let _guard = guard;
@@ -129,7 +127,7 @@ fn many_producers_lose_and_double_nothing() {
         threads
             .into_iter()
             .for_each(|thread| thread.join().unwrap());
-        eventually("all have run", || ran.load(SeqCst) == 12_000 * EFFORT);
+        eventually("all have run", || ran.load(SeqCst) == 12_000 * effort());
         drop(own);
         ledger.assert_settled();
     }
@@ -138,7 +136,7 @@ fn many_producers_lose_and_double_nothing() {
 #[test]
 fn a_flood_that_overflows_the_local_queues_loses_nothing() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = executor(workers);
         let task = own.spawn(async {
             let ran = Arc::new(AtomicUsize::new(0));
@@ -163,7 +161,7 @@ fn a_flood_that_overflows_the_local_queues_loses_nothing() {
 #[test]
 fn pairs_that_wake_each_other_across_workers_never_stall() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = steady_executor(workers);
         let pairs: Vec<_> = (0..20)
             .map(|_| {
@@ -176,7 +174,7 @@ fn pairs_that_wake_each_other_across_workers_never_stall() {
                 });
                 own.spawn(async move {
                     let mut i = 0;
-                    while i < 500 * EFFORT {
+                    while i < 500 * effort() {
                         ping.send(i).await.unwrap();
                         i = at_ping.recv().await.unwrap();
                     }
@@ -197,7 +195,7 @@ fn join_all_ok<T>(own: &Executor, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
 #[test]
 fn a_channel_between_threads_and_tasks_loses_nothing() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = steady_executor(workers);
         let (send, receive) = async_channel::bounded::<usize>(3);
         let consumers: Vec<_> = (0..4)
@@ -212,7 +210,7 @@ fn a_channel_between_threads_and_tasks_loses_nothing() {
                 })
             })
             .collect();
-        let items = 2_000 * EFFORT;
+        let items = 2_000 * effort();
         thread::scope(|scope| {
             for _ in 0..2 {
                 let send = send.clone();
@@ -228,7 +226,7 @@ fn a_channel_between_threads_and_tasks_loses_nothing() {
 #[test]
 fn a_wake_storm_on_tasks_that_finish_meanwhile_loses_no_wake_up() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let (own, wakers, ledger) = (steady_executor(workers), Wakers::new(), Ledger::new());
         let stop = Arc::new(AtomicBool::new(false));
         let storm: Vec<_> = (0..2)
@@ -247,7 +245,7 @@ fn a_wake_storm_on_tasks_that_finish_meanwhile_loses_no_wake_up() {
                 })
             })
             .collect();
-        for _ in 0..40 * EFFORT {
+        for _ in 0..40 * effort() {
             let tasks: Vec<_> = (0..50)
                 .map(|i| {
                     let (wakers, guard) = (wakers.clone(), ledger.guard());
@@ -282,7 +280,7 @@ fn a_task_is_never_polled_by_two_workers_at_once() {
                     overlaps.fetch_add(1, SeqCst);
                 }
                 polls += 1;
-                let done = polls == 2_000 * EFFORT;
+                let done = polls == 2_000 * effort();
                 wakers.add(cx.waker());
                 if polls % 3 == 0 {
                     cx.waker().wake_by_ref();
@@ -309,10 +307,10 @@ fn a_task_is_never_polled_by_two_workers_at_once() {
 #[test]
 fn abort_races_completion_and_the_drop_of_the_handle() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let (own, ledger, mut random) = (steady_executor(workers), Ledger::new(), Random(0xBEEF));
         let wakers = Wakers::new();
-        for round in 0..3_000 * EFFORT {
+        for round in 0..3_000 * effort() {
             let (guard, output, wait) = (ledger.guard(), ledger.guard(), wakers.once());
             let kind = random.below(5);
             let task = own.spawn(async move {
@@ -364,16 +362,16 @@ fn abort_races_completion_and_the_drop_of_the_handle() {
         }
         eventually("all are dropped", || ledger.dropped() == ledger.made());
         assert_eq!(own.metrics().suspended_tasks(), 0);
-        assert_eq!(ledger.made(), 6_000 * EFFORT);
+        assert_eq!(ledger.made(), 6_000 * effort());
     }
 }
 
 #[test]
 fn abort_races_wakes_from_several_threads() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let (own, ledger) = (executor(workers), Ledger::new());
-        for _ in 0..400 * EFFORT {
+        for _ in 0..400 * effort() {
             let wakers = Wakers::new();
             let (guard, wait) = (ledger.guard(), wakers.forever());
             let task = own.spawn(async move {
@@ -411,7 +409,7 @@ fn a_storm_of_blocking_calls_strands_nothing() {
             .max_threads(max)
             .build()
             .unwrap();
-        for _ in 0..3 * EFFORT {
+        for _ in 0..3 * effort() {
             let tasks: Vec<_> = (0..300_usize)
                 .map(|i| match i % 6 {
                     0 => own.spawn_blocking(thread::yield_now),
@@ -456,9 +454,9 @@ fn a_storm_of_blocking_calls_strands_nothing() {
 #[test]
 fn a_storm_of_nested_block_ons_strands_nothing() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = executor(workers);
-        for _ in 0..3 * EFFORT {
+        for _ in 0..3 * effort() {
             let (send, receive) = async_channel::bounded::<u32>(1);
             let mut tasks: Vec<_> = (0..100)
                 .map(|_| {
@@ -483,7 +481,7 @@ fn a_storm_of_nested_block_ons_strands_nothing() {
 #[test]
 fn work_from_outside_reaches_executors_whose_workers_block_and_return() {
     let _watchdog = watchdog(100);
-    for workers in [1, 2] {
+    for workers in worker_counts() {
         let own = executor(workers);
         let stop = Arc::new(AtomicBool::new(false));
         let blockers: Vec<_> = (0..workers + 1)
@@ -499,7 +497,7 @@ fn work_from_outside_reaches_executors_whose_workers_block_and_return() {
             })
             .collect();
         own.block_on(async {
-            for i in 0..1_500 * EFFORT {
+            for i in 0..1_500 * effort() {
                 assert_eq!(own.spawn(async move { i }).await.unwrap(), i);
             }
         });
@@ -512,8 +510,9 @@ fn work_from_outside_reaches_executors_whose_workers_block_and_return() {
 fn shutdown_races_spawns_wakes_and_parked_workers() {
     let _watchdog = watchdog(100);
     let (ledger, mut random) = (Ledger::new(), Random(0xC0FFEE));
-    for round in 0..700 * EFFORT {
-        let own = executor(WORKERS[round % 3]);
+    let workers = worker_counts();
+    for round in 0..700 * effort() {
+        let own = executor(workers[round / 2 % workers.len()]);
         let (wakers, start) = (Wakers::new(), Arc::new(Barrier::new(3)));
         for _ in 0..3 {
             let (guard, wait) = (ledger.guard(), wakers.once());
@@ -572,8 +571,8 @@ fn shutdown_races_the_wake_up_of_a_task_that_waits() {
     // The executor wakes the task to drop it. That wake-up must not be swallowed by another one
     // that is on its way to an ordinary poll.
     let (ledger, mut random) = (Ledger::new(), Random(0xACE));
-    for round in 0..1_500 * EFFORT {
-        let (own, wakers) = (executor(1 + round % 2), Wakers::new());
+    for round in 0..1_500 * effort() {
+        let (own, wakers) = (executor(few_workers(round)), Wakers::new());
         let (guard, wait) = (ledger.guard(), wakers.forever());
         own.spawn(async move {
             let _guard = guard;
@@ -591,8 +590,8 @@ fn shutdown_races_the_wake_up_of_a_task_that_waits() {
 fn shutdown_races_blocking_calls_and_stand_ins() {
     let _watchdog = watchdog(100);
     let (ledger, mut random) = (Ledger::new(), Random(0xF00D));
-    for round in 0..150 * EFFORT {
-        let own = executor(1 + round % 2);
+    for round in 0..150 * effort() {
+        let own = executor(few_workers(round));
         for i in 0..6 {
             let guard = ledger.guard();
             own.spawn(async move {
@@ -616,10 +615,11 @@ fn shutdown_by_an_own_task_races_everything_else() {
     let _watchdog = watchdog(100);
     let ledger = Ledger::new();
     let threads = Ledger::new();
-    for round in 0..300 * EFFORT {
+    let workers = worker_counts();
+    for round in 0..300 * effort() {
         let in_thread = threads.clone();
         let own = Executor::builder()
-            .workers(WORKERS[round % 3])
+            .workers(workers[round / 2 % workers.len()])
             .handoff(false)
             .on_thread_start(move || {
                 let guard = in_thread.guard();
@@ -655,9 +655,9 @@ fn shutdown_by_an_own_task_races_everything_else() {
 #[test]
 fn panics_in_the_midst_of_everything_cost_no_worker() {
     let _watchdog = watchdog(100);
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = executor(workers);
-        let tasks: Vec<JoinHandle<()>> = (0..4_000 * EFFORT)
+        let tasks: Vec<JoinHandle<()>> = (0..4_000 * effort())
             .map(|i| {
                 own.spawn(async move {
                     match i % 4 {
@@ -680,7 +680,7 @@ fn panics_in_the_midst_of_everything_cost_no_worker() {
             .into_iter()
             .filter(Result::is_err)
             .count();
-        assert_eq!(panics, 2_000 * EFFORT);
+        assert_eq!(panics, 2_000 * effort());
         assert!(own.metrics().threads() >= workers);
     }
 }
@@ -693,8 +693,8 @@ fn executors_are_made_used_and_dropped_by_several_threads_at_once() {
         for i in 0..4 {
             let ledger = &ledger;
             scope.spawn(move || {
-                for j in 0..60 * EFFORT {
-                    let own = executor(1 + (i + j) % 4);
+                for j in 0..60 * effort() {
+                    let own = executor(few_workers(i + j));
                     let tasks: Vec<_> = (0..20)
                         .map(|_| {
                             let guard = ledger.guard();
@@ -728,8 +728,8 @@ fn handles_that_abort_tasks_of_executors_long_gone_do_nothing() {
         }
     });
     let ledger = Ledger::new();
-    for round in 0..400 * EFFORT {
-        let own = executor(1 + round % 2);
+    for round in 0..400 * effort() {
+        let own = executor(few_workers(round));
         let tasks = (0..5)
             .map(|_| {
                 let guard = ledger.guard();
@@ -765,7 +765,7 @@ fn a_tree_of_tasks_comes_back_whole() {
             sum
         })
     }
-    for workers in WORKERS {
+    for workers in worker_counts() {
         let own = steady_executor(workers);
         assert_eq!(own.block_on(own.spawn(tree(5))).unwrap(), 8_u64.pow(5));
     }
@@ -777,7 +777,7 @@ fn the_default_executor_serves_many_threads_at_once() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                for i in 0..1_000 * EFFORT {
+                for i in 0..1_000 * effort() {
                     let sum = executor::block_on(async {
                         let a = executor::spawn(async move { i });
                         let b = executor::spawn_blocking(move || i);

@@ -8,7 +8,8 @@
 mod common;
 
 use common::{
-    Boxed, EFFORT, Guard, Ledger, Wakers, eventually, executor, steady_executor, watchdog, work_for,
+    Boxed, Guard, Ledger, Wakers, effort, eventually, executor, steady_executor, watchdog,
+    work_for, worker_counts,
 };
 use executor::{
     Executor, block_in_place, block_on,
@@ -183,7 +184,7 @@ fn a_sleep_may_be_dropped_at_any_moment_by_any_thread() {
             let (senders, faults, ledger) = (senders.clone(), faults.clone(), ledger.clone());
             own.spawn(async move {
                 let mut random = Random::new(i);
-                for _ in 0..2_000 * EFFORT {
+                for _ in 0..2_000 * effort() {
                     let (sleep, _) = belled(random.short(), &faults, &ledger);
                     senders[random.below(4) as usize].send(sleep).unwrap();
                     executor::yield_now().await;
@@ -220,10 +221,10 @@ async fn wait_for(sleep: Arc<Mutex<Pinned>>, guard: Guard) {
 #[test]
 fn a_sleep_may_be_reset_at_any_moment_by_any_thread() {
     let _watchdog = watchdog(100);
-    for workers in [1, 3] {
+    for workers in worker_counts() {
         let (own, other, ledger) = (steady_executor(workers), steady_executor(1), Ledger::new());
         let mut random = Random::new(workers);
-        for i in 0..300 * EFFORT {
+        for i in 0..300 * effort() {
             let sleeps: Vec<_> = (0..8)
                 .map(|_| Arc::new(Mutex::new(Box::pin(sleep(random.short())))))
                 .collect();
@@ -280,7 +281,7 @@ fn of_two_tasks_that_take_turns_with_a_sleep_the_last_one_is_woken() {
     let _watchdog = watchdog(100);
     let (own, other) = (steady_executor(2), steady_executor(1));
     let (ledger, mut random) = (Ledger::new(), Random::new(0));
-    for _ in 0..1_000 * EFFORT {
+    for _ in 0..1_000 * effort() {
         let tasks: Vec<_> = (0..8)
             .flat_map(|_| {
                 let sleep = Arc::new(Mutex::new(Box::pin(sleep(random.short()))));
@@ -336,7 +337,7 @@ fn a_sleep_may_go_from_place_to_place_while_it_fires() {
     let _watchdog = watchdog(100);
     let places = Arc::new([steady_executor(1), steady_executor(2), executor(2)]);
     let ledger = Ledger::new();
-    for i in 0..250 * EFFORT {
+    for i in 0..250 * effort() {
         let tasks: Vec<_> = (0..20)
             .map(|j| {
                 let mut random = Random::new(i * 20 + j);
@@ -356,7 +357,7 @@ fn a_sleep_may_go_from_place_to_place_while_it_fires() {
 fn an_executor_may_end_while_its_sleeps_are_waited_for_elsewhere() {
     let _watchdog = watchdog(100);
     let (own, ledger) = (steady_executor(2), Ledger::new());
-    for i in 0..350 * EFFORT {
+    for i in 0..350 * effort() {
         let mut random = Random::new(i);
         let ending = Executor::builder()
             .workers(1 + i % 2)
@@ -394,7 +395,7 @@ fn block_on_may_end_while_its_sleeps_are_waited_for_elsewhere() {
             let (own, ledger) = (&own, &ledger);
             scope.spawn(move || {
                 let mut random = Random::new(i);
-                for _ in 0..800 * EFFORT {
+                for _ in 0..800 * effort() {
                     let mut tasks = Vec::new();
                     block_on(async {
                         for _ in 0..10 {
@@ -450,7 +451,7 @@ fn threads_may_create_and_drop_sleeps_while_workers_fire_others() {
 
 /// Creates and drops sleeps of random lengths, and waits for some of them.
 async fn churn(mut random: Random, faults: Arc<AtomicUsize>, ledger: Ledger) {
-    for _ in 0..500 * EFFORT {
+    for _ in 0..500 * effort() {
         let mut kept = Vec::new();
         for _ in 0..50 {
             let bits = random.below(45);
@@ -472,14 +473,14 @@ async fn churn(mut random: Random, faults: Arc<AtomicUsize>, ledger: Ledger) {
 #[test]
 fn a_worker_may_block_and_come_back_while_its_sleeps_are_due() {
     let _watchdog = watchdog(100);
-    for workers in [1, 2] {
+    for workers in worker_counts() {
         let (own, ledger) = (executor(workers), Ledger::new());
         let tasks: Vec<_> = (0..8)
             .map(|i| {
                 let ledger = ledger.clone();
                 own.spawn(async move {
                     let mut random = Random::new(i);
-                    for _ in 0..300 * EFFORT {
+                    for _ in 0..300 * effort() {
                         let sleep = begun(random.short()).await;
                         match random.below(4) {
                             0 => block_in_place(|| random.pause()),
@@ -505,10 +506,10 @@ fn a_worker_may_block_and_come_back_while_its_sleeps_are_due() {
 #[test]
 fn a_worker_that_wakes_up_for_a_timer_misses_no_task_and_the_other_way_round() {
     let _watchdog = watchdog(100);
-    for workers in [1, 2, 4] {
+    for workers in worker_counts() {
         let (own, mut random) = (steady_executor(workers), Random::new(workers));
         block_on(async {
-            for i in 0..700 * EFFORT {
+            for i in 0..700 * effort() {
                 let duration = random.short();
                 let sleeps = own.spawn(async move {
                     sleep(duration).await;

@@ -1,8 +1,11 @@
 //! What the integration tests share: a watchdog, drop counting, gates, child processes, figures
 //! about the process.
-#![allow(dead_code)] // Each test binary uses a part of it.
+#![allow(dead_code, unused_imports)] // Each test binary uses a part of it.
+
+mod scale;
 
 use executor::Executor;
+pub use scale::{effort, few_workers, total, worker_counts};
 use std::{
     cell::Cell,
     env,
@@ -23,9 +26,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How much harder a release build tries.
-pub const EFFORT: usize = if cfg!(debug_assertions) { 2 } else { 6 };
-
 /// Far longer than anything tested takes on a busy machine; for conditions that come by themselves.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,9 +33,10 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 #[must_use = "dropped at once it watches nothing"]
 pub struct Watchdog(#[allow(dead_code)] mpsc::Sender<()>);
 
-/// Starts a [`Watchdog`].
+/// Starts a [`Watchdog`], which has so much patience with the usual effort.
 #[track_caller]
 pub fn watchdog(seconds: u64) -> Watchdog {
+    let seconds = seconds * scale::asked_effort() as u64;
     let place = Location::caller();
     let test = thread::current().name().unwrap_or("?").to_owned();
     let (alive, ended) = mpsc::channel::<()>();

@@ -2,6 +2,7 @@
 
 use crate::common::{
     Gate, Ledger, OnDrop, Wakers, at_thread_end, eventually, executor, steady_executor, watchdog,
+    worker_counts,
 };
 use executor::{Executor, JoinHandle};
 use std::{
@@ -19,7 +20,7 @@ use std::{
 #[test]
 fn dropping_an_executor_drops_every_future_that_is_left() {
     let _watchdog = watchdog(60);
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         let own = executor(workers);
         let (ledger, wakers) = (Ledger::new(), Wakers::new());
         let mut handles = Vec::new();
@@ -113,7 +114,7 @@ fn a_queued_task_that_was_never_polled_is_dropped_unpolled() {
 #[test]
 fn every_thread_has_been_joined_thread_locals_included() {
     let _watchdog = watchdog(60);
-    for workers in [1, 4] {
+    for workers in worker_counts() {
         let started = Arc::new(AtomicUsize::new(0));
         let (count, ledger) = (started.clone(), Ledger::new());
         let locals = ledger.clone();
@@ -191,7 +192,7 @@ fn results_outlive_the_executor() {
 #[test]
 fn dropped_by_its_own_task_it_signals_and_does_not_join_itself() {
     let _watchdog = watchdog(60);
-    for workers in [1, 2, 8] {
+    for workers in worker_counts() {
         let own = executor(workers);
         let (ledger, threads) = (Ledger::new(), Ledger::new());
         for _ in 0..10 {
@@ -383,7 +384,7 @@ fn shutdown_timeout_inside_its_own_task_does_not_wait_for_itself() {
 #[test]
 fn a_future_may_wait_for_another_task_as_it_is_dropped() {
     let _watchdog = watchdog(60);
-    for workers in [1, 2] {
+    for workers in worker_counts() {
         let own = executor(workers);
         let (send, heard) = mpsc::channel();
         let wakers = Wakers::new();

@@ -2,7 +2,7 @@
 
 use crate::common::{
     Boxed, Gate, Ledger, OnDrop, PATIENCE, at_thread_end, eventually, executor, patient_executor,
-    quiet_panic, steady_executor, watchdog, work_for,
+    quiet_panic, steady_executor, watchdog, work_for, worker_counts,
 };
 use executor::{
     Executor, block_in_place, block_on,
@@ -105,7 +105,7 @@ mod places {
         let _watchdog = watchdog(60);
         block_on(nap());
         block_on(executor::spawn(nap())).unwrap();
-        for workers in [1, 3] {
+        for workers in worker_counts() {
             let own = executor(workers);
             own.block_on(nap());
             own.block_on(own.spawn(nap())).unwrap();
