@@ -2,6 +2,7 @@
 //! about the process.
 #![allow(dead_code, unused_imports)] // Each test binary uses a part of it.
 
+pub mod mischief;
 mod scale;
 
 use executor::Executor;
