@@ -22,6 +22,8 @@ impl Trace {
         let Some(period) = env::trace_period() else {
             return Ok(None);
         };
+        #[cfg(test)]
+        crate::scheduler::threads::refusals::refuse_if_asked()?;
         let (stop, stopped) = mpsc::channel();
         let started = Instant::now();
         let print = move || {

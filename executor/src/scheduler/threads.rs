@@ -28,7 +28,7 @@ impl Scheduler {
     /// Starts the thread of a machine that `idle` has counted.
     pub(super) fn start_machine(self: &Arc<Self>) -> io::Result<()> {
         #[cfg(test)]
-        tests::refuse_if_asked()?;
+        refusals::refuse_if_asked()?;
         let lease = Lease::new(self.clone());
         let mut builder = thread::Builder::new().name(self.config.thread_name.clone());
         if let Some(bytes) = self.config.thread_stack_size {
@@ -100,59 +100,4 @@ fn join(thread: thread::JoinHandle<()>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::Executor;
-    use std::{
-        io,
-        sync::atomic::{AtomicUsize, Ordering},
-        thread,
-        time::Duration,
-    };
-
-    /// How many threads the "system" will refuse from now on.
-    static REFUSALS: AtomicUsize = AtomicUsize::new(0);
-
-    /// Stands in for a system that has no thread to give.
-    pub(super) fn refuse_if_asked() -> io::Result<()> {
-        let asked = REFUSALS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        match asked {
-            Ok(_) => Err(io::Error::new(
-                io::ErrorKind::WouldBlock,
-                "refused by the test",
-            )),
-            Err(_) => Ok(()),
-        }
-    }
-
-    #[test]
-    fn a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task() {
-        // One test, since what is refused is refused to the whole process.
-        REFUSALS.store(1, Ordering::SeqCst);
-        let error = Executor::builder().workers(2).build().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-        assert!(error.to_string().contains("thread 1 of 2"), "{error}");
-
-        let executor = Executor::builder().workers(1).build().unwrap();
-        REFUSALS.store(20, Ordering::SeqCst);
-        // Neither a poll that is stuck nor, below, one that says so gets its stand-in at first.
-        let stuck = executor.spawn(async { thread::sleep(Duration::from_millis(500)) });
-        let waits = executor.spawn(async {});
-        executor.block_on(waits).unwrap();
-        executor.block_on(stuck).unwrap();
-        assert_eq!(
-            REFUSALS.load(Ordering::SeqCst),
-            0,
-            "it was tried again and again"
-        );
-
-        let executor = Executor::builder().workers(1).build().unwrap();
-        REFUSALS.store(20, Ordering::SeqCst);
-        let nested = executor.spawn(async { crate::block_on(crate::spawn(async { 7 })).unwrap() });
-        assert_eq!(executor.block_on(nested).unwrap(), 7);
-        assert_eq!(
-            REFUSALS.load(Ordering::SeqCst),
-            0,
-            "it was tried again and again"
-        );
-    }
-}
+pub(crate) mod refusals;

@@ -1,0 +1,213 @@
+//! What becomes of an executor that the system refuses threads, of whatever kind and at any moment.
+
+use crate::Executor;
+use std::{
+    env, io,
+    process::Command,
+    sync::Mutex,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What the "system" will do from now on: start so many threads, then refuse so many.
+static PLAN: Mutex<Plan> = Mutex::new(Plan {
+    started: 0,
+    refused: 0,
+});
+
+struct Plan {
+    started: usize,
+    refused: usize,
+}
+
+fn plan(started: usize, refused: usize) {
+    *PLAN.lock().unwrap() = Plan { started, refused };
+}
+
+/// How much of the plan has come true.
+fn still_to_refuse() -> usize {
+    PLAN.lock().unwrap().refused
+}
+
+/// Stands in for a system that has no thread to give. Called before each thread is started.
+pub(crate) fn refuse_if_asked() -> io::Result<()> {
+    let mut plan = PLAN.lock().unwrap();
+    if plan.refused == 0 {
+        return Ok(());
+    }
+    if plan.started > 0 {
+        plan.started -= 1;
+        return Ok(());
+    }
+    plan.refused -= 1;
+    let text = "refused by the test";
+    Err(io::Error::new(io::ErrorKind::WouldBlock, text))
+}
+
+/// Set in the process of a test.
+const CHILD: &str = "EXECUTOR_TEST_CHILD";
+
+/// Runs `body` in a process of its own, since what is refused is refused to the whole process; with
+/// the thread that traces, too.
+fn in_own_process(test: &str, body: impl FnOnce()) {
+    if env::var_os(CHILD).is_some() {
+        return body();
+    }
+    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", &name, "--nocapture", "--test-threads=1"])
+        .env(CHILD, "1")
+        .env("EXECUTOR_SCHEDTRACE", "3600000")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("test result: ok. 1 passed;"),
+        "{name}: {}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Joins the executor's threads, which must not take for ever.
+fn end(executor: Executor) {
+    let end = executor.shutdown_timeout(Duration::from_secs(20));
+    end.expect("no thread is left behind");
+}
+
+#[test]
+fn a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task() {
+    in_own_process(
+        "a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task",
+        || {
+            plan(0, 1);
+            let error = Executor::builder().workers(2).build().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+            assert!(error.to_string().contains("thread 1 of 2"), "{error}");
+
+            let executor = Executor::builder().workers(1).build().unwrap();
+            plan(0, 20);
+            // Neither a poll that is stuck nor, below, one that says so gets its stand-in at first.
+            let stuck = executor.spawn(async {
+                let begin = Instant::now();
+                while still_to_refuse() > 0 && begin.elapsed() < Duration::from_secs(20) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let waits = executor.spawn(async {});
+            executor.block_on(waits).unwrap();
+            executor.block_on(stuck).unwrap();
+            assert_eq!(still_to_refuse(), 0, "it was tried again and again");
+
+            let executor = Executor::builder().workers(1).build().unwrap();
+            plan(0, 20);
+            let nested = async { crate::block_on(crate::spawn(async { 7 })).unwrap() };
+            let nested = executor.spawn(nested);
+            assert_eq!(executor.block_on(nested).unwrap(), 7);
+            assert_eq!(still_to_refuse(), 0, "it was tried again and again");
+        },
+    );
+}
+
+const WORKERS: usize = 3;
+
+const NAME: &str = "refusals";
+
+/// The threads that `build` starts: the workers', the monitor's, the one that traces.
+const BUILDS: usize = WORKERS + 2;
+
+/// Blocks so many tasks at once, each of which waits for the one that it spawns: so all need stand-ins.
+fn wait_for_each_other(executor: &Executor, tasks: usize) {
+    let nested = |i: usize| async move {
+        let inner = crate::spawn(async move {
+            crate::yield_now().await;
+            i
+        });
+        // By turns they say that they block, and do not.
+        if i % 2 == 0 {
+            crate::block_on(inner).unwrap()
+        } else {
+            thread::sleep(Duration::from_millis(15));
+            inner.await.unwrap()
+        }
+    };
+    let tasks: Vec<_> = (0..tasks).map(|i| executor.spawn(nested(i))).collect();
+    for (i, task) in tasks.into_iter().enumerate() {
+        assert_eq!(executor.block_on(task).unwrap(), i);
+    }
+}
+
+#[test]
+fn whichever_thread_is_refused_the_build_fails_or_all_tasks_finish() {
+    in_own_process(
+        "whichever_thread_is_refused_the_build_fails_or_all_tasks_finish",
+        || {
+            for refusals in [1, 3] {
+                for nth in 1..=20 {
+                    plan(nth - 1, refusals);
+                    let built = Executor::builder()
+                        .workers(WORKERS)
+                        .thread_name(NAME)
+                        .build();
+                    if nth <= BUILDS {
+                        let error = built.unwrap_err();
+                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{nth}: {error}");
+                        plan(0, 0);
+                        continue;
+                    }
+                    let executor = built.unwrap();
+                    wait_for_each_other(&executor, 40);
+                    assert_eq!(
+                        still_to_refuse(),
+                        0,
+                        "{nth}: too few threads were asked for"
+                    );
+                    end(executor);
+                }
+            }
+            #[cfg(target_os = "linux")]
+            assert_no_thread_is_left();
+        },
+    );
+}
+
+#[test]
+fn an_executor_that_never_gets_a_stand_in_still_finishes_what_needs_none() {
+    in_own_process(
+        "an_executor_that_never_gets_a_stand_in_still_finishes_what_needs_none",
+        || {
+            let executor = Executor::builder()
+                .workers(WORKERS)
+                .thread_name(NAME)
+                .build()
+                .unwrap();
+            plan(0, usize::MAX);
+            let blocks = |_| {
+                executor.spawn(async {
+                    crate::block_in_place(|| thread::sleep(Duration::from_millis(1)));
+                    thread::sleep(Duration::from_millis(15));
+                    crate::spawn_blocking(|| 1).await.unwrap()
+                })
+            };
+            let tasks: Vec<_> = (0..20).map(blocks).collect();
+            for task in tasks {
+                assert_eq!(executor.block_on(task).unwrap(), 1);
+            }
+            assert!(still_to_refuse() < usize::MAX, "none was asked for");
+            assert_eq!(executor.metrics().threads(), WORKERS);
+            end(executor);
+        },
+    );
+}
+
+/// Threads of failed builds have been joined as `build` returns.
+#[cfg(target_os = "linux")]
+fn assert_no_thread_is_left() {
+    let names = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    let left: Vec<_> = names
+        .filter(|name| [NAME, "executor-trace"].contains(&name.trim_end()))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
