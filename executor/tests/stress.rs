@@ -7,7 +7,7 @@ mod common;
 
 use common::{
     Ledger, Wakers, at_thread_end, effort, eventually, executor, few_workers, quiet_panic,
-    steady_executor, watchdog, worker_counts,
+    steady_executor, total, watchdog, worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use futures::future::join_all;
@@ -44,6 +44,10 @@ impl Random {
     }
 }
 
+/// What the totals count.
+const AWAITED: &str = "outside spawns awaited one by one";
+const EXECUTORS: &str = "executors made, used and dropped in races";
+
 #[test]
 fn one_task_at_a_time_from_outside_is_never_forgotten() {
     let _watchdog = watchdog(100);
@@ -63,6 +67,7 @@ fn one_task_at_a_time_from_outside_is_never_forgotten() {
             i
         );
     }
+    total(17_000 * effort() * worker_counts().len() + 4_000, AWAITED);
 }
 
 #[test]
@@ -504,6 +509,7 @@ fn work_from_outside_reaches_executors_whose_workers_block_and_return() {
         stop.store(true, SeqCst);
         join_all_ok(&own, blockers);
     }
+    total(1_500 * effort() * worker_counts().len(), AWAITED);
 }
 
 #[test]
@@ -563,6 +569,7 @@ fn shutdown_races_spawns_wakes_and_parked_workers() {
         drop(wakers.take());
         ledger.assert_settled();
     }
+    total(700 * effort(), EXECUTORS);
 }
 
 #[test]
@@ -584,6 +591,7 @@ fn shutdown_races_the_wake_up_of_a_task_that_waits() {
         drop(own);
         ledger.assert_settled();
     }
+    total(1_500 * effort(), EXECUTORS);
 }
 
 #[test]
@@ -608,6 +616,7 @@ fn shutdown_races_blocking_calls_and_stand_ins() {
         drop(own);
         ledger.assert_settled();
     }
+    total(150 * effort(), EXECUTORS);
 }
 
 #[test]
@@ -650,6 +659,7 @@ fn shutdown_by_an_own_task_races_everything_else() {
         eventually("its threads end", || threads.dropped() == threads.made());
         eventually("all is dropped", || ledger.dropped() == ledger.made());
     }
+    total(300 * effort(), EXECUTORS);
 }
 
 #[test]
@@ -712,6 +722,7 @@ fn executors_are_made_used_and_dropped_by_several_threads_at_once() {
         }
     });
     ledger.assert_settled();
+    total(4 * 60 * effort(), EXECUTORS);
 }
 
 #[test]
@@ -747,6 +758,7 @@ fn handles_that_abort_tasks_of_executors_long_gone_do_nothing() {
     drop(send);
     aborter.join().unwrap();
     ledger.assert_settled();
+    total(400 * effort(), EXECUTORS);
 }
 
 #[test]
