@@ -38,6 +38,14 @@ fn in_fork(body: impl FnOnce()) {
         // SAFETY: takes a number; nothing of this process is used after it.
         unsafe { libc::_exit(i32::from(outcome.is_err())) };
     }
+    let status = wait_for(pid);
+    assert!(libc::WIFEXITED(status), "the child ended with {status:#x}");
+    assert_eq!(libc::WEXITSTATUS(status), 0, "the child's exit code");
+}
+
+/// How a forked child ended, which it must in good time.
+#[track_caller]
+fn wait_for(pid: libc::pid_t) -> libc::c_int {
     let begin = Instant::now();
     let mut status = 0;
     // SAFETY: a child of ours that nobody else waits for, and a place for its status.
@@ -49,8 +57,7 @@ fn in_fork(body: impl FnOnce()) {
         }
         thread::sleep(Duration::from_millis(1));
     }
-    assert!(libc::WIFEXITED(status), "the child ended with {status:#x}");
-    assert_eq!(libc::WEXITSTATUS(status), 0, "the child's exit code");
+    status
 }
 
 /// `body` panics with the text about forks.
@@ -134,6 +141,78 @@ fn a_child_forked_within_block_on_goes_on_until_it_would_wait() {
                 own.spawn(async {}).await.unwrap();
             });
         },
+    );
+}
+
+#[test]
+fn a_child_forked_within_a_task_goes_on_until_it_would_wait() {
+    in_own_process(
+        "a_child_forked_within_a_task_goes_on_until_it_would_wait",
+        || {
+            let _watchdog = watchdog(100);
+            for workers in [1, 2] {
+                let own = executor(workers);
+                let forks = own.spawn(async {
+                    in_fork(|| {
+                        let waits = || executor::block_on(executor::spawn(pending::<()>()));
+                        assert_refused(waits);
+                        assert_eq!(executor::block_on(ready(7)), 7);
+                    });
+                    executor::spawn(async { 7 }).await.unwrap()
+                });
+                assert_eq!(own.block_on(forks).unwrap(), 7, "the parent goes on");
+            }
+        },
+    );
+}
+
+/// In the child the worker is the only thread, and nobody will ever wake it: it must not sit there as
+/// a process that does nothing for ever.
+fn forks_within_a_task_and_goes_back_to_the_scheduler(test: &str, waits: bool) {
+    if !common::is_child() {
+        let output = output_of(child(test));
+        assert_passed(test, &output);
+        // The forked child's, whose standard error is the same.
+        let text = String::from_utf8_lossy(&output.stderr);
+        return assert!(text.contains("was forked"), "{text}");
+    }
+    let _watchdog = watchdog(100);
+    for workers in [1, 2] {
+        let own = executor(workers);
+        let forks = own.spawn(async move {
+            // SAFETY: as in `in_fork`.
+            let pid = unsafe { libc::fork() };
+            assert!(pid >= 0, "the system does not fork");
+            if pid > 0 {
+                return wait_for(pid);
+            }
+            if waits {
+                pending::<()>().await;
+            }
+            0
+        });
+        let status = own.block_on(forks).unwrap();
+        assert!(
+            !libc::WIFEXITED(status) || libc::WEXITSTATUS(status) != 0,
+            "the child ended as if all were well"
+        );
+        assert_eq!(own.block_on(own.spawn(async { 7 })).unwrap(), 7);
+    }
+}
+
+#[test]
+fn a_child_forked_within_a_task_that_waits_then_ends_with_an_error() {
+    forks_within_a_task_and_goes_back_to_the_scheduler(
+        "a_child_forked_within_a_task_that_waits_then_ends_with_an_error",
+        true,
+    );
+}
+
+#[test]
+fn a_child_forked_within_a_task_that_finishes_then_ends_with_an_error() {
+    forks_within_a_task_and_goes_back_to_the_scheduler(
+        "a_child_forked_within_a_task_that_finishes_then_ends_with_an_error",
+        false,
     );
 }
 
