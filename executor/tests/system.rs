@@ -20,7 +20,7 @@ use std::{
     process::{self, Command},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
@@ -214,6 +214,48 @@ fn a_child_forked_within_a_task_that_finishes_then_ends_with_an_error() {
         "a_child_forked_within_a_task_that_finishes_then_ends_with_an_error",
         false,
     );
+}
+
+#[test]
+fn a_child_forked_within_a_task_runs_no_task_that_waits_its_turn_in_the_parent() {
+    const NAME: &str =
+        "a_child_forked_within_a_task_runs_no_task_that_waits_its_turn_in_the_parent";
+    if !common::is_child() {
+        let output = output_of(child(NAME));
+        assert_passed(NAME, &output);
+        let text = String::from_utf8_lossy(&output.stderr);
+        return assert!(!text.contains("<in the child>"), "{text}");
+    }
+    let _watchdog = watchdog(100);
+    let own = executor(1);
+    let ran = Arc::new(AtomicUsize::new(0));
+    let count = ran.clone();
+    let parent = process::id();
+    let forks = own.spawn(async move {
+        // These wait for the worker, and would run twice.
+        let waiting: Vec<_> = (0..10)
+            .map(|_| {
+                let count = count.clone();
+                executor::spawn(async move {
+                    if process::id() == parent {
+                        count.fetch_add(1, SeqCst);
+                    } else {
+                        eprintln!("<in the child>");
+                    }
+                })
+            })
+            .collect();
+        in_fork(|| {
+            // In the parent this would hand the place over, to a new thread.
+            assert_refused(|| executor::block_on(pending::<()>()));
+            executor::block_in_place(|| thread::sleep(Duration::from_millis(300)));
+        });
+        for task in waiting {
+            task.await.unwrap();
+        }
+    });
+    own.block_on(forks).unwrap();
+    assert_eq!(ran.load(SeqCst), 10);
 }
 
 #[test]
