@@ -195,13 +195,29 @@ impl Scheduler {
 
     /// Must be called by a thread that is going to wait for others to do something, for ever.
     pub(crate) fn refuse_in_forked_child(&self) {
-        assert!(
-            !self.is_in_forked_child(),
+        if self.is_in_forked_child() {
+            panic!("{}", self.forked());
+        }
+    }
+
+    /// The same for a worker, above which nobody is to hear of a panic.
+    fn abort_in_forked_child(&self) {
+        if self.is_in_forked_child() {
+            eprintln!(
+                "executor: a task has forked its process, and then waited: {}",
+                self.forked()
+            );
+            process::abort();
+        }
+    }
+
+    fn forked(&self) -> String {
+        format!(
             "this process was forked from one whose executor was running (process {}); threads do \
              not survive a fork, so this would wait for ever: build an `Executor` in the child, or \
              fork before the first use",
             self.process
-        );
+        )
     }
 }
 

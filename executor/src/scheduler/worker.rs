@@ -448,6 +448,7 @@ impl Worker {
         let Processor {
             parker, counters, ..
         } = self.processor();
+        self.scheduler().abort_in_forked_child();
         counters.parks.add(1);
         if !may_retire || self.spare_until.get() == NEVER {
             self.spare_until.set(spare_until(may_retire));
@@ -507,12 +508,14 @@ impl Worker {
     }
 
     /// Gives the place away until the guard is dropped. `None` if that has been announced already,
-    /// or the executor was built without hand-over.
+    /// or there is nobody to take it.
     pub(crate) fn block(&self) -> Option<Blocked<'_>> {
         let Processor {
             place, counters, ..
         } = self.processor();
-        if place.is_given() || !self.scheduler().config.handoff {
+        let scheduler = self.scheduler();
+        // In a forked child, a stand-in would run tasks that the parent runs too.
+        if place.is_given() || !scheduler.config.handoff || scheduler.is_in_forked_child() {
             return None;
         }
         self.give_queue_away();
