@@ -4,7 +4,7 @@
 //! RUSTFLAGS="--cfg loom" cargo test -p waitgroup --test loom --release -- --nocapture
 //! ```
 //!
-//! prints how many interleavings each model explored. The two-sided races are explored without a
+//! prints how many interleavings each model explored, and in what time. The two-sided races are explored without a
 //! bound, the larger ones up to the number of preemptions that they name.
 #![cfg(loom)]
 
@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc as StdArc;
 use std::sync::atomic::AtomicUsize as Tally;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use loom::future::block_on;
 use loom::model::Builder;
@@ -23,9 +24,9 @@ use loom::thread;
 use waitgroup::{Wait, WaitGroup};
 
 /// Explores the interleavings of `model` with at most so many preemptions (`None`: all of them) and
-/// prints their number.
+/// prints their number and the time that it took.
 fn explore(name: &str, preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
-    let explored = StdArc::new(Tally::new(0));
+    let (start, explored) = (Instant::now(), StdArc::new(Tally::new(0)));
     let tally = StdArc::clone(&explored);
     let mut builder = Builder::new();
     builder.preemption_bound = preemptions;
@@ -33,7 +34,10 @@ fn explore(name: &str, preemptions: Option<usize>, model: impl Fn() + Send + Syn
         tally.fetch_add(1, Relaxed);
         model();
     });
-    eprintln!("{name}: {explored:?} interleavings, at most {preemptions:?} preemptions");
+    eprintln!(
+        "{name}: {explored:?} interleavings in {:.2} s, at most {preemptions:?} preemptions",
+        start.elapsed().as_secs_f32()
+    );
 }
 
 /// A side of a race.
