@@ -184,6 +184,25 @@ fn close_against_a_worker_that_falls_asleep() {
 }
 
 #[test]
+fn what_was_done_before_the_close_against_who_sees_it() {
+    explore("close publishes", None, || {
+        let model = Model::new(1, 1);
+        let before = Arc::new(AtomicUsize::new(0));
+        let closer = {
+            let (model, before) = (model.clone(), before.clone());
+            thread::spawn(move || {
+                before.store(1, Relaxed);
+                model.close();
+            })
+        };
+        if model.is_closed() {
+            assert_eq!(before.load(Relaxed), 1);
+        }
+        closer.join().unwrap();
+    });
+}
+
+#[test]
 fn abort_against_the_end_of_the_task_and_the_next_one_at_its_key() {
     explore("abort against end", None, || {
         let live = Arc::new(LiveTasks::new(super::SHARDS));

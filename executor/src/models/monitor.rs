@@ -148,6 +148,20 @@ fn monitor_falls_asleep_against_a_machine_that_becomes_active() {
 }
 
 #[test]
+fn monitor_falls_asleep_against_a_machine_that_is_woken() {
+    explore("monitor asleep against notify", None, || {
+        let model = Model::new(1, 1);
+        model.active(0).machine().sleep();
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || sleep(&model))
+        };
+        model.post();
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
 fn monitor_falls_asleep_against_a_start_that_fails() {
     // The one machine is blocked and the system has no thread for another at first: nobody but the
     // monitor can try again.
