@@ -3,8 +3,8 @@
 use super::{Actor, Model, Work, assert_at_rest, explore, spawn};
 use crate::{
     crew::Crew,
-    idle::Notify,
     parker::Parker,
+    place::Place,
     queue::{
         local::{Stealer, local_queue},
         testing::Number,
@@ -204,19 +204,27 @@ fn stepping_back_with_tasks_in_the_queue_against_a_thief_that_falls_asleep() {
 #[test]
 fn a_spare_that_ends_against_the_push_that_wakes_it() {
     // Machine 0 holds the only place, machine 1 is a spare that wants to end, more machines are
-    // not allowed. Machine 0 blocks and work comes: machine 1 must do it, or another with its number,
-    // which is started in its stead once it is gone.
+    // not allowed. Machine 0 blocks and work comes: machine 1 must do it, or machine 2, which is
+    // started in its stead once it is gone.
     explore("retire against notify", None, || {
-        let model = Model::new(1, 2);
+        let mut model = Model::with(AtomicUsize::new(0), 1, 2);
+        model.parkers.push(Parker::new());
+        model.places.push(Place::given());
+        let model = Arc::new(model);
         let blocks = model.active(0);
         let spare = model.searcher(1);
         spare.machine().sleep();
         let spare = spawn(spare, |actor| {
-            if actor.model.idle.retire(1) {
-                actor.model.machine_ended();
+            let model = actor.model.clone();
+            if model.idle.retire(1) {
+                model.machine_ended();
+                // From here on this thread is machine 2.
+                model.parkers[2].park();
+                model.started(2).work_once();
+            } else {
+                actor.park();
+                actor.work_once();
             }
-            actor.park();
-            actor.work_once();
         });
         blocks.machine().block();
         model.post();
