@@ -759,7 +759,10 @@ fn thousands_of_executors_come_and_go_without_a_trace() {
         );
         let growth = common::resident_bytes().saturating_sub(memory);
         println!("{growth} bytes more after {executors} executors");
-        assert!(growth < 4 << 20, "{growth} bytes more");
+        assert!(
+            growth < 4 << 20 || common::sanitized(),
+            "{growth} bytes more"
+        );
         ledger.assert_settled();
     });
 }
@@ -799,7 +802,10 @@ fn millions_of_short_tasks_leave_no_memory_behind() {
         eventually("all have ended", || own.metrics().suspended_tasks() == 0);
         let growth = common::resident_bytes().saturating_sub(memory);
         println!("{growth} bytes more");
-        assert!(growth < 8 << 20, "{growth} bytes more");
+        assert!(
+            growth < 8 << 20 || common::sanitized(),
+            "{growth} bytes more"
+        );
     });
 }
 
