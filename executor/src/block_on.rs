@@ -4,6 +4,7 @@ use crate::{
     clock::{self, NEVER},
     parker::Parker,
     scheduler::{Scheduler, context},
+    sync::thread_local,
     timer::pool::Shard,
 };
 use std::{

@@ -2,22 +2,29 @@
 //!
 //! A `u64` of them lasts for 584 years. What lies beyond is [`NEVER`], what lies before is 0.
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use crate::sync::Instant;
+#[cfg(not(shuttle))]
+use std::sync::OnceLock;
+use std::time::Duration;
 
 /// No time at all: a deadline that does not come.
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// How long before the first question time begins, if the system can express that: an interval may
 /// have been due for longer than anybody has asked for the time.
+#[cfg(not(shuttle))]
 const PAST: [Duration; 3] = [
     Duration::from_secs(10 * 365 * 24 * 60 * 60),
     Duration::from_secs(24 * 60 * 60),
     Duration::from_secs(60),
 ];
 
+#[cfg(shuttle)]
+fn epoch() -> Instant {
+    Instant::START
+}
+
+#[cfg(not(shuttle))]
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     *EPOCH.get_or_init(|| {

@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(loom, allow(dead_code, unused_imports))]
+#![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports))]
 
 mod clock;
 mod crew;
@@ -13,6 +13,8 @@ mod panic;
 mod parker;
 mod place;
 mod queue;
+#[cfg(shuttle)]
+mod simulated;
 mod sync;
 mod timer;
 

@@ -1,14 +1,23 @@
-//! The one place that knows whether std's or loom's primitives are in use.
+//! The one place that knows whether std's, loom's or shuttle's primitives are in use.
 //!
-//! Queues, timers, idle accounting and the parker import from here and from nowhere else, so that the
-//! loom models run the code that ships and not a copy of it.
+//! Queues, timers, idle accounting, the parker and the scheduler import from here and from nowhere
+//! else, so that the loom models run the code that ships and not a copy of it, and so do the random
+//! schedules (`schedules`).
+//!
+//! What is a `static`, or belongs to another crate (async-task's states, the entries of the global queue),
+//! is std's in each case: to loom and shuttle each use is one step, which nobody comes between.
 
-pub(crate) use std::time::Instant;
-
-#[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard,
-    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::{
+    hint,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{
+            AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        },
+    },
+    thread, thread_local,
+    time::Instant,
 };
 
 #[cfg(loom)]
@@ -16,9 +25,26 @@ pub(crate) use loom::sync::{
     Arc, Condvar, Mutex, MutexGuard,
     atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
+#[cfg(loom)]
+pub(crate) use std::time::Instant;
 
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
+
+#[cfg(shuttle)]
+pub(crate) use {
+    crate::simulated::{Condvar, Instant},
+    ::shuttle::{
+        hint,
+        sync::{
+            Arc, Mutex, MutexGuard,
+            atomic::{
+                AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+            },
+        },
+        thread, thread_local,
+    },
+};
 
 /// std's cell behind loom's interface, through which loom sees two accesses that overlap.
 #[cfg(not(loom))]
@@ -71,4 +97,12 @@ pub(crate) fn wait_until<'a, T>(
     _: Instant,
 ) -> Option<MutexGuard<'a, T>> {
     None
+}
+
+/// The same for a mutex in a `static`. Nothing that shuttle sees is done under it.
+#[cfg(not(loom))]
+pub(crate) fn lock_static<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -32,6 +32,8 @@
 //! async-task aborts the process if a future or an output panics as it is dropped. So neither is
 //! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
 
+#[cfg(shuttle)]
+use crate::simulated::LocalCell as _;
 use crate::{
     crew::Crew,
     error::JoinError,
@@ -39,6 +41,7 @@ use crate::{
     panic::{Panic, caught},
     queue::Word,
     scheduler::{Scheduler, context, directory},
+    sync::thread_local,
     task_id::TaskId,
 };
 use async_task::{Builder, Runnable, ScheduleInfo, WithInfo};
@@ -82,6 +85,7 @@ pub(crate) struct Meta {
 
 // With async-task's header, a task that holds one word fits into 56 bytes: the largest that malloc has
 // a cache line for.
+#[cfg(not(shuttle))]
 const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
 
 /// Futures above this size are moved to the heap before anything else is done with them: what

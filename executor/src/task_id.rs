@@ -7,7 +7,7 @@
 //! So one store for each poll tells the monitor both, and no task carries a pointer for the sake of a
 //! report that is hardly ever written.
 
-use crate::sync::lock;
+use crate::sync::lock_static;
 use std::{
     cell::Cell,
     collections::HashMap,
@@ -59,7 +59,7 @@ impl TaskId {
     /// ```
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         let number = self.0.get() as u16;
-        lock(&SITES)
+        lock_static(&SITES)
             .as_ref()?
             .locations
             .get(usize::from(number).checked_sub(1)?)
@@ -122,7 +122,7 @@ fn number_of(site: &'static Location<'static>) -> u16 {
 
 #[cold]
 fn look_up(address: usize, site: &'static Location<'static>) -> u16 {
-    let mut sites = lock(&SITES);
+    let mut sites = lock_static(&SITES);
     let Sites { locations, numbers } = sites.get_or_insert_with(|| Sites {
         locations: Vec::new(),
         numbers: HashMap::new(),

@@ -36,7 +36,8 @@ use std::{cell::Cell, collections::VecDeque, fmt, marker::PhantomData, ptr::NonN
 
 /// Tasks a local queue holds before half of it goes to the global queue: Go's figure. Two KiB of
 /// pointers stay in the first-level cache.
-pub(crate) const CAPACITY: usize = 256;
+/// (Small for random schedules, so that it overflows.)
+pub(crate) const CAPACITY: usize = if cfg!(shuttle) { 4 } else { 256 };
 
 struct Ring<T, const N: usize> {
     head: CachePadded<AtomicUsize>,

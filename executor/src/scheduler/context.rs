@@ -5,7 +5,9 @@
 //! are set for.
 
 use super::{Scheduler, worker::Worker};
-use crate::{executor::Executor, timer::Timers};
+#[cfg(shuttle)]
+use crate::simulated::LocalCell as _;
+use crate::{executor::Executor, sync::thread_local, timer::Timers};
 use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc, task::Waker};
 
 thread_local! {

@@ -9,7 +9,7 @@
 //! `JoinHandle` that may have outlived it, and takes a lock.
 
 use super::Scheduler;
-use crate::sync::lock;
+use crate::sync::lock_static;
 use std::{
     io, ptr,
     sync::{
@@ -43,7 +43,7 @@ pub(crate) struct Number(u16);
 impl Number {
     /// A number that no executor has.
     pub(super) fn take() -> io::Result<Number> {
-        let mut register = lock(&REGISTER);
+        let mut register = lock_static(&REGISTER);
         if let Some(number) = register.free.pop() {
             return Ok(Number(number));
         }
@@ -59,7 +59,7 @@ impl Number {
 
     /// Makes the executor with this number known.
     pub(super) fn enter(&self, scheduler: &Arc<Scheduler>) {
-        lock(&REGISTER).schedulers[usize::from(self.0)] = Arc::downgrade(scheduler);
+        lock_static(&REGISTER).schedulers[usize::from(self.0)] = Arc::downgrade(scheduler);
         // Ordering: Relaxed; who makes a task, and so lets others come across the number, has the
         // executor from whoever started it. The pointer is that of the `Arc` and not of a reference
         // into it, so that it may become one again.
@@ -74,7 +74,7 @@ impl Number {
 
 impl Drop for Number {
     fn drop(&mut self) {
-        let mut register = lock(&REGISTER);
+        let mut register = lock_static(&REGISTER);
         register.schedulers[usize::from(self.0)] = Weak::new();
         register.free.push(self.0);
     }
@@ -97,7 +97,7 @@ pub(crate) unsafe fn get(number: u16) -> Arc<Scheduler> {
 /// The executor with this number, or none if there is none now. It may be a later one than the one that
 /// the caller means, which must be able to tell.
 pub(crate) fn find(number: u16) -> Option<Arc<Scheduler>> {
-    lock(&REGISTER)
+    lock_static(&REGISTER)
         .schedulers
         .get(usize::from(number))?
         .upgrade()

@@ -40,19 +40,13 @@ use crate::{
     join::JoinHandle,
     live::LiveTasks,
     queue::global::{Batch, GlobalQueue},
+    sync::AtomicBool,
     task::{self, Task},
 };
 use crossbeam_utils::CachePadded;
 use monitor::Monitor;
 use processor::Processors;
-use std::{
-    future::Future,
-    io,
-    panic::Location,
-    process,
-    ptr::NonNull,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{future::Future, io, panic::Location, process, ptr::NonNull, sync::Arc};
 use threads::Threads;
 
 /// A line of the user's source.

@@ -53,17 +53,14 @@ use crate::{
     crew::Crew,
     doze::Doze,
     panic::caught,
+    sync::{AtomicBool, AtomicU64, Instant, Ordering, thread},
     task_id::TaskId,
     timer::{Timers, pool::Shard},
 };
 use std::{
     io, iter,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 /// Samples in a `handoff_after`: with two, a poll is found between one and one and a half of it.

@@ -13,7 +13,7 @@ use crate::{
         local::{Owner, Stealer, local_queue},
         next_slot::NextSlot,
     },
-    sync::{Mutex, lock},
+    sync::{AtomicUsize, Mutex, Ordering, lock},
     task::Task,
     timer::pool::Shard,
 };
@@ -22,7 +22,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64},
     },
 };
 

@@ -1,13 +1,13 @@
 //! The threads behind the machines: started here, joined here.
 
 use super::{Scheduler, processor::Lease, worker::run_machine};
-use crate::{sync::lock, task};
-use std::{
-    io, mem,
-    sync::{Arc, Condvar, Mutex},
-    thread,
-    time::{Duration, Instant},
+#[cfg(shuttle)]
+use crate::simulated::IsFinished as _;
+use crate::{
+    sync::{Condvar, Instant, Mutex, lock, thread},
+    task,
 };
+use std::{io, mem, sync::Arc, time::Duration};
 
 /// The join handles of all threads that have not been joined.
 #[derive(Default)]

@@ -27,12 +27,12 @@ use crate::{
     crew::Crew,
     machine::Machine,
     queue::local::Owner,
+    sync::hint,
     task::{self, Task},
     timer::Timers,
 };
 use std::{
     cell::Cell,
-    hint,
     ptr::NonNull,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -40,22 +40,22 @@ use std::{
 
 /// Polls between two looks at the timers and the global queue while there is local work: Go's figure,
 /// a prime, so that it falls in step with nothing.
-const LOOK_AROUND_INTERVAL: u64 = 61;
+const LOOK_AROUND_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
 
 /// Timers fired before the tasks that they woke have their turn.
 const TIMERS_IN_A_ROW: usize = 64;
 
 /// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
 /// request and its answers to stay in the cache, short beside a full local queue.
-const NEXT_SLOT_RUN: u32 = 16;
+const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
 
 /// Tasks that make a queue worth stealing from at once. A theft costs both sides cache misses, as much
 /// as some polls; a thief that takes each task as it comes gains nothing.
-const WORTH_STEALING: usize = 32;
+const WORTH_STEALING: usize = if cfg!(shuttle) { 2 } else { 32 };
 
 /// How long a thief waits for more, or for the worker to come to it by itself, before it takes what
 /// little there is; in turns of the spin-wait hint: about a microsecond, ten times an ordinary poll.
-const PATIENCE: u32 = 30;
+const PATIENCE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 
 /// Timers that come in quick succession are fired together: after it has fired any, a worker does not
 /// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.

@@ -1,13 +1,13 @@
 //! Ticks at a fixed distance.
 
 use super::{Sleep, sleep_until};
-use crate::clock;
+use crate::{clock, sync::Instant};
 use futures_core::Stream;
 use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Ticks every `period`, for the first time at once.

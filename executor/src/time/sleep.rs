@@ -3,6 +3,7 @@
 use crate::{
     clock,
     scheduler::context,
+    sync::Instant,
     timer::entry::{Entry, State},
 };
 use pin_project_lite::pin_project;
@@ -11,7 +12,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Waits until `duration` has passed from now, from this call, not from the first poll.

@@ -1,6 +1,7 @@
 //! A limit to how long a future may take.
 
 use super::{Sleep, sleep_until};
+use crate::sync::Instant;
 use pin_project_lite::pin_project;
 use std::{
     error::Error,
@@ -9,7 +10,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Gives `future` until `duration` has passed, from this call on; then [`Elapsed`] takes its place.

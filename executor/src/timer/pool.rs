@@ -5,10 +5,46 @@
 //! shards as were ever in use at once cost 9 KiB each.
 
 use super::Timers;
-use crate::{clock, sync::lock};
-use std::{fmt, ops::Deref, sync::Mutex};
+use crate::clock;
+#[cfg(not(shuttle))]
+use crate::sync::lock_static as lock;
+#[cfg(shuttle)]
+use crate::sync::{Mutex, lock};
+#[cfg(not(shuttle))]
+use std::sync::Mutex;
+use std::{fmt, ops::Deref};
 
+#[cfg(not(shuttle))]
 static FREE: Mutex<Vec<&'static Timers>> = Mutex::new(Vec::new());
+
+#[cfg(shuttle)]
+shuttle::lazy_static! {
+    static ref FREE: Free = Free(Mutex::new(Vec::new()));
+}
+
+/// For ever is one execution of shuttle's, whose locks are good for no other.
+#[cfg(shuttle)]
+struct Free(Mutex<Vec<&'static Timers>>);
+
+#[cfg(shuttle)]
+impl Deref for Free {
+    type Target = Mutex<Vec<&'static Timers>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+#[cfg(shuttle)]
+impl Drop for Free {
+    fn drop(&mut self) {
+        let shards = self.0.get_mut();
+        for shard in shards.into_iter().flat_map(|shards| shards.drain(..)) {
+            // SAFETY: leaked by `take`, and nobody uses it any more: the execution is over.
+            drop(unsafe { Box::from_raw(std::ptr::from_ref(shard).cast_mut()) });
+        }
+    }
+}
 
 /// The use of a shard until this is dropped.
 pub(crate) struct Shard(&'static Timers);
