@@ -1,14 +1,17 @@
 //! Random programs on random schedules of the whole scheduler, which is too large for loom.
 //!
 //! A program is a tree of tasks that spawn, wait for, abort and wake each other, sleep, block and
-//! panic, on an executor that ends when all is done or in the midst of it. It follows from its seed; the
-//! schedule does not. So the seed that a failure prints is to be tried often:
+//! panic, on an executor that ends when all is done or in the midst of it. It follows from its seed,
+//! each decision from the seed, the task and the step; the schedule does not. So the seed that a failure
+//! prints is to be tried often:
 //!
 //! ```sh
 //! EXECUTOR_TEST_SEED=42 cargo test --release -p executor --test schedules
 //! ```
 //!
-//! runs that one program as many times as `EXECUTOR_TEST_PROGRAMS` says.
+//! runs that one program as many times as `EXECUTOR_TEST_PROGRAMS` says. The first seed of a run is
+//! printed as it starts, for a failure that leaves no time to say more. (Schedules that can be replayed,
+//! of smaller programs, are in `src/schedules`.)
 
 mod common;
 
@@ -42,6 +45,9 @@ const PROGRAMS: usize = if cfg!(debug_assertions) {
     20_000
 };
 
+/// The numbers of an actor's steps begin here, above those of its children.
+const STEPS: u64 = 1 << 32;
+
 /// Tasks below a root, one below the other.
 const DEPTH: usize = 4;
 
@@ -55,6 +61,9 @@ fn on_any_schedule_each_future_is_dropped_once_and_each_handle_settles() {
     let seed = variable("EXECUTOR_TEST_SEED");
     let programs = variable("EXECUTOR_TEST_PROGRAMS").map_or(PROGRAMS, |count| count as usize);
     let first = seed.unwrap_or_else(|| fastrand::u64(..));
+    tell(&format!(
+        "the first of {programs} programs is EXECUTOR_TEST_SEED={first}"
+    ));
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..LANES {
@@ -96,7 +105,7 @@ impl Lane {
         *self.0.lock().unwrap() = (seed, Instant::now());
         let _tell = OnDrop(|| {
             if thread::panicking() {
-                tell(seed, "failed");
+                tell(&format!("the program of EXECUTOR_TEST_SEED={seed} failed"));
             }
         });
         run_program(seed);
@@ -108,7 +117,7 @@ fn watch(running: &Weak<Mutex<(u64, Instant)>>) {
     while let Some(running) = running.upgrade() {
         let (seed, start) = *running.lock().unwrap();
         if start.elapsed() > LIMIT {
-            tell(seed, "hangs");
+            tell(&format!("the program of EXECUTOR_TEST_SEED={seed} hangs"));
             process::abort();
         }
         drop(running);
@@ -117,9 +126,14 @@ fn watch(running: &Weak<Mutex<(u64, Instant)>>) {
 }
 
 /// Not with `eprintln`, which the test harness captures.
-fn tell(seed: u64, what: &str) {
-    let text = format!("\nthe program of EXECUTOR_TEST_SEED={seed} {what}\n");
-    let _ = io::stderr().write_all(text.as_bytes());
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(format!("\n{text}\n").as_bytes());
+}
+
+/// A seed that follows from another and a number.
+fn derived(seed: u64, number: u64) -> u64 {
+    let number = Rng::with_seed(number).u64(..);
+    Rng::with_seed(seed ^ number).u64(..)
 }
 
 fn run_program(seed: u64) {
@@ -128,8 +142,11 @@ fn run_program(seed: u64) {
     let (own, threads) = start_executor(&mut rng, handoff);
     let world = Arc::new(World::new(own.handle(), handoff));
     let ending = Ending::random(&mut rng);
-    let roots: Vec<_> = (0..rng.usize(1..4))
-        .map(|_| Actor::new(&world, &mut rng, DEPTH, ending == Ending::InTheMidst).spawn_outside())
+    let roots: Vec<_> = (0..rng.u64(1..4))
+        .map(|root| {
+            let free = ending == Ending::InTheMidst;
+            Actor::new(&world, derived(seed, root), DEPTH, free).spawn_outside()
+        })
         .collect();
     match ending {
         Ending::WhenDone => own.block_on(world.settle_all(roots)),
@@ -374,7 +391,11 @@ fn check_outcome(world: &World, record: &Arc<Record>, outcome: Result<Output, Jo
 /// What a task does.
 struct Actor {
     world: Arc<World>,
+    /// What it does follows from this one.
+    seed: u64,
+    /// Of the step that it is in.
     rng: Rng,
+    children_made: u64,
     depth: usize,
     /// Nobody waits for its end, or for that of a task which waits for it, so it need not come.
     free: bool,
@@ -385,11 +406,12 @@ struct Actor {
 }
 
 impl Actor {
-    /// The random numbers of a task are its own: what it does depends on no schedule.
-    fn new(world: &Arc<World>, rng: &mut Rng, depth: usize, free: bool) -> Actor {
+    fn new(world: &Arc<World>, seed: u64, depth: usize, free: bool) -> Actor {
         Actor {
             world: world.clone(),
-            rng: rng.fork(),
+            seed,
+            rng: Rng::with_seed(seed),
+            children_made: 0,
             depth,
             free,
             abortable: false,
@@ -455,8 +477,10 @@ impl Actor {
         let life = self.life();
         Box::pin(async move {
             let _life = life;
-            for _ in 0..self.rng.usize(..10) {
+            for step in 0..self.rng.u64(..10) {
                 self.expect_polls_allowed();
+                // How many numbers a step takes may depend on the schedule, and no other step's do.
+                self.rng = Rng::with_seed(derived(self.seed, STEPS + step));
                 self.act().await;
             }
             let children = std::mem::take(&mut self.children);
@@ -497,12 +521,9 @@ impl Actor {
     }
 
     fn child(&mut self, free: bool) -> Actor {
-        Actor::new(
-            &self.world,
-            &mut self.rng,
-            self.depth - 1,
-            free || self.free,
-        )
+        self.children_made += 1;
+        let seed = derived(self.seed, self.children_made);
+        Actor::new(&self.world, seed, self.depth - 1, free || self.free)
     }
 
     fn add_child(&mut self) {
