@@ -40,6 +40,8 @@ mod join;
 mod metrics;
 #[cfg(not(loom))]
 mod scheduler;
+#[cfg(all(test, shuttle))]
+mod schedules;
 #[cfg(not(loom))]
 mod task;
 #[cfg(not(loom))]
