@@ -124,7 +124,7 @@ fn wait_for_each_other(executor: &Executor, tasks: usize) {
             i
         });
         // By turns they say that they block, and do not.
-        if i % 2 == 0 {
+        if i.is_multiple_of(2) {
             crate::block_on(inner).unwrap()
         } else {
             thread::sleep(Duration::from_millis(15));
