@@ -4,7 +4,11 @@
 use super::{Event, Tasks, Trial, below, explore};
 use crate::{JoinHandle, spawn, yield_now};
 use shuttle::thread;
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::{Future, pending},
+    pin::Pin,
+    sync::Arc,
+};
 
 const WORKERS: usize = 3;
 
@@ -142,6 +146,39 @@ fn tasks_that_exchange_messages_all_come_to_their_end() {
             .into_iter()
             .for_each(|player| trial.executor.block_on(player).unwrap());
         assert_eq!(trial.tasks.finished(), 4);
+        trial.end();
+    });
+}
+
+/// Nothing else would ever wake these.
+#[test]
+fn an_abort_reaches_a_task_wherever_it_is() {
+    explore("aborts", 15_000, || {
+        let trial = Trial::of_workers(WORKERS);
+        let waits = trial.executor.spawn(trial.tasks.track(pending()));
+        let yields = trial.executor.spawn(trial.tasks.track(async {
+            yield_now().await;
+            pending().await
+        }));
+        let tasks = trial.tasks.clone();
+        let cancels = trial.executor.spawn(trial.tasks.track(async move {
+            let child = spawn(tasks.track(pending::<()>()));
+            if below(2) == 0 {
+                yield_now().await;
+            }
+            assert_eq!(child.cancel().await, None);
+        }));
+        let handles: [JoinHandle<()>; 2] = [waits, yields];
+        let aborter = thread::spawn(move || {
+            handles.iter().for_each(JoinHandle::abort);
+            handles
+        });
+        trial.executor.block_on(cancels).unwrap();
+        for handle in aborter.join().unwrap() {
+            let outcome = trial.executor.block_on(handle);
+            assert!(outcome.unwrap_err().is_cancelled());
+        }
+        trial.tasks.assert_settled();
         trial.end();
     });
 }
