@@ -1,5 +1,4 @@
-//! What the system may do to an executor: fork its process, stop it and let it go on, take the CPU
-//! away.
+//! What becomes of an executor in a process that was forked from its own.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -9,18 +8,17 @@ use common::{
     quiet_panic, watchdog,
 };
 use executor::{
-    Executor, Handle,
+    Handle,
     time::{sleep, timeout},
 };
 use std::{
     any::Any,
     future::{pending, ready},
-    hint,
     panic::{AssertUnwindSafe, catch_unwind},
-    process::{self, Command},
+    process,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
@@ -313,64 +311,4 @@ fn a_forked_child_may_build_an_executor_of_its_own() {
             assert_eq!(executor::block_on(task).unwrap(), 8);
         });
     });
-}
-
-/// The process is stopped and continued while its workers are busy: everything looks stuck then.
-#[test]
-fn a_stopped_and_continued_process_starts_at_most_one_thread_more() {
-    const WORKERS: usize = 2;
-    /// The polls are on a core for a small part of this, all in all, so none of them is stuck.
-    const HANDOFF_AFTER: Duration = Duration::from_millis(200);
-    /// Longer than the sleep of its own that makes the monitor distrust what it has seen: ten of its
-    /// periods, of which `handoff_after` has two, and `handoff_after`.
-    const STOPPED: Duration = Duration::from_millis(1_500);
-    /// Between two stops: seconds apart for the clock, one after the other for the polls.
-    const GOES_ON: Duration = Duration::from_millis(15);
-    const STOPS: u32 = 4;
-
-    in_own_process(
-        "a_stopped_and_continued_process_starts_at_most_one_thread_more",
-        || {
-            let _watchdog = watchdog(100);
-            let own = Executor::builder()
-                .workers(WORKERS)
-                .handoff_after(HANDOFF_AFTER)
-                .build()
-                .unwrap();
-            // Under way all the time, with others behind them that wait for their turn.
-            let (over, begun) = (Arc::new(AtomicBool::new(false)), Ledger::new());
-            let computing: Vec<_> = (0..20)
-                .map(|_| {
-                    let (over, begun) = (over.clone(), begun.clone());
-                    own.spawn(async move {
-                        let _begun = begun.guard();
-                        while !over.load(SeqCst) {
-                            hint::spin_loop();
-                        }
-                    })
-                })
-                .collect();
-            eventually("the polls are under way", || begun.made() == WORKERS);
-            let script = format!(
-                "for i in $(seq {STOPS}); do
-                     kill -STOP {0}; sleep {1}; kill -CONT {0}; sleep {2}
-                 done",
-                process::id(),
-                STOPPED.as_secs_f64(),
-                GOES_ON.as_secs_f64()
-            );
-            let begin = Instant::now();
-            let shell = Command::new("sh").args(["-c", &script]).status();
-            let metrics = own.metrics();
-            over.store(true, SeqCst);
-            assert!(shell.unwrap().success());
-            assert!(begin.elapsed() >= STOPPED * STOPS, "it was not stopped");
-            // One is the price of a busy machine.
-            assert!(metrics.threads() <= WORKERS + 1, "{metrics:?}");
-            assert!(metrics.handoffs() <= 1, "{metrics:?}");
-            for task in computing {
-                own.block_on(task).unwrap();
-            }
-        },
-    );
 }
