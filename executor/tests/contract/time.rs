@@ -563,10 +563,9 @@ mod blocked {
         });
     }
 
-    #[test]
-    fn sleeps_that_end_together_do_not_wait_for_each_other_on_a_busy_worker() {
-        const SLEEPERS: usize = 100;
-        let _watchdog = watchdog(60);
+    /// How many polls lie between the ends of the first and the last of many sleeps with one deadline,
+    /// beside tasks that leave their worker no rest.
+    fn polls_between_sleeps_that_end_together(sleepers: usize) -> usize {
         let own = executor(1);
         let polls = Arc::new(AtomicUsize::new(0));
         let over = Arc::new(AtomicBool::new(false));
@@ -574,8 +573,7 @@ mod blocked {
             let (polls, over) = (polls.clone(), over.clone());
             own.spawn(async move {
                 while !over.load(SeqCst) {
-                    let end = Instant::now() + Duration::from_micros(300);
-                    while Instant::now() < end {}
+                    work_for(Duration::from_micros(300));
                     polls.fetch_add(1, SeqCst);
                     executor::yield_now().await;
                 }
@@ -583,22 +581,30 @@ mod blocked {
         };
         let busy: Vec<_> = (0..20).map(busy).collect();
         let due = Instant::now() + A_WHILE;
-        let sleepers = (0..SLEEPERS).map(|_| {
+        let sleepers = (0..sleepers).map(|_| {
             let polls = polls.clone();
             own.spawn(async move {
                 sleep_until(due).await;
                 polls.load(SeqCst)
             })
         });
-        let ends: Vec<_> = own.block_on(join_all(sleepers.collect::<Vec<_>>()));
+        let ends = own.block_on(join_all(sleepers.collect::<Vec<_>>()));
         over.store(true, SeqCst);
         own.block_on(join_all(busy));
-        let ends = ends.into_iter().map(Result::unwrap);
-        let (first, last) = ends.fold((usize::MAX, 0), |(first, last), end| {
-            (first.min(end), last.max(end))
-        });
-        // From the global queue they would come one by one, with 61 polls in between.
-        assert!(last - first < SLEEPERS * 20, "{} polls", last - first);
+        let ends = || ends.iter().map(|end| *end.as_ref().unwrap());
+        ends().max().unwrap() - ends().min().unwrap()
+    }
+
+    #[test]
+    fn sleeps_that_end_together_do_not_wait_for_each_other_on_a_busy_worker() {
+        const SLEEPERS: usize = 100;
+        const ROUNDS: usize = 5;
+        let _watchdog = watchdog(100);
+        let rounds = [(); ROUNDS].map(|()| polls_between_sleeps_that_end_together(SLEEPERS));
+        // From the global queue they come one by one, with 61 polls in between. A worker that the system
+        // keeps off its core looks stuck, and then that happens; but not as a rule.
+        let good = rounds.iter().filter(|polls| **polls < SLEEPERS * 20);
+        assert!(2 * good.count() > ROUNDS, "polls in each round: {rounds:?}");
     }
 
     #[test]
