@@ -168,7 +168,9 @@ impl Builder {
     ///
     /// With `false` the executor has exactly N threads for ever, and no monitor: a poll that blocks,
     /// [`block_in_place`], [`spawn_blocking`](Executor::spawn_blocking) and a `block_on` inside a
-    /// task then hold their worker up, and N of them that wait for other tasks wait for ever.
+    /// task then hold their worker up, and N of them that wait for other tasks wait for ever. (A timer that
+    /// wakes something else than the task that polls it is served by the default executor, which is
+    /// started for it.)
     ///
     /// [`block_in_place`]: crate::block_in_place
     ///
@@ -225,7 +227,8 @@ impl Builder {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) with a text that says the way out for:
     /// 0 workers or more than 32,768, `max_threads` below the workers, `handoff_after` of zero, a
     /// NUL byte in the thread name, a stack below 64 KiB or beyond the address space. The system's
-    /// own error if it refuses a thread; nothing is left behind then.
+    /// own error if it refuses a thread; nothing is left behind then. Any process can have 65,536
+    /// executors at once, those that have ended and have handles left among them.
     ///
     /// # Panics
     ///

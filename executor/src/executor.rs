@@ -51,6 +51,9 @@ pub struct Executor {
     ended: bool,
 }
 
+/// See [`Executor::default_scheduler`].
+static DEFAULT: OnceLock<Executor> = OnceLock::new();
+
 impl Executor {
     /// Starts an executor with the defaults of [`Builder`].
     ///
@@ -95,13 +98,17 @@ impl Executor {
     /// The executor that free functions use outside of any other: started at first use, never
     /// shut down.
     pub(crate) fn default_scheduler() -> &'static Arc<Scheduler> {
-        static DEFAULT: OnceLock<Executor> = OnceLock::new();
         let executor = DEFAULT.get_or_init(|| {
             Executor::new().unwrap_or_else(|error| {
                 panic!("the default executor cannot start: {error}");
             })
         });
         &executor.scheduler
+    }
+
+    /// The same, if it has been started.
+    pub(crate) fn started_default() -> Option<&'static Arc<Scheduler>> {
+        DEFAULT.get().map(|executor| &executor.scheduler)
     }
 
     /// A handle that spawns here from anywhere, also after this executor is gone.

@@ -23,6 +23,9 @@
 //! | `block`            | − 1    |           |          | no             |
 //! | `unblock`          | + 1    |           |          | no             |
 //! | `leave`            | − 1 if it had a place | − 1 if it searched | | no |
+//! | `retire`           |        |           | − 1      | yes            |
+//! | `wake_all`         | + all sleepers | + all sleepers | none left | yes |
+//! | `add_initial`      | + 1    | + 1       |          | no             |
 //!
 //! # Protocol
 //!
@@ -35,6 +38,9 @@
 //!
 //! **To stop searching with work in hand:** leave the searchers; whoever was the last of them does
 //! a full fence, looks at every queue, and if there is more work, `notify`.
+//!
+//! **To move work from one queue to another** without being a searcher: as to post it, for in between
+//! others did not see it.
 //!
 //! # Why no wake-up is lost
 //!
@@ -88,6 +94,18 @@ pub(crate) enum Notify {
     Start,
     /// Nobody, since as many machines exist as are allowed and none is asleep.
     Limit,
+}
+
+/// What became of a sleeper that wanted to wake up.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum WakeUp {
+    /// It is active now, as a searcher.
+    Done,
+    /// Somebody has counted it, and will unpark it.
+    BeingWoken,
+    /// It sleeps on: every place is taken.
+    NoPlace,
 }
 
 /// The accounting. Machines are known by their numbers only.
@@ -198,7 +216,8 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// Asks to search; at most half the machines do so at once.
+    /// Asks to search. At most half as many as there are places do so at once, beside those that were
+    /// woken.
     pub(crate) fn start_searching(&self) -> bool {
         if 2 * self.counts().searching >= self.places {
             return false;
@@ -278,16 +297,17 @@ impl Idle {
 
     /// A sleeper has something to do: it takes a place, as a searcher, if one is free, and unless it is
     /// being woken at this moment.
-    pub(crate) fn wake_up(&self, machine: usize) -> bool {
+    pub(crate) fn wake_up(&self, machine: usize) -> WakeUp {
         let mut machines = lock(&self.machines);
         let position = machines.asleep.iter().position(|&m| m == machine);
         match position {
+            None => WakeUp::BeingWoken,
             Some(position) if self.counts().active < self.places => {
                 machines.asleep.remove(position);
                 self.add(ONE_ACTIVE + ONE_SEARCHING);
-                true
+                WakeUp::Done
             }
-            _ => false,
+            Some(_) => WakeUp::NoPlace,
         }
     }
 

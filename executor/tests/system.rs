@@ -18,7 +18,8 @@ use std::{
     process,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
     },
     thread,
     time::{Duration, Instant},
@@ -123,6 +124,31 @@ fn in_a_forked_child_what_needs_no_worker_works() {
                 handle.block_on(late).unwrap_err();
             });
         });
+    });
+}
+
+#[test]
+fn a_forked_child_starts_no_thread_for_what_it_spawns() {
+    in_own_process("a_forked_child_starts_no_thread_for_what_it_spawns", || {
+        let _watchdog = watchdog(100);
+        let own = executor(1);
+        let (blocked, is_blocked) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        // The only machine sits in it, so the next task is one for a stand-in.
+        let blocks = own.spawn_blocking(move || {
+            blocked.send(()).unwrap();
+            released.recv()
+        });
+        is_blocked.recv().unwrap();
+        in_fork(|| {
+            let ran = Arc::new(AtomicBool::new(false));
+            let runs = ran.clone();
+            drop(own.spawn(async move { runs.store(true, SeqCst) }));
+            thread::sleep(Duration::from_millis(100));
+            assert!(!ran.load(SeqCst));
+        });
+        drop(release);
+        own.block_on(blocks).unwrap().unwrap_err();
     });
 }
 

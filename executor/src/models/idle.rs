@@ -3,6 +3,7 @@
 use super::{Actor, Model, Work, assert_at_rest, explore, spawn};
 use crate::{
     crew::Crew,
+    idle::WakeUp,
     parker::Parker,
     place::Place,
     queue::{
@@ -243,7 +244,7 @@ fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
         let sleeper = spawn(sleeper, |actor| {
             // As `Worker::park` when a timer is due.
             let parker = &actor.model.parkers[0];
-            if !parker.park_until(Instant::now()) && !actor.model.idle.wake_up(0) {
+            if !parker.park_until(Instant::now()) && actor.model.idle.wake_up(0) != WakeUp::Done {
                 parker.park();
             }
             actor.machine().woken();

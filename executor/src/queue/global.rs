@@ -4,7 +4,9 @@
 //! more, which is how an executor that has ended refuses tasks without a race.
 //!
 //! What a local queue has no room for comes as a [`Batch`] and is taken as one: an entry of the queue
-//! costs as much as the spawn of a small task.
+//! costs as much as the spawn of a small task. Only a worker that is busy takes one task of it, and puts
+//! the rest back at the end. So a task waits for at most as many rounds of the queue as its batch is
+//! long; and the first worker that has nothing else to do takes all of it.
 
 use super::{
     Word,

@@ -56,7 +56,8 @@ pub(crate) fn timers(waker: &Waker) -> &'static Timers {
 pub(crate) fn is_local(shard: &Timers) -> bool {
     match TIMERS.get() {
         Some(local) => ptr::eq(local.timers, shard),
-        None => ptr::eq(Executor::default_scheduler().monitor.timers(), shard),
+        None => Executor::started_default()
+            .is_some_and(|default| ptr::eq(default.monitor.timers(), shard)),
     }
 }
 

@@ -241,7 +241,8 @@ impl Crew for Scheduler {
     }
 
     fn start(self: &Arc<Self>) -> bool {
-        self.start_machine().is_ok()
+        // In a forked child it would run tasks that the parent runs too.
+        !self.is_in_forked_child() && self.start_machine().is_ok()
     }
 
     fn limit_reached(&self) {

@@ -81,7 +81,8 @@ const MAX_PERIOD: Duration = Duration::from_millis(100);
 /// What a shorter `handoff_after` is raised to.
 pub(crate) const MIN_HANDOFF_AFTER: Duration = MIN_PERIOD.saturating_mul(SAMPLES);
 
-/// How many times its period the monitor's sleep may take before it distrusts what it has seen.
+/// How many periods the monitor's sleep may take beyond a `handoff_after` before it distrusts what it has
+/// seen.
 const OVERSLEPT: u32 = 10;
 
 /// Rounds without an active machine before the monitor sleeps, so that an executor that is idle for

@@ -12,15 +12,22 @@ use std::{io, mem, sync::Arc, time::Duration};
 /// The join handles of all threads that have not been joined.
 #[derive(Default)]
 pub(crate) struct Threads {
-    handles: Mutex<Vec<thread::JoinHandle<()>>>,
-    /// Signalled, with the lock of `handles`, when the last machine has ended.
+    state: Mutex<State>,
+    /// Signalled, with the lock of `state`, when all have ended.
     all_ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    handles: Vec<thread::JoinHandle<()>>,
+    /// The last machine has ended, and nothing is left in the queues.
+    ended: bool,
 }
 
 impl Threads {
     /// One more thread to join: it must end once the last machine has.
     pub(super) fn add(&self, thread: thread::JoinHandle<()>) {
-        lock(&self.handles).push(thread);
+        lock(&self.state).handles.push(thread);
     }
 }
 
@@ -35,15 +42,15 @@ impl Scheduler {
             builder = builder.stack_size(bytes);
         }
         // Under the lock, so that nobody joins "all" threads before this one is among them.
-        let mut handles = lock(&self.threads.handles);
+        let mut state = lock(&self.threads.state);
         let handle = builder.spawn(move || run_machine(lease))?;
         // Threads that ended as spares: joining those takes no time.
-        let (ended, mut running): (Vec<_>, Vec<_>) = mem::take(&mut *handles)
+        let (ended, mut running): (Vec<_>, Vec<_>) = mem::take(&mut state.handles)
             .into_iter()
             .partition(thread::JoinHandle::is_finished);
         running.push(handle);
-        *handles = running;
-        drop(handles);
+        state.handles = running;
+        drop(state);
         ended.into_iter().for_each(join);
         Ok(())
     }
@@ -57,7 +64,7 @@ impl Scheduler {
             .close()
             .for_each(|task| task::cancel(task, self));
         self.monitor.end();
-        let _handles = lock(&self.threads.handles);
+        lock(&self.threads.state).ended = true;
         self.threads.all_ended.notify_all();
     }
 
@@ -65,27 +72,24 @@ impl Scheduler {
     /// threads. Returns how many machines there still are.
     pub(crate) fn join_machines(&self, timeout: Option<Duration>) -> usize {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut handles = lock(&self.threads.handles);
-        loop {
-            let (machines, _) = self.idle.machines();
-            if machines == 0 {
-                break;
-            }
+        let mut state = lock(&self.threads.state);
+        while !state.ended {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            handles = match left {
-                Some(Duration::ZERO) => return machines,
+            state = match left {
+                // The last one may just be emptying the queues.
+                Some(Duration::ZERO) => return self.idle.machines().0.max(1),
                 Some(left) => {
-                    let waited = self.threads.all_ended.wait_timeout(handles, left);
+                    let waited = self.threads.all_ended.wait_timeout(state, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
                 }
                 None => {
-                    let waited = self.threads.all_ended.wait(handles);
+                    let waited = self.threads.all_ended.wait(state);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner())
                 }
             };
         }
-        let ended = mem::take(&mut *handles);
-        drop(handles);
+        let ended = mem::take(&mut state.handles);
+        drop(state);
         ended.into_iter().for_each(join);
         0
     }

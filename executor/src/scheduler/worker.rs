@@ -2,7 +2,8 @@
 //!
 //! # Where the next task comes from
 //!
-//! 1. every 61st poll the timers and the global queue, so that local work does not starve them;
+//! 1. every 61st poll the timers and the global queue, so that local work does not starve them; the
+//!    timers also when the monitor has found them late;
 //! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
 //!    starve the local queue;
 //! 3. the local queue, first in, first out;
@@ -25,6 +26,7 @@ use super::{
 use crate::{
     clock::{self, NEVER},
     crew::Crew,
+    idle::WakeUp,
     machine::Machine,
     queue::local::Owner,
     sync::hint,
@@ -75,6 +77,8 @@ pub(crate) struct Worker {
     last_fired: Cell<u64>,
     /// When it ends unless somebody else needs it before, if there are more machines than places.
     spare_until: Cell<u64>,
+    /// How many tasks it had taken from others when that was decided.
+    taken_before: Cell<u64>,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
 }
@@ -85,12 +89,14 @@ pub(super) fn run_machine(lease: Lease) {
     let worker = Worker::new(lease);
     {
         let _context = context::enter_worker(&worker);
-        worker
-            .processor()
-            .counters
+        let Processor {
+            counters, place, ..
+        } = worker.processor();
+        counters
             .thread
             .store(thread_state::current_thread(), Ordering::Relaxed);
-        worker.processor().place.hold();
+        worker.is_in_no_poll();
+        place.hold();
         // The hook is foreign code and may take its time: nobody may rely on this searcher.
         worker.stop_searching();
         scheduler.config.call_on_thread_start();
@@ -112,6 +118,7 @@ impl Worker {
             searching: Cell::new(true),
             last_fired: Cell::new(0),
             spare_until: Cell::new(NEVER),
+            taken_before: Cell::new(0),
             random: Cell::new(seed),
         }
     }
@@ -198,6 +205,11 @@ impl Worker {
         if place.is_taken() {
             self.come_back();
         }
+    }
+
+    /// What takes long from now on is not the fault of the task that was polled last.
+    fn is_in_no_poll(&self) {
+        self.processor().counters.task.store(0, Ordering::Relaxed);
     }
 
     /// After a poll during which the monitor gave this machine's place away. There may be one
@@ -328,6 +340,7 @@ impl Worker {
         }
         // A waker is foreign code and may take its time: nobody may rely on this searcher.
         self.stop_searching();
+        self.is_in_no_poll();
         let fired = self.timers().fire(now, TIMERS_IN_A_ROW);
         if fired && self.timers().next_due() > now {
             self.last_fired.set(now);
@@ -347,6 +360,10 @@ impl Worker {
             .global
             .pop_share(scheduler.config.workers, self.queue())?;
         self.processor().counters.global_tasks.add(taken as u64);
+        if taken > 1 && !self.searching.get() {
+            // On the way from there to here nobody saw them.
+            scheduler.notify();
+        }
         Some(task)
     }
 
@@ -450,21 +467,19 @@ impl Worker {
         } = self.processor();
         self.scheduler().abort_in_forked_child();
         counters.parks.add(1);
-        if !may_retire || self.spare_until.get() == NEVER {
-            self.spare_until.set(spare_until(may_retire));
-        }
+        self.begin_to_be_spare(may_retire);
         loop {
-            let until = self.spare_until.get().min(self.next_timer());
+            let next_timer = if self.timers().is_attended() {
+                self.next_timer()
+            } else {
+                NEVER
+            };
+            let until = self.spare_until.get().min(next_timer);
             if until == NEVER {
                 parker.park();
                 break;
             }
-            if parker.park_until(clock::instant(until)) {
-                self.spare_until.set(NEVER);
-                break;
-            }
-            // This says nothing about whether it is needed: when it ends, others get its timers.
-            if self.wake_up_for_timers() {
+            if parker.park_until(clock::instant(until)) || self.wake_up_for_timers() {
                 break;
             }
             if self.spare_until.get() <= clock::now() {
@@ -476,24 +491,39 @@ impl Worker {
                 self.spare_until.set(spare_until(may_retire));
             }
         }
+        self.timers().set_attended(true);
         self.machine().woken();
         Woken::Yes
     }
 
-    /// While asleep: whether a timer is due and the machine has taken a place again to see to it. If
-    /// there is none, or somebody is waking the machine, the tasks go to the global queue.
+    /// A sleep that follows one in which it was not needed continues that. Whether it has woken up for
+    /// timers of its own in between says nothing: when it ends, others get them.
+    fn begin_to_be_spare(&self, may_retire: bool) {
+        let counters = &self.processor().counters;
+        let taken = counters.stolen_tasks.get() + counters.global_tasks.get();
+        let was_needed = self.taken_before.replace(taken) != taken;
+        if was_needed || !may_retire || self.spare_until.get() == NEVER {
+            self.spare_until.set(spare_until(may_retire));
+        }
+    }
+
+    /// While asleep: if a timer is due, sees to it that it is fired. Returns whether the sleep is over.
     fn wake_up_for_timers(&self) -> bool {
-        let (timers, now) = (self.timers(), clock::now());
-        if !timers.is_due(now) {
+        if !self.timers().is_due(clock::now()) {
             return false;
         }
-        let up = self.scheduler().idle.wake_up(self.index());
-        if up {
-            self.scheduler().monitor.rouse();
-        } else {
-            timers.fire(now, usize::MAX);
+        let scheduler = self.scheduler();
+        match scheduler.idle.wake_up(self.index()) {
+            WakeUp::Done => scheduler.monitor.rouse(),
+            WakeUp::BeingWoken => self.processor().parker.park(),
+            WakeUp::NoPlace => {
+                // Without a place it runs no foreign code: a waker that blocks would keep it from
+                // hearing when it is woken.
+                scheduler.leave_timers(self.processor());
+                return false;
+            }
         }
-        up
+        true
     }
 
     /// Moves everything from the next slot and the local queue to the global queue: this machine

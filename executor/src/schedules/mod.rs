@@ -22,7 +22,7 @@
 //! * the schedule itself: `EXECUTOR_SCHEDULE='<the lines between the quotation marks>'` runs nothing
 //!   else, for a debugger or some `eprintln!`.
 //!
-//! `EXECUTOR_SCHEDULES=<number>` runs so many schedules of each program.
+//! `EXECUTOR_SCHEDULES=<number>` runs so many schedules of each program, rounded up to whole rounds.
 //!
 //! # What it sees and what not
 //!

@@ -9,6 +9,12 @@
 //! `block_on` for a timer that wakes something else than this call, such as a task of
 //! `FuturesUnordered`.)
 //!
+//! # Panics
+//!
+//! Where the default executor has to be started for a timer, the poll panics as
+//! [`block_on`](crate::block_on) would: if `EXECUTOR_WORKERS` is no positive integer, if the system
+//! refuses the threads, or if this process was forked from the one that the executor was started in.
+//!
 //! # Precision
 //!
 //! Nothing ever happens early. The resolution is 16.4 µs, to which the time for waking a thread

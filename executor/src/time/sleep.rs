@@ -140,7 +140,8 @@ impl Sleep {
 
     /// Waits until `deadline` instead, also after the wait is over.
     ///
-    /// A task that has polled the sleep is woken at the new deadline, without another poll.
+    /// A task that waits for the sleep is woken at the new deadline, without another poll. One for whom
+    /// it is over has to poll it again.
     ///
     /// ```
     /// use executor::time::sleep;

@@ -87,7 +87,7 @@ impl Timers {
 
     /// Whether somebody looks at the shard by itself.
     pub(crate) fn is_attended(&self) -> bool {
-        // Ordering: Relaxed; who needs to know it for sure has a fence, see `Monitor::rouse`.
+        // Ordering: Relaxed; who needs to know it for sure has a fence, see `Doze`.
         self.attended.load(Ordering::Relaxed)
     }
 
