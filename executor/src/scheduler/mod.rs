@@ -7,6 +7,7 @@
 //! | `threads`   | the threads behind the machines: start, end, join                |
 //! | `context`   | which executor and worker the calling thread is in               |
 //! | `monitor`   | gives away the places of machines whose polls do not end           |
+//! | `watch` | what the monitor has seen of a processor |
 //! | `thread_state` | whether a thread sleeps or burns the CPU                        |
 //! | `directory` | the numbers of executors, and the way from a number to its executor |
 //!
@@ -29,6 +30,7 @@ pub(crate) mod monitor;
 pub(crate) mod processor;
 mod thread_state;
 pub(crate) mod threads;
+mod watch;
 pub(crate) mod worker;
 
 use crate::{

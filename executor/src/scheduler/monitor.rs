@@ -46,7 +46,13 @@
 //! If its own sleep took far too long (SIGSTOP, a suspended system, throttling), everything looks
 //! stuck and nothing is: it forgets all that it had seen and starts anew.
 
-use super::{Scheduler, processor::Processor, thread_state, thread_state::ThreadState};
+use super::{
+    Scheduler,
+    processor::Processor,
+    thread_state,
+    thread_state::ThreadState,
+    watch::{InPoll, Passed, Watch},
+};
 use crate::{
     builder::Config,
     clock::{self, NEVER},
@@ -91,9 +97,6 @@ const IDLE_ROUNDS: u32 = 4;
 
 /// How late a machine may be for a timer before the monitor fires it, in nanoseconds.
 const TIMER_PATIENCE: u64 = 1_000_000;
-
-/// A poll that takes longer is reported.
-const STALL: Duration = Duration::from_secs(1);
 
 /// What the rest of the scheduler sees of the monitor.
 pub(crate) struct Monitor {
@@ -194,92 +197,6 @@ struct Rounds<'a> {
     storm_until: Instant,
     idle_rounds: u32,
     reported_limit: bool,
-}
-
-/// Whether a machine is in a poll, for all that the monitor can see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InPoll {
-    /// It has no place because it gave it away.
-    No,
-    /// It has a place.
-    WithPlace,
-    /// Its place was taken from it.
-    WithoutPlace,
-}
-
-impl InPoll {
-    fn of(processor: &Processor) -> InPoll {
-        if processor.place.is_taken() {
-            InPoll::WithoutPlace
-        } else if processor.place.is_held() {
-            InPoll::WithPlace
-        } else {
-            InPoll::No
-        }
-    }
-}
-
-/// The time between two looks.
-#[derive(Debug, Clone, Copy)]
-struct Passed {
-    time: Duration,
-    /// What of it counts as evidence of a poll that does not end.
-    counts: Duration,
-}
-
-/// What the monitor has seen of a processor.
-#[derive(Debug, Clone, Copy)]
-struct Watch {
-    tick: u64,
-    /// How long the tick has been seen unchanged, with a place or after it was taken; each look counts
-    /// for so much at most that it takes two to tell.
-    stuck_for: Duration,
-    /// The same, in full.
-    lasts_for: Duration,
-    /// The place was taken from a thread that burned the CPU then.
-    burning: bool,
-    /// Ask the system for the thread's state again when `stuck_for` has come to this.
-    ask_again: Duration,
-    reported: bool,
-}
-
-impl Watch {
-    /// Of a processor that has not been looked at.
-    const NEW: Watch = Watch {
-        tick: 0,
-        stuck_for: Duration::ZERO,
-        lasts_for: Duration::ZERO,
-        burning: false,
-        ask_again: Duration::ZERO,
-        reported: false,
-    };
-
-    /// So much time has passed since the last look, of which so much is to count.
-    fn look(&mut self, tick: u64, state: InPoll, passed: Passed) {
-        if state != InPoll::No && tick == self.tick {
-            self.stuck_for += passed.counts;
-            self.lasts_for += passed.time;
-        } else {
-            *self = Watch {
-                tick,
-                // Until the machine has seen that its place was taken.
-                burning: self.burning && state == InPoll::WithoutPlace,
-                ..Watch::NEW
-            };
-        }
-    }
-
-    /// Starts to measure anew.
-    fn forget(&mut self) {
-        (self.stuck_for, self.ask_again) = (Duration::ZERO, Duration::ZERO);
-    }
-
-    /// Time to report, for the first time?
-    fn stalls(&mut self) -> bool {
-        let stalls = self.lasts_for >= STALL && !self.reported;
-        self.reported |= stalls;
-        stalls
-    }
 }
 
 impl<'a> Rounds<'a> {
@@ -532,47 +449,4 @@ fn report_limit(max_machines: usize) {
             eprintln!("{text}");
         }
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const STEP: Passed = passed(Duration::from_millis(5));
-
-    const fn passed(time: Duration) -> Passed {
-        Passed { time, counts: time }
-    }
-
-    #[test]
-    fn one_unchanged_sample_is_not_stuck() {
-        let mut watch = Watch::NEW;
-        watch.look(7, InPoll::WithPlace, STEP);
-        assert_eq!(watch.stuck_for, Duration::ZERO);
-        watch.look(7, InPoll::WithPlace, STEP);
-        assert_eq!(watch.stuck_for, STEP.time);
-        watch.look(8, InPoll::WithPlace, STEP);
-        assert_eq!(watch.stuck_for, Duration::ZERO);
-    }
-
-    #[test]
-    fn a_machine_without_a_poll_is_never_stuck() {
-        let mut watch = Watch::NEW;
-        for _ in 0..10 {
-            watch.look(7, InPoll::No, STEP);
-        }
-        assert_eq!(watch.stuck_for, Duration::ZERO);
-    }
-
-    #[test]
-    fn a_stall_is_reported_once_a_poll() {
-        let mut watch = Watch::NEW;
-        watch.look(7, InPoll::WithPlace, STEP);
-        watch.look(7, InPoll::WithPlace, passed(STALL));
-        assert!(watch.stalls());
-        assert!(!watch.stalls());
-        watch.look(8, InPoll::WithPlace, STEP);
-        watch.look(8, InPoll::WithPlace, passed(STALL));
-        assert!(watch.stalls(), "the next poll is another one");
-    }
 }
