@@ -15,13 +15,12 @@
 //! Rejected: one slab for all (23 ns a task and a lock that all share); links inside the tasks
 //! (16 bytes more for each task, and unlinking touches two neighbours' cache lines).
 
-use crate::sync::{AtomicU8, AtomicU32, Mutex, Ordering, lock};
+use crate::{
+    pages::Pages,
+    sync::{AtomicU8, AtomicU32, Mutex, Ordering, lock},
+};
 use crossbeam_utils::CachePadded;
-use slab::Slab;
 use std::task::Waker;
-
-/// A shard that has become empty gives back the memory of more entries than this.
-const ENTRIES_KEPT: usize = 1 << 10;
 
 /// Shards there are at most: enough that few workers share one, and a task finds room for its number.
 const MAX_SHARDS: usize = 1 << u8::BITS;
@@ -122,7 +121,7 @@ impl Registration {
 
 #[derive(Default)]
 struct Shard {
-    wakers: Slab<Waker>,
+    wakers: Pages<Waker>,
     closed: bool,
 }
 
@@ -177,11 +176,7 @@ impl LiveTasks {
         // has come too late.
         let word = registration.word.swap(ENDED, Ordering::Relaxed);
         let waker = shard.wakers.remove(key(word) as usize);
-        let emptied = shard.wakers.is_empty();
-        if emptied && shard.wakers.capacity() > ENTRIES_KEPT {
-            shard.wakers = Slab::new();
-        }
-        let last = emptied && shard.closed;
+        let last = shard.wakers.is_empty() && shard.closed;
         drop(shard);
         drop(waker);
         last
@@ -204,7 +199,7 @@ impl LiveTasks {
         for shard in &self.shards {
             let mut shard = lock(shard);
             shard.closed = true;
-            all.extend(shard.wakers.iter().map(|(_, waker)| waker.clone()));
+            all.extend(shard.wakers.iter().cloned());
         }
         all
     }

@@ -95,8 +95,12 @@ const OVERSLEPT: u32 = 10;
 /// moments only does not pay for waking it every time.
 const IDLE_ROUNDS: u32 = 4;
 
-/// How late a machine may be for a timer before the monitor fires it, in nanoseconds.
+/// How late a machine may be for a timer before the monitor tells it, in nanoseconds.
 const TIMER_PATIENCE: u64 = 1_000_000;
+
+/// The monitor fires the timers of a machine that is in one poll for so long, if not before, for
+/// `handoff_after`.
+const STUCK_FOR_TIMERS: Duration = Duration::from_millis(100);
 
 /// What the rest of the scheduler sees of the monitor.
 pub(crate) struct Monitor {
@@ -274,7 +278,7 @@ impl<'a> Rounds<'a> {
     fn is_neglected(&self, (watch, processor): (&Watch, &Processor)) -> bool {
         !processor.timers.is_attended()
             || processor.place.is_taken()
-            || watch.stuck_for >= self.scheduler.config.handoff_after
+            || watch.stuck_for >= self.scheduler.config.handoff_after.min(STUCK_FOR_TIMERS)
     }
 
     /// The first deadline in the shards that nobody else looks at.
@@ -294,18 +298,14 @@ impl<'a> Rounds<'a> {
             outside.fire(now, usize::MAX);
         }
         for seen in self.watched() {
-            let (watch, processor) = seen;
+            let processor = seen.1;
             let timers = &processor.timers;
             if self.is_neglected(seen) {
                 timers.fire(now, usize::MAX);
             } else if timers.next_due().saturating_add(TIMER_PATIENCE) <= now {
-                if processor.counters.polls.get() == watch.tick {
-                    timers.fire(now, usize::MAX);
-                } else {
-                    // What it fires itself goes to its own queue. What the monitor fires goes to the
-                    // global one, to which a busy worker seldom looks.
-                    processor.timers_are_late.store(true, Ordering::Relaxed);
-                }
+                // What it fires itself goes to its own queue. What the monitor fires goes to the
+                // global one, to which a busy worker seldom looks.
+                processor.timers_are_late.store(true, Ordering::Relaxed);
             }
         }
     }

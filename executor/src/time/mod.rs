@@ -19,8 +19,9 @@
 //!
 //! Nothing ever happens early. The resolution is 16.4 µs, to which the time for waking a thread
 //! comes; where timers are due in quick succession they are fired together, every 125 µs. A worker that is
-//! busy looks at its timers every 61 polls; where polls take long, somebody else looks after some
-//! milliseconds at the latest. On an executor built with
+//! busy looks at its timers every 61 polls, and some milliseconds after the first is due. Where a single
+//! poll takes longer than [`handoff_after`](crate::Builder::handoff_after), or a tenth of a second,
+//! somebody else does. On an executor built with
 //! [`handoff(false)`](crate::Builder::handoff) nobody does: there, a task that blocks its worker holds
 //! up the timers of the tasks that the worker polled last. (What wakes something else than the task
 //! itself is served by the default executor there, so that a foreign `block_on` in a task ends.)

@@ -566,29 +566,38 @@ mod blocked {
     /// How many polls lie between the ends of the first and the last of many sleeps with one deadline,
     /// beside tasks that leave their worker no rest.
     fn polls_between_sleeps_that_end_together(sleepers: usize) -> usize {
-        let own = executor(1);
+        // Longer than the system keeps a thread off its core as a rule: then it would look stuck.
+        let builder = Executor::builder().workers(1);
+        let own = builder.handoff_after(A_WHILE).build().unwrap();
         let polls = Arc::new(AtomicUsize::new(0));
         let over = Arc::new(AtomicBool::new(false));
         let busy = |_| {
             let (polls, over) = (polls.clone(), over.clone());
             own.spawn(async move {
                 while !over.load(SeqCst) {
-                    work_for(Duration::from_micros(300));
+                    // The worker looks at its timers after 61 of them, the monitor twice meanwhile.
+                    work_for(Duration::from_millis(1));
                     polls.fetch_add(1, SeqCst);
                     executor::yield_now().await;
                 }
             })
         };
-        let busy: Vec<_> = (0..20).map(busy).collect();
-        let due = Instant::now() + A_WHILE;
-        let sleepers = (0..sleepers).map(|_| {
-            let polls = polls.clone();
-            own.spawn(async move {
-                sleep_until(due).await;
-                polls.load(SeqCst)
+        let due = Instant::now() + A_WHILE * 2;
+        let sleepers: Vec<_> = (0..sleepers)
+            .map(|_| {
+                let polls = polls.clone();
+                own.spawn(async move {
+                    sleep_until(due).await;
+                    polls.load(SeqCst)
+                })
             })
+            .collect();
+        // Else they would wait their turn in the global queue.
+        eventually("all sleep", || {
+            own.metrics().suspended_tasks() == sleepers.len()
         });
-        let ends = own.block_on(join_all(sleepers.collect::<Vec<_>>()));
+        let busy: Vec<_> = (0..20).map(busy).collect();
+        let ends = own.block_on(join_all(sleepers));
         over.store(true, SeqCst);
         own.block_on(join_all(busy));
         let ends = || ends.iter().map(|end| *end.as_ref().unwrap());
