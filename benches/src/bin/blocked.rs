@@ -4,6 +4,7 @@
 use benches::{
     stats::{median, quantile},
     surroundings,
+    workload::{Blocker, PERIOD, compute},
 };
 use clap::Parser;
 use executor::{Executor, block_in_place, block_on, spawn, time, yield_now};
@@ -16,9 +17,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-/// How often the ticker wants to tick.
-const PERIOD: Duration = Duration::from_millis(5);
 
 /// Tasks that block at once, where there are many.
 const MANY: usize = 200;
@@ -73,7 +71,7 @@ fn main() {
     );
     println!("| what | median | worst |\n| --- | ---: | ---: |");
     for workers in [1, 2, 8] {
-        for (how, blocker) in [("sleep", thread::sleep as fn(Duration)), ("spin", spin)] {
+        for (how, blocker) in [("sleep", Blocker::Asleep), ("spin", Blocker::Spinning)] {
             let gap = arguments.measure(|| worst_gap(workers, blocker, block));
             println!(
                 "| {workers} workers, all {how} for {block:?}: longest gap of a {PERIOD:?} ticker | {gap} |"
@@ -111,15 +109,8 @@ fn executor(workers: usize, handoff: bool) -> Executor {
     builder.build().expect("an executor starts")
 }
 
-fn spin(duration: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < duration {
-        std::hint::spin_loop();
-    }
-}
-
 /// The longest time from one tick to the next while each worker has a task that blocks it.
-fn worst_gap(workers: usize, blocker: fn(Duration), block: Duration) -> Duration {
+fn worst_gap(workers: usize, blocker: Blocker, block: Duration) -> Duration {
     let own = executor(workers, true);
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
@@ -135,7 +126,7 @@ fn worst_gap(workers: usize, blocker: fn(Duration), block: Duration) -> Duration
     });
     thread::sleep(4 * PERIOD);
     let blockers: Vec<_> = (0..workers)
-        .map(|_| own.spawn(async move { blocker(block) }))
+        .map(|_| own.spawn(async move { blocker.block(block) }))
         .collect();
     for blocker in blockers {
         own.block_on(blocker).expect("it ends");
@@ -226,7 +217,7 @@ fn long_polls(arguments: &Arguments) {
         for round in 0..arguments.rounds() {
             let mut took = [Duration::ZERO; 2];
             for handoff in [round % 2 == 0, round % 2 != 0] {
-                let (time, most) = compute(handoff, tasks, polls, steps);
+                let (time, most) = time_of_polls(handoff, tasks, polls, steps);
                 took[usize::from(handoff)] = time;
                 threads = threads.max(most);
             }
@@ -237,14 +228,14 @@ fn long_polls(arguments: &Arguments) {
 }
 
 /// How long so many tasks take to compute so many polls each, and the most threads seen meanwhile.
-fn compute(handoff: bool, tasks: usize, polls: usize, steps: u64) -> (Duration, usize) {
+fn time_of_polls(handoff: bool, tasks: usize, polls: usize, steps: u64) -> (Duration, usize) {
     let own = executor(2, handoff);
     let begin = Instant::now();
     let tasks: Vec<_> = (0..tasks)
         .map(|_| {
             own.spawn(async move {
                 for _ in 0..polls {
-                    work(steps);
+                    black_box(compute(1, steps));
                     yield_now().await;
                 }
             })
@@ -258,20 +249,13 @@ fn compute(handoff: bool, tasks: usize, polls: usize, steps: u64) -> (Duration, 
     (begin.elapsed(), threads)
 }
 
-/// A chain of multiplications: no memory, nothing to vectorise.
-fn work(steps: u64) {
-    black_box((0..steps).fold(black_box(1), |x: u64, _| {
-        x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)
-    }));
-}
-
 /// How many steps take so long, on a core of their own.
 fn steps_of(duration: Duration) -> u64 {
     const SAMPLE: u64 = 1_000_000;
     let took = (0..20)
         .map(|_| {
             let begin = Instant::now();
-            work(SAMPLE);
+            black_box(compute(1, SAMPLE));
             begin.elapsed()
         })
         .min()

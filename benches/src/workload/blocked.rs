@@ -12,7 +12,7 @@ use std::{
 };
 
 /// How often the ticker wants to tick.
-const PERIOD: Duration = Duration::from_millis(5);
+pub const PERIOD: Duration = Duration::from_millis(5);
 
 /// How a task keeps its worker from working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub enum Blocker {
 }
 
 impl Blocker {
-    fn block(self, duration: Duration) {
+    /// Blocks the calling thread for so long.
+    pub fn block(self, duration: Duration) {
         let start = Instant::now();
         match self {
             Blocker::Asleep => thread::sleep(duration),

@@ -9,16 +9,16 @@ const STEPS: u64 = 1_000_000;
 /// `tasks` tasks compute something for a millisecond or two.
 pub async fn cpu_bound<R: Runtime>(tasks: usize) {
     let joins: Vec<_> = (0..tasks as u64)
-        .map(|seed| R::spawn(async move { compute(seed) }))
+        .map(|seed| R::spawn(async move { compute(seed, STEPS) }))
         .collect();
     for join in joins {
         black_box(join.await);
     }
 }
 
-/// A chain of multiplications (Knuth's MMIX generator): no memory, nothing to vectorise.
-fn compute(seed: u64) -> u64 {
-    (0..STEPS).fold(black_box(seed), |x, _| {
+/// A chain of so many multiplications (Knuth's MMIX generator): no memory, nothing to vectorise.
+pub fn compute(seed: u64, steps: u64) -> u64 {
+    (0..steps).fold(black_box(seed), |x, _| {
         x.wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407)
     })

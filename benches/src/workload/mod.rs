@@ -17,8 +17,8 @@ mod wake;
 mod yields;
 
 pub use self::{
-    blocked::{Blocker, ticker},
-    cpu::cpu_bound,
+    blocked::{Blocker, PERIOD, ticker},
+    cpu::{compute, cpu_bound},
     memory::{pending_tasks, sleeping_tasks},
     messages::{fan_in, pairs, ping_pong},
     sleeps::{lone_sleeps, sleeps},
