@@ -1,6 +1,6 @@
 //! Models of `idle` and `machine`: work is posted while machines sleep, block, step back and end.
 
-use super::{Actor, Model, Work, assert_at_rest, explore, spawn};
+use super::{Actor, Model, Work, assert_at_rest, explore, spawn, spawn_stand_in};
 use crate::{
     crew::Crew,
     idle::WakeUp,
@@ -85,14 +85,7 @@ fn hand_over_against_push() {
     explore("hand-over against push", Some(3), || {
         let model = Model::new(1, 2);
         let done = Arc::new(Parker::new());
-        let stand_in = {
-            let (model, done) = (model.clone(), done.clone());
-            thread::spawn(move || {
-                model.parkers[1].park();
-                model.started(1).work_once();
-                done.unpark();
-            })
-        };
+        let stand_in = spawn_stand_in(&model, &done);
         let blocked = spawn(model.active(0), move |actor| {
             actor.machine().block();
             done.park();

@@ -283,6 +283,16 @@ fn spawn<W: Work>(
     thread::spawn(move || run(actor))
 }
 
+/// The stand-in of a machine whose place is given away, as machine 1: does the work, and says so.
+fn spawn_stand_in(model: &Arc<Model>, done: &Arc<Parker>) -> thread::JoinHandle<()> {
+    let (model, done) = (model.clone(), done.clone());
+    thread::spawn(move || {
+        model.parkers[1].park();
+        model.started(1).work_once();
+        done.unpark();
+    })
+}
+
 /// When all machines were asleep, or gone.
 fn assert_at_rest<W: Work>(model: &Model<W>, machines: (usize, usize)) {
     let counts = model.idle.counts();

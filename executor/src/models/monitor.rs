@@ -1,6 +1,6 @@
 //! Models of the monitor: it takes places, rests, and is roused.
 
-use super::{Actor, Model, assert_at_rest, explore, spawn};
+use super::{Actor, Model, assert_at_rest, explore, spawn, spawn_stand_in};
 use crate::{
     clock::NEVER,
     crew::Crew,
@@ -94,14 +94,7 @@ fn monitor_takes_a_place_against_push() {
     explore("monitor against push", Some(3), || {
         let model = Model::new(1, 2);
         let done = Arc::new(Parker::new());
-        let stand_in = {
-            let (model, done) = (model.clone(), done.clone());
-            thread::spawn(move || {
-                model.parkers[1].park();
-                model.started(1).work_once();
-                done.unpark();
-            })
-        };
+        let stand_in = spawn_stand_in(&model, &done);
         let stuck = spawn(model.active(0), move |actor| {
             done.park();
             poll_returned(&actor);
