@@ -54,6 +54,7 @@ fn sound() {
             by_rwlock.touch();
             drop(guard);
             drop(rwlock.read().unwrap());
+            println!("{mine}");
         }
         for _ in 0..TIMES / 10 {
             if barrier.wait().is_leader() {

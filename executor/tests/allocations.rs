@@ -131,7 +131,8 @@ fn with_nth_failing(nth: usize, workers: usize) -> Output {
     process.wait_with_output().unwrap()
 }
 
-fn fail_each_in_turn(workers: usize) {
+/// What it came to, in words.
+fn fail_each_in_turn(workers: usize) -> String {
     let whole = with_nth_failing(0, workers);
     assert!(passed(&whole), "{whole:?}");
     let text = String::from_utf8_lossy(&whole.stdout);
@@ -152,18 +153,19 @@ fn fail_each_in_turn(workers: usize) {
         );
         aborts += 1;
     }
-    println!("{workers} workers: {aborts} of {allocations} end the process");
     // Else it is the test that fails.
     assert!(aborts > allocations / 2, "{aborts} of {allocations}");
+    format!("{workers} workers: {aborts} of {allocations} end the process")
 }
 
 #[test]
 fn an_allocation_that_fails_ends_the_process_or_harms_nothing() {
     if !is_child() {
-        thread::scope(|scope| {
+        let both = thread::scope(|scope| {
             [1, 2]
                 .map(|n| scope.spawn(move || fail_each_in_turn(n)))
-                .map(drop)
+                .map(|thread| thread.join().unwrap())
         });
+        println!("{}", both.join("\n"));
     }
 }
