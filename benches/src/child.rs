@@ -3,23 +3,52 @@
 //! The parent writes `run <workload> <size> <repeats>`; the answer is `ok <figure> ...`, each the
 //! median over the repeats, or `error <why>`. The end of the input ends the process.
 
+#[cfg(feature = "futures-pool")]
+use crate::runtime::FuturesPool;
+#[cfg(feature = "tokio")]
+use crate::runtime::Tokio;
+#[cfg(feature = "async-executor")]
+use crate::runtime::{OwnedSmol, StaticSmol};
 use crate::{
     contestant::Contestant,
-    runtime::{DefaultExecutor, FuturesPool, OwnedExecutor, OwnedSmol, Runtime, StaticSmol, Tokio},
+    runtime::{DefaultExecutor, OwnedExecutor, Runtime},
     stats,
     workload::{self, AwaitGroup, Count, OurGroup, PeerGroup},
 };
+use clap::Parser;
 use std::{
     io::{self, BufRead, Write},
-    panic, process,
+    panic,
+    process::{self, ExitCode},
 };
 
+/// Runs workloads that standard input names. For `compare`, which starts it.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to run them on
+    contestant: Contestant,
+    /// How many workers it has
+    #[arg(long)]
+    workers: usize,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let Arguments {
+        contestant,
+        workers,
+    } = Arguments::parse();
+    match serve(contestant, workers) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Runs what standard input asks for, until it ends.
-///
-/// # Errors
-///
-/// If the parent cannot be talked to.
-pub fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
+fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
     // A panic in a task must not leave the parent waiting for that task.
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -29,13 +58,19 @@ pub fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
     match contestant {
         Contestant::Executor => answer_all::<OwnedExecutor, OurGroup>(workers),
         Contestant::ExecutorDefault => answer_all::<DefaultExecutor, OurGroup>(workers),
+        #[cfg(feature = "tokio")]
         Contestant::Tokio => answer_all::<Tokio, OurGroup>(workers),
+        #[cfg(feature = "async-executor")]
         Contestant::AsyncExecutor => answer_all::<OwnedSmol, OurGroup>(workers),
+        #[cfg(feature = "async-executor")]
         Contestant::StaticExecutor => answer_all::<StaticSmol, OurGroup>(workers),
+        #[cfg(feature = "futures-pool")]
         Contestant::Futures => answer_all::<FuturesPool, OurGroup>(workers),
         Contestant::WaitgroupCrate => answer_all::<OwnedExecutor, PeerGroup>(workers),
         Contestant::Awaitgroup => answer_all::<OwnedExecutor, AwaitGroup>(workers),
-        Contestant::Go => Err(io::Error::other("Go is a program of its own, in go/")),
+        _ => Err(io::Error::other(format!(
+            "{contestant} is not part of this program"
+        ))),
     }
 }
 

@@ -1,18 +1,18 @@
 //! The command line of `compare`.
 
 use crate::{
-    child,
     contestant::Contestant,
     golang,
     measurements::{Failure, Measurements},
     noise::{self, QUOTABLE_ROUNDS, Verdict},
+    programs::Programs,
     report::{chart, markdown},
     session::{Plan, Session},
     surroundings,
     workload::{self, WORKLOADS, Workload},
 };
 use clap::{
-    Parser, Subcommand, ValueEnum,
+    Parser, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use std::{
@@ -38,11 +38,8 @@ const MISUSED: u8 = 2;
 /// Prints a table in Markdown. Each runtime lives in a process of its own, with as many workers and
 /// the same allocator; rounds are interleaved, in rotating order.
 #[derive(Debug, Parser)]
-#[command(name = "compare", version, args_conflicts_with_subcommands = true)]
+#[command(name = "compare", version)]
 struct Cli {
-    #[command(subcommand)]
-    child: Option<Hidden>,
-
     /// The workloads to run, separated by commas; all if left out
     #[arg(long, value_name = "WORKLOADS", value_delimiter = ',', value_parser = workloads())]
     only: Vec<&'static Workload>,
@@ -93,17 +90,6 @@ struct Cli {
     check: Option<PathBuf>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Hidden {
-    /// Runs workloads that standard input names
-    #[command(hide = true)]
-    Child {
-        runtime: Contestant,
-        #[arg(long, value_parser = positive(1024))]
-        workers: usize,
-    },
-}
-
 fn workloads() -> impl TypedValueParser<Value = &'static Workload> {
     let values = WORKLOADS
         .iter()
@@ -129,14 +115,7 @@ fn svg_file(text: &str) -> Result<PathBuf, String> {
 
 /// The program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match &cli.child {
-        Some(Hidden::Child { runtime, workers }) => child::serve(*runtime, *workers)
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(|error| error.to_string()),
-        None => cli.run(),
-    };
-    outcome.unwrap_or_else(|error| {
+    Cli::parse().run().unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::from(MISUSED)
     })
@@ -217,6 +196,7 @@ impl Cli {
         if self.chart.is_some() && !(ours && contestants.iter().any(|who| !who.is_ours())) {
             return Err("`--chart` needs the column `executor` and one of a peer".to_owned());
         }
+        let programs = Programs::build(&contestants)?;
         let (rows, failures) = Session::run(Plan {
             workloads,
             contestants,
@@ -224,6 +204,7 @@ impl Cli {
             workers,
             quick: self.quick,
             limit: Duration::from_secs(self.limit as u64),
+            programs,
             go,
         });
         Ok(Measurements {

@@ -5,12 +5,12 @@ use crate::{
     golang::Go,
     measurements::{Failure, Row},
     process::Process,
+    programs::Programs,
     workload::{self, Workload},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    env,
     process::Command,
     time::Duration,
 };
@@ -34,6 +34,8 @@ pub struct Plan {
     pub quick: bool,
     /// How long one answer may take.
     pub limit: Duration,
+    /// The programs of the Rust runtimes.
+    pub programs: Programs,
     /// Go, if it takes part.
     pub go: Option<Go>,
 }
@@ -63,23 +65,22 @@ impl Plan {
     }
 
     fn start(&self, contestant: Contestant, workers: usize) -> Result<Process, String> {
-        let mut command = match (&self.go, contestant) {
-            (Some(go), Contestant::Go) => {
-                let mut command = Command::new(&go.program);
-                command.env("GOMAXPROCS", workers.to_string());
-                command
-            }
-            _ => {
-                let program = env::current_exe()
-                    .map_err(|error| format!("this program has no path: {error}"))?;
+        let mut command = match (self.programs.path(contestant), &self.go) {
+            (Some(program), _) => {
                 let mut command = Command::new(program);
                 command
-                    .args(["child", contestant.name(), "--workers"])
+                    .args([contestant.name(), "--workers"])
                     .arg(workers.to_string())
                     .env("EXECUTOR_WORKERS", workers.to_string())
                     .env_remove("EXECUTOR_SCHEDTRACE");
                 command
             }
+            (None, Some(go)) => {
+                let mut command = Command::new(&go.program);
+                command.env("GOMAXPROCS", workers.to_string());
+                command
+            }
+            (None, None) => return Err("there is no Go".to_owned()),
         };
         Process::start(&mut command).map_err(|error| format!("it did not start: {error}"))
     }

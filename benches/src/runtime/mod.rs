@@ -4,17 +4,21 @@
 //! shut down. So a workload reaches it as users do, by a global, and static dispatch leaves
 //! nothing between the workload and the runtime.
 
+#[cfg(feature = "async-executor")]
 mod async_executor;
+#[cfg(feature = "futures-pool")]
 mod futures_pool;
 mod ours;
+#[cfg(feature = "tokio")]
 mod tokio;
 
-pub use self::{
-    async_executor::{OwnedSmol, StaticSmol},
-    futures_pool::FuturesPool,
-    ours::{DefaultExecutor, OwnedExecutor},
-    tokio::Tokio,
-};
+#[cfg(feature = "async-executor")]
+pub use self::async_executor::{OwnedSmol, StaticSmol};
+#[cfg(feature = "futures-pool")]
+pub use self::futures_pool::FuturesPool;
+pub use self::ours::{DefaultExecutor, OwnedExecutor};
+#[cfg(feature = "tokio")]
+pub use self::tokio::Tokio;
 
 use std::{future::Future, time::Duration};
 
