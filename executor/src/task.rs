@@ -132,13 +132,13 @@ struct Running {
 /// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else does
 /// either.
 pub(crate) fn run(task: Task, scheduler: &Scheduler) {
-    let outer = RUNNING.replace(Some(Running {
+    RUNNING.set(Some(Running {
         meta: NonNull::from(task.metadata()),
         scheduler: NonNull::from(scheduler),
     }));
     // Does not unwind: what may panic is caught (`Guarded`).
     task.run();
-    RUNNING.set(outer);
+    RUNNING.set(None);
 }
 
 /// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
@@ -156,7 +156,10 @@ fn running<'a>() -> (&'a Meta, &'a Scheduler) {
 /// Drops the future of a task on this thread. Its executor has ended, so the run does not poll the
 /// future (`Guarded::poll`), and the handle yields `Cancelled`.
 pub(crate) fn cancel(task: Task, scheduler: &Scheduler) {
+    // Of all that runs tasks, this alone may be called by one.
+    let outer = RUNNING.get();
     run(task, scheduler);
+    RUNNING.set(outer);
 }
 
 /// Asks a worker to drop a task's future soon, unless the task ends first.

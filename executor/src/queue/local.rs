@@ -42,7 +42,7 @@ pub(crate) const CAPACITY: usize = if cfg!(shuttle) { 4 } else { 256 };
 struct Ring<T, const N: usize> {
     head: CachePadded<AtomicUsize>,
     tail: CachePadded<AtomicUsize>,
-    slots: Box<[AtomicPtr<()>]>,
+    slots: Box<[AtomicPtr<()>; N]>,
     _owns: PhantomData<T>,
 }
 
@@ -68,12 +68,13 @@ pub(crate) fn local_queue_at<T: Word, const N: usize>(
     start: usize,
 ) -> (Owner<T, N>, Stealer<T, N>) {
     const { assert!(N.is_power_of_two() && N >= 2) };
+    let slots: Box<[_]> = (0..N)
+        .map(|_| AtomicPtr::new(std::ptr::null_mut()))
+        .collect();
     let ring = Arc::new(Ring {
         head: CachePadded::new(AtomicUsize::new(start)),
         tail: CachePadded::new(AtomicUsize::new(start)),
-        slots: (0..N)
-            .map(|_| AtomicPtr::new(std::ptr::null_mut()))
-            .collect(),
+        slots: slots.try_into().expect("there are N of them"),
         _owns: PhantomData,
     });
     (
@@ -142,36 +143,41 @@ impl<T: Word, const N: usize> Owner<T, N> {
     /// parts: one of more than a KiB would make glibc's malloc merge all that has been freed.
     ///
     /// Returns whether there was an overflow.
-    pub(crate) fn push(&self, task: T, mut overflow: impl FnMut(VecDeque<T>)) -> bool {
+    pub(crate) fn push(&self, task: T, overflow: impl FnMut(VecDeque<T>)) -> bool {
         let ring = &*self.ring;
         // Ordering: Relaxed; only this owner stores `tail`.
         let tail = ring.tail.load(Ordering::Relaxed);
-        loop {
-            // Ordering: Acquire pairs with the Release in `claim`: whoever freed the slot has
-            // finished reading it.
-            let head = ring.head.load(Ordering::Acquire);
-            if tail.wrapping_sub(head) < N {
-                // Ordering: Relaxed; published by `tail` below.
-                ring.slot(tail)
-                    .store(task.into_raw().as_ptr(), Ordering::Relaxed);
-                // Ordering: Release pairs with the thieves' Acquire load of `tail`.
-                ring.tail.store(tail.wrapping_add(1), Ordering::Release);
-                return false;
-            }
-            if ring.claim(head, N / 2).is_ok() {
-                let mut older = (0..N / 2).map(|i| {
-                    // SAFETY: claimed just now; only this owner writes slots, so the pointers are
-                    // still there.
-                    unsafe { claimed(ring.peek(head.wrapping_add(i))) }
-                });
-                if N >= 4 {
-                    overflow(older.by_ref().take(N / 4).collect());
-                }
-                overflow(older.chain([task]).collect());
-                return true;
-            }
-            // A thief made room meanwhile.
+        // Ordering: Acquire pairs with the Release in `claim`: whoever freed the slot has finished
+        // reading it.
+        let head = ring.head.load(Ordering::Acquire);
+        if tail.wrapping_sub(head) < N {
+            // Ordering: Relaxed; published by `tail` below.
+            ring.slot(tail)
+                .store(task.into_raw().as_ptr(), Ordering::Relaxed);
+            // Ordering: Release pairs with the thieves' Acquire load of `tail`.
+            ring.tail.store(tail.wrapping_add(1), Ordering::Release);
+            return false;
         }
+        self.overflow(head, task, overflow)
+    }
+
+    /// The same for a ring that was full when its head was `head`. Apart, so that `push` stays short.
+    #[cold]
+    fn overflow(&self, head: usize, task: T, mut overflow: impl FnMut(VecDeque<T>)) -> bool {
+        let ring = &*self.ring;
+        if ring.claim(head, N / 2).is_err() {
+            // A thief has made room meanwhile.
+            return self.push(task, overflow);
+        }
+        let mut older = (0..N / 2).map(|i| {
+            // SAFETY: claimed just now; only this owner writes slots, so the pointers are still there.
+            unsafe { claimed(ring.peek(head.wrapping_add(i))) }
+        });
+        if N >= 4 {
+            overflow(older.by_ref().take(N / 4).collect());
+        }
+        overflow(older.chain([task]).collect());
+        true
     }
 
     /// Takes the oldest task.

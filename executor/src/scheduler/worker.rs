@@ -268,32 +268,38 @@ impl Worker {
 
 /// Finding a task.
 impl Worker {
+    #[inline]
     fn find_task(&self) -> Option<Task> {
-        let task = self
-            .look_around_in_turn()
+        let task = if self.is_time_to_look_around() {
+            self.look_around()
+        } else {
+            None
+        };
+        let task = task
             .or_else(|| self.take_local())
-            .or_else(|| self.take_fired())
-            .or_else(|| self.take_global_share())
-            .or_else(|| self.steal());
+            .or_else(|| self.find_elsewhere());
         if task.is_some() {
             self.stop_searching();
         }
         task
     }
 
-    fn look_around_in_turn(&self) -> Option<Task> {
+    fn is_time_to_look_around(&self) -> bool {
         let Processor {
             counters,
             timers_are_late,
             ..
         } = self.processor();
-        if timers_are_late.load(Ordering::Relaxed) {
-            timers_are_late.store(false, Ordering::Relaxed);
-            self.fire_timers();
-        }
-        if counters.polls.get() % LOOK_AROUND_INTERVAL != LOOK_AROUND_INTERVAL - 1 {
-            return None;
-        }
+        counters.polls.get() % LOOK_AROUND_INTERVAL == LOOK_AROUND_INTERVAL - 1
+            || timers_are_late.load(Ordering::Relaxed)
+    }
+
+    /// Wakes what is due, and takes a task from the global queue.
+    #[cold]
+    fn look_around(&self) -> Option<Task> {
+        self.processor()
+            .timers_are_late
+            .store(false, Ordering::Relaxed);
         self.fire_timers();
         let (task, rest) = self.scheduler().global.pop()?;
         self.processor().counters.global_tasks.add(1);
@@ -306,6 +312,15 @@ impl Worker {
         Some(task)
     }
 
+    /// Where there is no local task. Apart, so that the way to one stays short.
+    #[inline(never)]
+    fn find_elsewhere(&self) -> Option<Task> {
+        self.take_fired()
+            .or_else(|| self.take_global_share())
+            .or_else(|| self.steal())
+    }
+
+    #[inline]
     fn take_local(&self) -> Option<Task> {
         let run = self.next_slot_run.get();
         if let Some(task) = self.processor().next.take() {
