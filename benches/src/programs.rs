@@ -3,8 +3,9 @@
 //! the packages that they share.
 
 use crate::contestant::Contestant;
+use serde_json::Value;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -34,10 +35,10 @@ fn of(contestant: Contestant) -> Option<Program> {
     Some(Program { name, feature })
 }
 
-/// The programs, beside the one that is running.
+/// The programs that have been built.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    folder: PathBuf,
+    paths: BTreeMap<Program, PathBuf>,
 }
 
 impl Programs {
@@ -52,26 +53,26 @@ impl Programs {
             env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
         let folder = running.parent().unwrap_or(Path::new("."));
         let programs: BTreeSet<Program> = contestants.iter().copied().filter_map(of).collect();
-        for program in programs {
-            program.build(folder)?;
-        }
-        Ok(Programs {
-            folder: folder.to_owned(),
-        })
+        let paths = programs
+            .into_iter()
+            .map(|program| Ok((program, program.build(folder)?)))
+            .collect::<Result<_, String>>()?;
+        Ok(Programs { paths })
     }
 
     /// The path of the program in which a contestant is measured, unless that is Go's.
-    pub fn path(&self, contestant: Contestant) -> Option<PathBuf> {
-        let name = of(contestant)?.name;
-        Some(
-            self.folder
-                .join(format!("{name}{}", env::consts::EXE_SUFFIX)),
-        )
+    ///
+    /// # Panics
+    ///
+    /// If it was not among those whose programs were built.
+    pub fn path(&self, contestant: Contestant) -> Option<&Path> {
+        Some(&self.paths[&of(contestant)?])
     }
 }
 
 impl Program {
-    fn build(self, folder: &Path) -> Result<(), String> {
+    /// The path of the program.
+    fn build(self, folder: &Path) -> Result<PathBuf, String> {
         let Program { name, feature } = self;
         let no_folder = || format!("{} is no folder that cargo builds in", folder.display());
         let target = folder.parent().ok_or_else(no_folder)?;
@@ -86,30 +87,41 @@ impl Program {
             feature.to_owned()
         };
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--bin", name, "--profile", profile])
             .args(["--no-default-features", "--features", &features])
+            .args(["--message-format", "json-render-diagnostics"])
             .arg("--manifest-path")
             .arg(manifest)
             .arg("--target-dir")
             .arg(target)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
+            .stderr(Stdio::inherit())
+            .output()
             .map_err(|error| format!("cargo, to build {name}, did not start: {error}"))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("cargo could not build {name}: {status}"))
+        if !output.status.success() {
+            return Err(format!("cargo could not build {name}: {}", output.status));
         }
+        executable(&String::from_utf8_lossy(&output.stdout))
+            .ok_or_else(|| format!("cargo does not say where {name} is"))
     }
+}
+
+/// Where the program is, by cargo's messages. Not just where it should be: a configured build target puts
+/// it into another folder, and a program of that name, with all features, may be there from before.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{executable, of};
     use crate::contestant::Contestant;
     use clap::ValueEnum;
+    use std::path::Path;
 
     #[test]
     fn every_contestant_has_a_program_that_this_package_has() {
@@ -119,5 +131,14 @@ mod tests {
             let feature = format!("\n{} = [", program.feature);
             assert!(program.feature.is_empty() || manifest.contains(&feature));
         }
+    }
+
+    #[test]
+    fn cargo_says_where_the_program_is() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+                        {\"reason\":\"compiler-artifact\",\"executable\":\"/a/b\"}\n\
+                        {\"reason\":\"build-finished\",\"success\":true}\n";
+        assert_eq!(executable(messages).as_deref(), Some(Path::new("/a/b")));
+        assert_eq!(executable("{}\nno JSON\n"), None);
     }
 }

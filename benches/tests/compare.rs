@@ -119,3 +119,20 @@ fn nonsense_is_refused_with_status_2() {
         assert!(error.contains(told), "{arguments:?}: {error}");
     }
 }
+
+#[test]
+fn a_program_that_cannot_be_built_is_an_error_with_status_2() {
+    for (cargo, told) in [
+        ("no-such-cargo", "did not start"),
+        // It does not know the subcommand `build`.
+        (env!("CARGO_BIN_EXE_compare"), "could not build"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command.args(["--quick", "--only=yields", "--runtimes=executor"]);
+        let output = command.env("CARGO", cargo).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+        let error = text(&output.stderr);
+        assert!(error.contains(told), "{error}");
+        assert!(error.contains("contestant-executor"), "{error}");
+    }
+}
