@@ -75,7 +75,7 @@ impl Program {
     fn build(self, folder: &Path) -> Result<PathBuf, String> {
         let Program { name, feature } = self;
         let no_folder = || format!("{} is no folder that cargo builds in", folder.display());
-        let target = folder.parent().ok_or_else(no_folder)?;
+        let mut target = folder.parent().ok_or_else(no_folder)?;
         let profile = match folder.file_name().ok_or_else(no_folder)?.to_str() {
             Some("debug") => "dev",
             Some(profile) => profile,
@@ -87,8 +87,14 @@ impl Program {
             feature.to_owned()
         };
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--bin", name, "--profile", profile])
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--bin", name, "--profile", profile]);
+        // There is a folder of that name if cargo was told the target.
+        if target.ends_with(env!("BENCHES_TARGET")) {
+            target = target.parent().ok_or_else(no_folder)?;
+            cargo.args(["--target", env!("BENCHES_TARGET")]);
+        }
+        let output = cargo
             .args(["--no-default-features", "--features", &features])
             .args(["--message-format", "json-render-diagnostics"])
             .arg("--manifest-path")

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 fn compare(arguments: &[&str]) -> Output {
@@ -134,5 +134,43 @@ fn a_program_that_cannot_be_built_is_an_error_with_status_2() {
         let error = text(&output.stderr);
         assert!(error.contains(told), "{error}");
         assert!(error.contains("contestant-executor"), "{error}");
+    }
+}
+
+#[test]
+fn a_runtime_is_measured_in_a_program_without_the_others() {
+    let output = compare(&[
+        "--quick",
+        "--only=yields",
+        "--runtimes=executor,async-executor",
+        "--rounds=1",
+        "--workers=2",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for (program, runtime, is_there) in [
+        (env!("CARGO_BIN_EXE_contestant-executor"), "executor", true),
+        (env!("CARGO_BIN_EXE_contestant-executor"), "tokio", false),
+        (
+            env!("CARGO_BIN_EXE_contestant-executor"),
+            "async-executor",
+            false,
+        ),
+        (
+            env!("CARGO_BIN_EXE_contestant-async-executor"),
+            "static-executor",
+            true,
+        ),
+        (
+            env!("CARGO_BIN_EXE_contestant-async-executor"),
+            "futures",
+            false,
+        ),
+    ] {
+        let mut command = Command::new(program);
+        command.args([runtime, "--workers=2"]).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let error = text(&output.stderr);
+        assert_eq!(output.status.success(), is_there, "{program}: {error}");
+        assert_eq!(error.contains("not part of this program"), !is_there);
     }
 }
