@@ -1,6 +1,6 @@
-//! The programs that are measured: one for each Rust runtime, built with the dependencies that its users
-//! have and no others. In one program for all, each would have the features that any of them asks of
-//! the packages that they share.
+//! The programs that are measured: one for each Rust runtime, built with what it and the workloads depend
+//! on, and without the other peers. In one program for all, each would have the features that any of them
+//! asks of the packages that they share.
 
 use crate::contestant::Contestant;
 use serde_json::Value;
