@@ -117,8 +117,8 @@ impl ProcessorMetrics {
         ProcessorMetrics {
             index,
             local_queue_len: processor.queue.len() + usize::from(!processor.next.is_empty()),
-            // Ordering: Relaxed; for show.
-            blocked: counters.blocked.load(Ordering::Relaxed) || processor.place.is_taken(),
+            // Ordering: Acquire; see `Worker::block`.
+            blocked: counters.blocked.load(Ordering::Acquire) || processor.place.is_taken(),
             polls: counters.polls.get(),
             steals: counters.steals.get(),
             stolen_tasks: counters.stolen_tasks.get(),

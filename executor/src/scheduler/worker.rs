@@ -564,12 +564,12 @@ impl Worker {
             return None;
         }
         self.give_queue_away();
-        // Ordering: Relaxed; for show.
-        counters.blocked.store(true, Ordering::Relaxed);
         self.scheduler().leave_timers(self.processor());
         if self.machine().block() {
             counters.handoffs.add(1);
         }
+        // Ordering: Release, so that whoever sees this in `Metrics` sees the hand-over counted.
+        counters.blocked.store(true, Ordering::Release);
         Some(Blocked(self))
     }
 }

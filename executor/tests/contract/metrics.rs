@@ -102,7 +102,7 @@ fn they_show_blocked_threads_and_hand_overs() {
         .collect();
     eventually("all block", || own.metrics().blocked_threads() == 5);
     let metrics = own.metrics();
-    assert_eq!(metrics.handoffs(), 5);
+    assert_eq!(metrics.handoffs(), 5, "counted before it shows");
     assert!(
         metrics.threads() >= 5 && metrics.threads() <= 7,
         "{}",
