@@ -133,7 +133,7 @@ impl Error for JoinError {}
 /// ```
 /// use std::{sync::mpsc, time::Duration};
 ///
-/// let executor = executor::Executor::new()?;
+/// let executor = executor::Executor::builder().workers(1).build()?;
 /// let (started, is_started) = mpsc::channel();
 /// let (release, released) = mpsc::channel::<()>();
 /// executor.spawn_blocking(move || {

@@ -21,7 +21,7 @@ use std::{
     },
     task::{Context, Poll},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Panics as it is dropped.
@@ -752,11 +752,10 @@ fn thousands_of_executors_come_and_go_without_a_trace() {
         let before = [common::threads(None), common::open_files()];
         let memory = common::resident_bytes();
         (0..executors).for_each(live);
-        assert_eq!(
-            [common::threads(None), common::open_files()],
-            before,
-            "threads and files"
-        );
+        // A thread that has been joined is in the system's list for a moment.
+        eventually("threads and files are as few as before", || {
+            common::threads(None) <= before[0] && common::open_files() <= before[1]
+        });
         let growth = common::resident_bytes().saturating_sub(memory);
         println!("{growth} bytes more after {executors} executors");
         assert!(
@@ -828,13 +827,16 @@ fn with_unused_stand_in(builder: executor::Builder) -> Executor {
 #[test]
 fn role_a_stand_in_that_stays_unused_for_ten_seconds_ends() {
     if is_child() {
+        let start = Instant::now();
         let own = with_unused_stand_in(Executor::builder());
-        // Now and then there is something to do, for which one thread is enough.
-        for _ in 0..14 {
+        // Now and then there is something to do, for which one thread is enough; unless the machine
+        // is so busy that it takes two, and the ten seconds begin anew.
+        let ended = (0..60).any(|_| {
             thread::sleep(Duration::from_secs(1));
             own.block_on(own.spawn(async {})).unwrap();
-        }
-        assert_eq!(own.metrics().threads(), 1);
+            own.metrics().threads() == 1
+        });
+        assert!(ended && start.elapsed() >= Duration::from_secs(10));
     }
 }
 
@@ -977,10 +979,10 @@ fn a_stand_in_that_the_system_refuses_strands_nothing() {
             let others: Vec<_> = (0..20).map(|i| own.spawn(async move { i })).collect();
             own.block_on(call).unwrap();
             own.block_on(futures::future::join_all(others));
-            assert_eq!(
-                own.metrics().threads(),
-                1,
-                "round {round}: the limit is too high to test"
+            // A thread counts for a moment also if it is then refused.
+            eventually(
+                format!("none came in round {round}, or the limit is too high to test"),
+                || own.metrics().threads() == 1,
             );
         }
         drop(own);

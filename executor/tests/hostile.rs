@@ -374,8 +374,10 @@ fn the_start_hook_of_a_stand_in_may_drop_the_executor() {
     for _ in 0..20 {
         let (last, ledger) = (Last::default(), Ledger::new());
         let of_hook = last.clone();
+        // No stand-in comes before the one that is asked for.
         let own = Executor::builder()
             .workers(1)
+            .handoff_after(Duration::from_secs(3600))
             .on_thread_start(move || of_hook.drop_executor())
             .build()
             .unwrap();

@@ -366,7 +366,8 @@ fn abort_races_completion_and_the_drop_of_the_handle() {
             }
         }
         eventually("all are dropped", || ledger.dropped() == ledger.made());
-        assert_eq!(own.metrics().suspended_tasks(), 0);
+        // A task is struck out after its future has been dropped.
+        eventually("none waits", || own.metrics().suspended_tasks() == 0);
         assert_eq!(ledger.made(), 6_000 * effort());
     }
 }
@@ -449,9 +450,8 @@ fn a_storm_of_blocking_calls_strands_nothing() {
         }
         eventually("all threads sleep", || {
             let metrics = own.metrics();
-            metrics.idle_threads() == metrics.threads()
+            metrics.idle_threads() == metrics.threads() && metrics.searching_threads() == 0
         });
-        assert_eq!(own.metrics().searching_threads(), 0);
         assert!(own.metrics().threads() <= max);
     }
 }

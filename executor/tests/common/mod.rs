@@ -34,10 +34,11 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 #[must_use = "dropped at once it watches nothing"]
 pub struct Watchdog(#[allow(dead_code)] mpsc::Sender<()>);
 
-/// Starts a [`Watchdog`], which has so much patience with the usual effort.
+/// Starts a [`Watchdog`] for what takes a small part of so many seconds with the usual effort on a
+/// machine that has nothing else to do. It waits three times as long: what hangs, hangs for ever.
 #[track_caller]
 pub fn watchdog(seconds: u64) -> Watchdog {
-    let seconds = seconds * scale::asked_effort() as u64;
+    let seconds = 3 * seconds * scale::asked_effort() as u64;
     let place = Location::caller();
     let test = thread::current().name().unwrap_or("?").to_owned();
     let (alive, ended) = mpsc::channel::<()>();

@@ -149,7 +149,8 @@ fn fifty_blocking_calls_run_at_once_with_one_worker() {
             .sum()
     });
     assert_eq!(sum, 49 * 50 / 2);
-    assert!(own.metrics().handoffs() >= 50);
+    // The monitor, if it was faster than a call's announcement, may count after that.
+    eventually("all are counted", || own.metrics().handoffs() >= 50);
 }
 
 #[test]
@@ -289,6 +290,10 @@ fn never_more_than_max_threads_exist_and_nothing_is_stranded() {
             outcome.unwrap();
         }
         ledger.assert_settled();
+        // One worker may have done it all before another has begun.
+        eventually("all workers have been there", || {
+            most.load(SeqCst) >= workers
+        });
         drop(own);
         let most = most.load(SeqCst);
         assert!(

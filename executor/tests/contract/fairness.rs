@@ -95,7 +95,7 @@ fn under_load<F: Future<Output = ()>>(
     let start = Instant::now();
     own.block_on(victim(&own));
     assert!(
-        start.elapsed() < Duration::from_secs(10),
+        start.elapsed() < Duration::from_secs(60),
         "{loads:?}: {:?}",
         start.elapsed()
     );

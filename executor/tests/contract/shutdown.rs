@@ -5,6 +5,7 @@ use crate::common::{
     worker_counts,
 };
 use executor::{Executor, JoinHandle};
+use futures::task::Spawn as _;
 use std::{
     future::{pending, poll_fn},
     sync::{
@@ -99,8 +100,9 @@ fn a_queued_task_that_was_never_polled_is_dropped_unpolled() {
             count.fetch_add(1, SeqCst);
         });
     }
+    let handle = own.handle();
     let closer = thread::spawn(move || drop(own));
-    thread::sleep(Duration::from_millis(20));
+    eventually("it is told to end", || handle.status().is_err());
     gate.open();
     closer.join().unwrap();
     ledger.assert_settled();
@@ -341,9 +343,12 @@ fn shutdown_timeout_gives_up_waiting_for_a_blocked_thread_and_says_so() {
         let start = Instant::now();
         let error = own.shutdown_timeout(Duration::from_millis(50)).unwrap_err();
         assert!(start.elapsed() >= Duration::from_millis(50));
-        assert_eq!(error.threads(), 1);
+        // Beside the blocked one, the stand-in that drops `other` may be about to end.
+        let threads = error.threads();
+        assert!((1..=2).contains(&threads), "{threads}");
         let text = error.to_string();
-        assert!(text.contains("1 thread") && text.contains("50ms"), "{text}");
+        let count = format!("{threads} thread");
+        assert!(text.contains(&count) && text.contains("50ms"), "{text}");
         let _: &dyn std::error::Error = &error;
         assert!(!task.is_finished());
         gate.open();

@@ -205,20 +205,32 @@ fn an_executor_that_never_gets_a_stand_in_still_finishes_what_needs_none() {
                 assert_eq!(executor.block_on(task).unwrap(), 1);
             }
             assert!(still_to_refuse() < usize::MAX, "none was asked for");
-            assert_eq!(executor.metrics().threads(), WORKERS);
+            // A thread counts for a moment also if it is then refused.
+            soon(|| executor.metrics().threads() == WORKERS);
             end(executor);
         },
     );
 }
 
-/// Threads of failed builds have been joined as `build` returns.
+/// Threads of failed builds have been joined as `build` returns, which the kernel allows a moment
+/// before it strikes them out.
 #[cfg(target_os = "linux")]
 fn assert_no_thread_is_left() {
-    let names = std::fs::read_dir("/proc/self/task")
-        .unwrap()
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    let left: Vec<_> = names
-        .filter(|name| [NAME, "executor-trace"].contains(&name.trim_end()))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    soon(|| {
+        let names = std::fs::read_dir("/proc/self/task")
+            .unwrap()
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        !names
+            .into_iter()
+            .any(|name| [NAME, "executor-trace"].contains(&name.trim_end()))
+    });
+}
+
+#[track_caller]
+fn soon(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");
+        thread::sleep(Duration::from_millis(1));
+    }
 }
