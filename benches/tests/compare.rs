@@ -75,19 +75,29 @@ fn a_run_prints_a_table_and_writes_its_files() {
 
 #[test]
 fn a_runtime_that_takes_too_long_is_reported_and_does_not_stop_the_others() {
-    let output = compare(&[
-        "--only=idle-cpu,yields",
-        "--runtimes=executor,tokio",
-        "--rounds=1",
-        "--workers=2",
-        "--limit=1",
-    ]);
+    /// `idle-cpu` answers some 20 ms after the limit, which is in time for a program that was kept from
+    /// its core until then.
+    const ATTEMPTS: usize = 5;
+    let measured = || {
+        compare(&[
+            "--only=idle-cpu,yields",
+            "--runtimes=executor,tokio",
+            "--rounds=1",
+            "--workers=2",
+            "--limit=1",
+        ])
+    };
+    let is_reported = |output: &Output| {
+        text(&output.stderr).contains("idle-cpu on executor in round 1: no answer within 1 s")
+    };
+    let mut output = measured();
+    for _ in 1..ATTEMPTS {
+        if !is_reported(&output) {
+            output = measured();
+        }
+    }
+    assert!(is_reported(&output), "{}", text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
-    let told = text(&output.stderr);
-    assert!(
-        told.contains("idle-cpu on executor in round 1: no answer within 1 s"),
-        "{told}"
-    );
     let table = text(&output.stdout);
     assert!(table.contains("| yields | ns |"), "{table}");
     assert!(table.contains("Not measured"), "{table}");

@@ -52,6 +52,21 @@ fn texts(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
+/// A thread that is off its core at the wrong moment may spoil the picture of one run; a fault spoils it
+/// in all of them.
+#[track_caller]
+fn assert_some_run_shows(arguments: &[&str], shows: impl Fn(&str) -> bool) {
+    const RUNS: usize = 5;
+    let mut printed = String::new();
+    for _ in 0..RUNS {
+        printed = output_of(arguments);
+        if shows(&printed) {
+            return;
+        }
+    }
+    panic!("none of {RUNS} runs shows what it should, the last one:\n{printed}");
+}
+
 #[track_caller]
 fn assert_has_all(text: &str, parts: &[&str]) {
     for part in parts {
@@ -220,40 +235,43 @@ fn hundred_thousand_refuses_bad_numbers_of_tasks_and_says_the_way_out() {
 
 #[test]
 fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
-    let printed = output_of(&["gpm"]);
-    assert_has_all(
-        &printed,
-        &["[1] ", "[2] ", "[3] ", "global queue |", "P0 ", "stolen"],
-    );
-    assert_has_all(
-        &printed,
-        &["4 blocked, ", "stand-in 4 ", "[zzz][zzz][zzz][zzz]"],
-    );
-    assert!(
-        !printed.contains(" 0 times."),
-        "the local queue did not overflow:\n{printed}"
-    );
-    assert!(
-        !printed.contains('\u{1b}'),
-        "no escape sequences where no terminal is"
-    );
+    assert_some_run_shows(&["gpm"], |printed| {
+        assert_has_all(
+            printed,
+            &["[1] ", "[2] ", "[3] ", "global queue |", "P0 ", "stolen"],
+        );
+        assert!(
+            !printed.contains('\u{1b}'),
+            "no escape sequences where no terminal is"
+        );
+        // How many block is read before the first of them wakes up, if all goes well. And the burst
+        // fills its local queue, unless its place is taken before.
+        let stand_in = ["4 blocked, ", "stand-in 4 ", "[zzz][zzz][zzz][zzz]"];
+        let overflowed = !printed.contains(" 0 times.");
+        overflowed && stand_in.iter().all(|part| printed.contains(part))
+    });
 }
 
 #[test]
 fn gpm_shows_that_a_ticker_goes_on_beside_tasks_that_block_without_a_word() {
-    let printed = output_of(&["gpm"]);
+    assert_some_run_shows(&["gpm"], |printed| {
+        let worst = |hand_over, they| worst_tick_late(printed, hand_over, they);
+        worst("off", "sleep") > 250.0
+            && worst("off", "compute") > 250.0
+            && worst("on", "sleep") < 200.0
+    });
+}
+
+/// In milliseconds, from the table of the lesson on the scheduler.
+#[track_caller]
+fn worst_tick_late(printed: &str, hand_over: &str, they: &str) -> f64 {
     let (_, table) = printed.split_once("[4] ").expect("a fourth part");
-    let worst = |hand_over: &str, they: &str| -> f64 {
-        let row = table
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>())
-            .find(|words| words.starts_with(&[hand_over, they]));
-        let row = row.unwrap_or_else(|| panic!("no row {hand_over} {they}:\n{printed}"));
-        row[2].parse().expect("milliseconds")
-    };
-    assert!(worst("off", "sleep") > 250.0, "{printed}");
-    assert!(worst("off", "compute") > 250.0, "{printed}");
-    assert!(worst("on", "sleep") < 200.0, "{printed}");
+    let row = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .find(|words| words.starts_with(&[hand_over, they]));
+    let row = row.unwrap_or_else(|| panic!("no row {hand_over} {they}:\n{printed}"));
+    row[2].parse().expect("milliseconds")
 }
 
 #[test]

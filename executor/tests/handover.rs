@@ -220,7 +220,10 @@ fn long_computations_do_not_start_a_storm_of_threads() {
         executor.metrics().handoffs() > 0,
         "it was never put to the test"
     );
-    assert!(most <= 2 * 2 + 1, "{most} threads");
+    // A stand-in for each worker that computes, and one that is about to step back. And for those that
+    // wait for a lock whose holder is off its core: they are asleep, and the limit is for those that
+    // compute.
+    assert!(most <= 2 * 2 + 1 + 2, "{most} threads");
 }
 
 #[test]

@@ -22,11 +22,12 @@ use std::{
 #[test]
 fn a_stopped_and_continued_process_starts_at_most_one_thread_more() {
     const WORKERS: usize = 2;
-    /// The polls are on a core for a small part of this, all in all, so none of them is stuck.
-    const HANDOFF_AFTER: Duration = Duration::from_millis(200);
+    /// The polls are on a core for a small part of this, all in all, so none of them is stuck; and
+    /// should a busy machine keep the shell from the next stop, not before one and a half of it.
+    const HANDOFF_AFTER: Duration = Duration::from_secs(1);
     /// Longer than the sleep of its own that makes the monitor distrust what it has seen: ten of its
-    /// periods, of which `handoff_after` has two, and `handoff_after`.
-    const STOPPED: Duration = Duration::from_millis(1_500);
+    /// periods, each a tenth of a second at most, and `handoff_after`.
+    const STOPPED: Duration = Duration::from_millis(2_500);
     /// Between two stops: seconds apart for the clock, one after the other for the polls.
     const GOES_ON: Duration = Duration::from_millis(15);
     const STOPS: u32 = 4;
@@ -53,7 +54,7 @@ fn a_stopped_and_continued_process_starts_at_most_one_thread_more() {
                     })
                 })
                 .collect();
-            eventually("the polls are under way", || begun.made() == WORKERS);
+            eventually("the polls are under way", || begun.made() >= WORKERS);
             let script = format!(
                 "for i in $(seq {STOPS}); do
                      kill -STOP {0}; sleep {1}; kill -CONT {0}; sleep {2}
@@ -171,7 +172,9 @@ fn beside_processes_that_spin_all_goes_on_with_few_threads() {
             }
             assert!(own.metrics().handoffs() > 0, "no poll was stuck");
             // A stand-in for each worker that seems to compute, and one that is about to step back.
-            assert!(most <= 2 * WORKERS + 1, "{most} threads");
+            // And for those that wait for a lock whose holder is off its core: they are asleep, and the
+            // limit is for those that compute.
+            assert!(most <= 2 * WORKERS + 1 + 2, "{most} threads");
         },
     );
 }

@@ -25,6 +25,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// After so long a time without work the workers have long parked, and so has the monitor.
+const TIME_TO_PARK: Duration = Duration::from_millis(50);
+
+/// Waits until no thread of the executor is about to park: a lock that it holds as the process forks
+/// stays locked for ever in the child.
+#[track_caller]
+fn rest(handle: &Handle) {
+    eventually("no thread has anything to do", || {
+        let metrics = handle.metrics();
+        metrics.idle_threads() + metrics.blocked_threads() == metrics.threads()
+    });
+    thread::sleep(TIME_TO_PARK);
+}
+
 /// Runs `body` in a fork of this process, where no other thread exists, and waits for its end.
 #[track_caller]
 fn in_fork(body: impl FnOnce()) {
@@ -95,6 +109,7 @@ fn in_a_forked_child_waiting_for_a_task_panics_and_names_the_way_out() {
             let _watchdog = watchdog(100);
             with_owned_and_default(|handle| {
                 let before = handle.spawn(pending::<()>());
+                rest(handle);
                 in_fork(|| {
                     assert_refused(|| handle.block_on(handle.spawn(async { 1 })));
                     assert_refused(|| handle.block_on(handle.spawn_blocking(|| 1)));
@@ -102,6 +117,7 @@ fn in_a_forked_child_waiting_for_a_task_panics_and_names_the_way_out() {
                     assert_refused(|| handle.block_on(pending::<()>()));
                 });
             });
+            rest(&Handle::current());
             in_fork(|| assert_refused(|| executor::block_on(executor::spawn(async { 1 }))));
         },
     );
@@ -114,6 +130,7 @@ fn in_a_forked_child_what_needs_no_worker_works() {
         with_owned_and_default(|handle| {
             let finished = handle.spawn(async { 5 });
             eventually("it is finished", || finished.is_finished());
+            rest(handle);
             in_fork(|| {
                 assert_eq!(handle.block_on(ready(7)), 7);
                 assert_eq!(handle.block_on(executor::yield_now()), ());
@@ -140,6 +157,7 @@ fn a_forked_child_starts_no_thread_for_what_it_spawns() {
             released.recv()
         });
         is_blocked.recv().unwrap();
+        rest(&own.handle());
         in_fork(|| {
             let ran = Arc::new(AtomicBool::new(false));
             let runs = ran.clone();
@@ -160,6 +178,7 @@ fn a_child_forked_within_block_on_goes_on_until_it_would_wait() {
             let _watchdog = watchdog(100);
             let own = executor(1);
             let forks = || in_fork(|| assert_refused(|| own.block_on(own.spawn(async {}))));
+            rest(&own.handle());
             own.block_on(async {
                 forks();
                 own.spawn(async {}).await.unwrap();
@@ -176,6 +195,7 @@ fn a_child_forked_within_a_task_goes_on_until_it_would_wait() {
             let _watchdog = watchdog(100);
             for workers in [1, 2] {
                 let own = executor(workers);
+                rest(&own.handle());
                 let forks = own.spawn(async {
                     in_fork(|| {
                         let waits = || executor::block_on(executor::spawn(pending::<()>()));
@@ -203,7 +223,10 @@ fn forks_within_a_task_and_goes_back_to_the_scheduler(test: &str, waits: bool) {
     let _watchdog = watchdog(100);
     for workers in [1, 2] {
         let own = executor(workers);
+        rest(&own.handle());
         let forks = own.spawn(async move {
+            // The monitor was woken along with this thread, and first looks around; see `rest`.
+            thread::sleep(TIME_TO_PARK);
             // SAFETY: as in `in_fork`.
             let pid = unsafe { libc::fork() };
             assert!(pid >= 0, "the system does not fork");
@@ -300,6 +323,7 @@ fn an_executor_dropped_in_a_forked_child_leaves_its_tasks_to_the_parent() {
             pending::<()>().await
         });
         eventually("it waits", || own.metrics().suspended_tasks() == 1);
+        rest(&own.handle());
         own
     };
     let (first, second) = (with_task(), with_task());
@@ -328,6 +352,7 @@ fn a_forked_child_may_build_an_executor_of_its_own() {
         // The parent has used its own, and never the default one.
         let inherited = executor(2);
         inherited.block_on(inherited.spawn(async {})).unwrap();
+        rest(&inherited.handle());
         in_fork(|| {
             let own = executor(2);
             let nested = own.spawn(async { executor::spawn(async { 7 }).await.unwrap() });
