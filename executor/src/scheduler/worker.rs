@@ -56,8 +56,8 @@ const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
 const WORTH_STEALING: usize = if cfg!(shuttle) { 2 } else { 32 };
 
 /// How long a thief waits for more, or for the worker to come to it by itself, before it takes what
-/// little there is; in turns of the spin-wait hint: about a microsecond, ten times an ordinary poll.
-const PATIENCE: u32 = if cfg!(shuttle) { 1 } else { 30 };
+/// little there is; in turns of the spin-wait hint: about six microseconds, the price of a wake-up.
+const PATIENCE: u32 = if cfg!(shuttle) { 1 } else { 200 };
 
 /// Timers that come in quick succession are fired together: after it has fired any, a worker does not
 /// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
@@ -481,6 +481,7 @@ impl Worker {
             parker, counters, ..
         } = self.processor();
         self.scheduler().abort_in_forked_child();
+        self.is_in_no_poll();
         counters.parks.add(1);
         self.begin_to_be_spare(may_retire);
         loop {
