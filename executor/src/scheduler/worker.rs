@@ -55,8 +55,8 @@ const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
 /// as some polls; a thief that takes each task as it comes gains nothing.
 const WORTH_STEALING: usize = if cfg!(shuttle) { 2 } else { 32 };
 
-/// How long a thief waits for more, or for the worker to come to it by itself, before it takes what
-/// little there is; in turns of the spin-wait hint: about six microseconds, the price of a wake-up.
+/// How long a thief waits beside what little there is for more, or for the worker to come to it by
+/// itself; in turns of the spin-wait hint: about six microseconds, the price of a wake-up.
 const PATIENCE: u32 = if cfg!(shuttle) { 1 } else { 200 };
 
 /// Timers that come in quick succession are fired together: after it has fired any, a worker does not
@@ -419,6 +419,9 @@ impl Worker {
     /// somebody's next slot if the poll in front of it goes on and on.
     fn steal_patiently(&self) -> Option<Task> {
         let busy = self.victims().find(|victim| !victim.next.is_empty());
+        if busy.is_none() && self.victims().all(|victim| victim.queue.is_empty()) {
+            return None;
+        }
         let polls = busy.map(|victim| victim.counters.polls.get());
         (0..PATIENCE).for_each(|_| hint::spin_loop());
         self.steal_from_queues(1).or_else(|| {
