@@ -227,6 +227,34 @@ fn long_computations_do_not_start_a_storm_of_threads() {
 }
 
 #[test]
+fn computations_without_an_end_get_one_stand_in_for_each_worker() {
+    let executor = on(2);
+    let stop = Arc::new(AtomicBool::new(false));
+    let spins = |_| {
+        let stop = stop.clone();
+        executor.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                hint::spin_loop();
+            }
+        })
+    };
+    let tasks: Vec<_> = (0..20).map(spins).collect();
+    wait_until("two hand-overs", || executor.metrics().handoffs() >= 2);
+    let begin = Instant::now();
+    let mut most = 0;
+    while begin.elapsed() < Duration::from_millis(500) {
+        most = most.max(executor.metrics().threads());
+        thread::sleep(Duration::from_millis(2));
+    }
+    stop.store(true, Ordering::Relaxed);
+    for task in tasks {
+        executor.block_on(task).unwrap();
+    }
+    // As above.
+    assert!(most <= 2 * 2 + 1 + 2, "{most} threads");
+}
+
+#[test]
 fn a_poll_shorter_than_handoff_after_keeps_its_place() {
     let executor = Executor::builder()
         .workers(1)
