@@ -345,12 +345,13 @@ mod waiting {
         );
         // In a thread of its own: a waker that runs under a lock of the group never returns.
         let (returned, done) = mpsc::channel();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             group.done();
             returned.send(()).expect("the test waits");
         });
         done.recv_timeout(Duration::from_secs(30))
             .expect("`done` returns");
+        thread.join().expect("no panic");
         assert!(poll(&mut wait).is_ready());
     }
 
@@ -358,16 +359,20 @@ mod waiting {
     fn wait_blocking_returns_once_the_count_is_zero() {
         let group = WaitGroup::new();
         let finished = Arc::new(AtomicUsize::new(0));
-        for _ in 0..4 {
+        let start = |_| {
             let guard = group.guard();
             let finished = Arc::clone(&finished);
             thread::spawn(move || {
                 let _guard = guard;
                 finished.fetch_add(1, Ordering::Relaxed);
-            });
-        }
+            })
+        };
+        let threads: Vec<_> = (0..4).map(start).collect();
         group.wait_blocking();
         assert_eq!(finished.load(Ordering::Relaxed), 4);
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
     }
 }
 

@@ -32,7 +32,17 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Aborts the process, with the name of the test, unless it is dropped in time.
 #[must_use = "dropped at once it watches nothing"]
-pub struct Watchdog(#[allow(dead_code)] mpsc::Sender<()>);
+pub struct Watchdog(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
+
+impl Drop for Watchdog {
+    /// Its thread is gone then: LeakSanitizer takes what a thread holds that is ending as the process
+    /// does for a leak.
+    fn drop(&mut self) {
+        let (alive, thread) = self.0.take().expect("dropped once");
+        drop(alive);
+        thread.join().expect("it does not panic");
+    }
+}
 
 /// Starts a [`Watchdog`] for what takes a small part of so many seconds with the usual effort on a
 /// machine that has nothing else to do. It waits three times as long: what hangs, hangs for ever.
@@ -42,7 +52,7 @@ pub fn watchdog(seconds: u64) -> Watchdog {
     let place = Location::caller();
     let test = thread::current().name().unwrap_or("?").to_owned();
     let (alive, ended) = mpsc::channel::<()>();
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let end = ended.recv_timeout(Duration::from_secs(seconds));
         if end == Err(mpsc::RecvTimeoutError::Timeout) {
             let text = format!("\nwatchdog: test `{test}` ({place}) hangs: {seconds} s are over\n");
@@ -51,7 +61,7 @@ pub fn watchdog(seconds: u64) -> Watchdog {
             process::abort();
         }
     });
-    Watchdog(alive)
+    Watchdog(Some((alive, thread)))
 }
 
 /// An executor with `workers` workers.

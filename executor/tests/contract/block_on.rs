@@ -157,8 +157,10 @@ fn a_task_that_blocks_cannot_keep_it_from_returning() {
     let answer = own.block_on(async {
         is_started.recv().await.unwrap();
         drop(own.spawn(pending::<()>())); // more for the worker to do, if it could
-        thread::spawn(move || send.try_send(7).unwrap());
-        receive.recv().await.unwrap()
+        let sender = thread::spawn(move || send.try_send(7).unwrap());
+        let answer = receive.recv().await.unwrap();
+        sender.join().unwrap();
+        answer
     });
     assert_eq!(answer, 7);
     assert!(!gate.is_open());

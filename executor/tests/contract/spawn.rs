@@ -114,7 +114,7 @@ fn it_works_from_the_destructor_of_a_plain_threads_thread_local() {
     let own = named("from-tls");
     let handle = own.handle();
     let (send, names) = mpsc::channel();
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         at_thread_end(move || {
             let send_too = send.clone();
             executor::block_on(async move {
@@ -127,6 +127,7 @@ fn it_works_from_the_destructor_of_a_plain_threads_thread_local() {
     });
     assert_eq!(names.recv().unwrap(), "executor");
     assert_eq!(names.recv().unwrap(), "from-tls");
+    thread.join().unwrap();
 }
 
 #[test]

@@ -487,11 +487,12 @@ mod blocked {
     #[track_caller]
     fn ends(wait: impl FnOnce() + Send + 'static) {
         let (done, is_done) = mpsc::channel();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             wait();
             done.send(()).unwrap();
         });
         assert_eq!(is_done.recv_timeout(PATIENCE), Ok(()), "it hangs");
+        thread.join().unwrap();
     }
 
     #[test]
