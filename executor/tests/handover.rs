@@ -192,6 +192,22 @@ fn at_the_limit_of_threads_the_rest_goes_on_as_soon_as_one_returns() {
     assert!(executor.metrics().threads() <= 3);
 }
 
+/// The threads of 2 workers whose polls compute: a stand-in for each, and one that is about to step back.
+/// And two that wait for a lock whose holder is off its core: they are asleep, and the limit is for those
+/// that compute.
+const THREADS_BESIDE_COMPUTATIONS: usize = 2 * 2 + 1 + 2;
+
+/// The most threads there are within so long a time.
+fn most_threads(executor: &Executor, time: Duration) -> usize {
+    let begin = Instant::now();
+    let mut most = 0;
+    while begin.elapsed() < time {
+        most = most.max(executor.metrics().threads());
+        thread::sleep(Duration::from_millis(2));
+    }
+    most
+}
+
 #[test]
 fn long_computations_do_not_start_a_storm_of_threads() {
     let executor = on(2);
@@ -206,12 +222,7 @@ fn long_computations_do_not_start_a_storm_of_threads() {
         })
     };
     let tasks: Vec<_> = (0..50).map(computes).collect();
-    let begin = Instant::now();
-    let mut most = 0;
-    while begin.elapsed() < Duration::from_secs(1) {
-        most = most.max(executor.metrics().threads());
-        thread::sleep(Duration::from_millis(2));
-    }
+    let most = most_threads(&executor, Duration::from_secs(1));
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
         executor.block_on(task).unwrap();
@@ -220,10 +231,7 @@ fn long_computations_do_not_start_a_storm_of_threads() {
         executor.metrics().handoffs() > 0,
         "it was never put to the test"
     );
-    // A stand-in for each worker that computes, and one that is about to step back. And for those that
-    // wait for a lock whose holder is off its core: they are asleep, and the limit is for those that
-    // compute.
-    assert!(most <= 2 * 2 + 1 + 2, "{most} threads");
+    assert!(most <= THREADS_BESIDE_COMPUTATIONS, "{most} threads");
 }
 
 #[test]
@@ -240,18 +248,12 @@ fn computations_without_an_end_get_one_stand_in_for_each_worker() {
     };
     let tasks: Vec<_> = (0..20).map(spins).collect();
     wait_until("two hand-overs", || executor.metrics().handoffs() >= 2);
-    let begin = Instant::now();
-    let mut most = 0;
-    while begin.elapsed() < Duration::from_millis(500) {
-        most = most.max(executor.metrics().threads());
-        thread::sleep(Duration::from_millis(2));
-    }
+    let most = most_threads(&executor, Duration::from_millis(500));
     stop.store(true, Ordering::Relaxed);
     for task in tasks {
         executor.block_on(task).unwrap();
     }
-    // As above.
-    assert!(most <= 2 * 2 + 1 + 2, "{most} threads");
+    assert!(most <= THREADS_BESIDE_COMPUTATIONS, "{most} threads");
 }
 
 #[test]

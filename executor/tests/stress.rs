@@ -6,8 +6,8 @@
 mod common;
 
 use common::{
-    Ledger, Wakers, at_thread_end, effort, eventually, executor, few_workers, quiet_panic,
-    steady_executor, total, watchdog, worker_counts,
+    Ledger, Wakers, at_thread_end, effort, eventually, executor, few_workers, is_at_rest,
+    quiet_panic, steady_executor, total, watchdog, worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use futures::future::join_all;
@@ -448,10 +448,7 @@ fn a_storm_of_blocking_calls_strands_nothing() {
                 .collect();
             join_all_ok(&own, tasks);
         }
-        eventually("all threads sleep", || {
-            let metrics = own.metrics();
-            metrics.idle_threads() == metrics.threads() && metrics.searching_threads() == 0
-        });
+        eventually("all threads sleep", || is_at_rest(&own.metrics()));
         assert!(own.metrics().threads() <= max);
     }
 }

@@ -5,7 +5,7 @@
 pub mod mischief;
 mod scale;
 
-use executor::Executor;
+use executor::{Executor, Metrics};
 pub use scale::{effort, few_workers, total, worker_counts};
 use std::{
     cell::Cell,
@@ -96,6 +96,12 @@ pub fn eventually(what: impl Display, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Whether all threads are asleep. (One that steps back counts as asleep before it wakes another for what
+/// it leaves.)
+pub fn is_at_rest(metrics: &Metrics) -> bool {
+    metrics.idle_threads() == metrics.threads() && metrics.searching_threads() == 0
 }
 
 /// Panics without the panic hook's noise.

@@ -1,7 +1,9 @@
 //! What an executor with nothing to do costs.
 #![cfg(target_os = "linux")]
 
-use crate::common::{activity, eventually, executor, in_own_process, resident_bytes, watchdog};
+use crate::common::{
+    activity, eventually, executor, in_own_process, is_at_rest, resident_bytes, watchdog,
+};
 use executor::Handle;
 use std::{future::pending, thread, time::Duration};
 
@@ -11,7 +13,9 @@ const WINDOWS: usize = 5;
 /// The threads of these executors have nothing to do from now on, nor has any other of the process.
 #[track_caller]
 pub fn assert_silent(executors: &[Handle]) {
-    eventually("all threads sleep", || executors.iter().all(is_at_rest));
+    eventually("all threads sleep", || {
+        executors.iter().all(|own| is_at_rest(&own.metrics()))
+    });
     // The system may delay a thread that is about to fall asleep. One that never rests, or looks
     // around every now and then, does so in each window.
     let windows = (0..WINDOWS).map(|_| activity_in_a_window());
@@ -20,12 +24,6 @@ pub fn assert_silent(executors: &[Handle]) {
         loud.len() < WINDOWS,
         "(ns of CPU, times threads went to sleep) in each window: {loud:?}"
     );
-}
-
-fn is_at_rest(executor: &Handle) -> bool {
-    let metrics = executor.metrics();
-    // One that steps back counts as asleep before it wakes another for what it leaves.
-    metrics.idle_threads() == metrics.threads() && metrics.searching_threads() == 0
 }
 
 /// What [`activity`] says of 700 ms in which this thread sleeps.

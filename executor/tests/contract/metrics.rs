@@ -30,7 +30,10 @@ fn they_count_polls_parks_and_tasks_from_the_global_queue() {
         own.block_on(own.spawn(async { executor::yield_now().await }))
             .unwrap();
     }
-    eventually("it sleeps", || own.metrics().processors()[0].parks() >= 1);
+    eventually("it sleeps", || {
+        let metrics = own.metrics();
+        metrics.idle_threads() == 1 && metrics.processors()[0].parks() >= 1
+    });
     let metrics = own.metrics();
     let processor = &metrics.processors()[0];
     assert_eq!(processor.polls(), 20);

@@ -217,12 +217,10 @@ fn an_executor_that_never_gets_a_stand_in_still_finishes_what_needs_none() {
 #[cfg(target_os = "linux")]
 fn assert_no_thread_is_left() {
     soon(|| {
-        let names = std::fs::read_dir("/proc/self/task")
+        let mut names = std::fs::read_dir("/proc/self/task")
             .unwrap()
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-        !names
-            .into_iter()
-            .any(|name| [NAME, "executor-trace"].contains(&name.trim_end()))
+        names.all(|name| ![NAME, "executor-trace"].contains(&name.trim_end()))
     });
 }
 
