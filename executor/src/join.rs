@@ -143,6 +143,7 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
+        self.0.metadata().registration.origin.detach();
         // SAFETY: this is the last use of the joiner.
         unsafe { ManuallyDrop::take(&mut self.0) }.detach();
     }

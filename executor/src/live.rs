@@ -17,6 +17,7 @@
 
 use crate::{
     pages::Pages,
+    scheduler::remains::{Home, Origin},
     sync::{AtomicU8, AtomicU32, Mutex, Ordering, lock},
 };
 use crossbeam_utils::CachePadded;
@@ -50,6 +51,8 @@ pub(crate) struct Registration {
     executor: u16,
     /// Good as long as there is a key.
     shard: AtomicU8,
+    /// Not the register's business, but there is room for it here.
+    pub(crate) origin: Origin,
 }
 
 /// Someone asked for the future to be dropped.
@@ -76,6 +79,7 @@ impl Registration {
             word: AtomicU32::new(NONE),
             executor,
             shard: AtomicU8::new(0),
+            origin: Origin::elsewhere(),
         }
     }
 
@@ -88,6 +92,12 @@ impl Registration {
     pub(crate) fn is_registered(&self) -> bool {
         // Ordering: Relaxed; async-task orders what the holders do.
         entry(self.word.load(Ordering::Relaxed)).is_some()
+    }
+
+    /// The home of a detached task that has not waited yet.
+    pub(crate) fn home_if_fresh(&self) -> Option<Home> {
+        let home = self.origin.home_if_detached()?;
+        (self.word.load(Ordering::Relaxed) == NONE).then_some(home)
     }
 
     /// Asks for the future to be dropped at the task's next poll. Returns whether the task was

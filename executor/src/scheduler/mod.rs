@@ -4,6 +4,7 @@
 //! | ----------- | ---------------------------------------------------------------- |
 //! | `worker`    | a machine that holds a processor: find a task, run it, sleep     |
 //! | `processor` | local queue, next slot, tick; the table where thieves find them  |
+//! | `remains`   | the memory of detached tasks goes back to their makers           |
 //! | `threads`   | the threads behind the machines: start, end, join                |
 //! | `context`   | which executor and worker the calling thread is in               |
 //! | `monitor`   | gives away the places of machines whose polls do not end           |
@@ -28,6 +29,7 @@ pub(crate) mod context;
 pub(crate) mod directory;
 pub(crate) mod monitor;
 pub(crate) mod processor;
+pub(crate) mod remains;
 mod thread_state;
 pub(crate) mod threads;
 mod watch;
@@ -142,6 +144,7 @@ impl Scheduler {
         } else {
             context::with_worker(|worker| match worker {
                 Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
+                    task.metadata().registration.origin.set_home(worker.home);
                     worker.schedule(task, false);
                 }
                 _ => self.push_global(task),

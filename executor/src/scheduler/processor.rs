@@ -5,7 +5,7 @@
 //! holds a processor of its own, also while it is blocked; that only N are active at once is
 //! `idle`'s business.
 
-use super::Scheduler;
+use super::{Scheduler, remains::Mailbox};
 use crate::{
     parker::Parker,
     place::Place,
@@ -37,6 +37,7 @@ pub(crate) struct Processor {
     pub(crate) place: CachePadded<Place>,
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) timers: Shard,
+    pub(super) mailbox: Mailbox,
     /// Set by the monitor: look at the timers before the next task.
     pub(crate) timers_are_late: AtomicBool,
 }
@@ -133,7 +134,7 @@ impl Processors {
 
     /// Takes a processor that no machine holds, or makes one. The number of leases is limited by
     /// whoever counts machines.
-    fn take(&self) -> (usize, Arc<Processor>, Owner<Task>) {
+    pub(super) fn take(&self) -> (usize, Arc<Processor>, Owner<Task>) {
         let mut free = lock(&self.free);
         let taken = match free.pop_first() {
             Some((index, owner)) => {
@@ -158,6 +159,7 @@ impl Processors {
             place: CachePadded::new(Place::given()),
             counters: CachePadded::default(),
             timers: Shard::take(),
+            mailbox: Mailbox::default(),
             timers_are_late: AtomicBool::new(false),
         });
         // Ordering: Relaxed; changed under this lock only.

@@ -21,6 +21,7 @@
 use super::{
     Scheduler, context,
     processor::{Lease, Processor},
+    remains::{Home, Remains},
     thread_state,
 };
 use crate::{
@@ -79,6 +80,10 @@ pub(crate) struct Worker {
     spare_until: Cell<u64>,
     /// How many tasks it had taken from others when that was decided.
     taken_before: Cell<u64>,
+    /// It, as the tasks know it that it has made.
+    pub(super) home: Home,
+    /// Of tasks that others have made.
+    remains: Remains,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
 }
@@ -113,12 +118,14 @@ impl Worker {
     fn new(lease: Lease) -> Worker {
         let seed = (lease.index() as u32).wrapping_mul(0x9E37_79B9) | 1;
         Worker {
+            home: Home::worker(lease.index()),
             lease,
             next_slot_run: Cell::new(0),
             searching: Cell::new(true),
             last_fired: Cell::new(0),
             spare_until: Cell::new(NEVER),
             taken_before: Cell::new(0),
+            remains: Remains::none(),
             random: Cell::new(seed),
         }
     }
@@ -201,10 +208,28 @@ impl Worker {
             .task
             .store(task.metadata().id.as_u64(), Ordering::Relaxed);
         counters.polls.add(1);
-        task::run(task, self.scheduler());
+        match task.metadata().registration.home_if_fresh() {
+            Some(home) if home != self.home => self.run_foreign(task, home),
+            _ => task::run(task, self.scheduler()),
+        }
         if place.is_taken() {
             self.come_back();
         }
+    }
+
+    /// A task that another thread has made, and would better free.
+    #[inline(never)]
+    fn run_foreign(&self, task: Task, home: Home) {
+        let reference = task.waker();
+        task::run(task, self.scheduler());
+        let processors = &self.scheduler().processors;
+        self.remains.keep(home, reference, processors);
+    }
+
+    /// Keeps nothing for others any more, and nothing of its own tasks.
+    fn settle_remains(&self) {
+        let mailbox = &self.processor().mailbox;
+        self.remains.settle(mailbox, &self.scheduler().processors);
     }
 
     /// What takes long from now on is not the fault of the task that was polled last.
@@ -261,6 +286,7 @@ impl Worker {
             self.scheduler().push_batch_quietly(tasks.into())
         }) {
             self.processor().counters.overflows.add(1);
+            self.settle_remains();
             self.scheduler().notify();
         }
     }
@@ -315,6 +341,7 @@ impl Worker {
     /// Where there is no local task. Apart, so that the way to one stays short.
     #[inline(never)]
     fn find_elsewhere(&self) -> Option<Task> {
+        self.remains.hand_back(&self.scheduler().processors);
         self.take_fired()
             .or_else(|| self.take_global_share())
             .or_else(|| self.steal())
@@ -485,6 +512,7 @@ impl Worker {
         } = self.processor();
         self.scheduler().abort_in_forked_child();
         self.is_in_no_poll();
+        self.settle_remains();
         counters.parks.add(1);
         self.begin_to_be_spare(may_retire);
         loop {
@@ -568,6 +596,7 @@ impl Worker {
             return None;
         }
         self.give_queue_away();
+        self.settle_remains();
         self.scheduler().leave_timers(self.processor());
         if self.machine().block() {
             counters.handoffs.add(1);
