@@ -1,0 +1,250 @@
+//! Finding a worker its next task.
+//!
+//! Where it comes from:
+//!
+//! 1. every 61st poll the timers and the global queue, so that local work does not starve them; the
+//!    timers also when the monitor has found them late;
+//! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
+//!    starve the local queue;
+//! 3. the local queue, first in, first out;
+//! 4. what its timers wake, if any are due;
+//! 5. the global queue, a fair share of it;
+//! 6. half of another local queue; as a last resort a task in the next slot of a worker whose poll
+//!    does not end.
+
+use super::Worker;
+use crate::{
+    clock::{self, NEVER},
+    crew::Crew,
+    scheduler::processor::Processor,
+    sync::hint,
+    task::Task,
+};
+use std::sync::atomic::Ordering;
+
+/// Polls between two looks at the timers and the global queue while there is local work: Go's figure,
+/// a prime, so that it falls in step with nothing.
+const LOOK_AROUND_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
+
+/// Timers fired before the tasks that they woke have their turn.
+const TIMERS_IN_A_ROW: usize = 64;
+
+/// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
+/// request and its answers to stay in the cache, short beside a full local queue.
+const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
+
+/// Tasks that make a queue worth stealing from at once. A theft costs both sides cache misses, as much
+/// as some polls; a thief that takes each task as it comes gains nothing.
+const WORTH_STEALING: usize = if cfg!(shuttle) { 2 } else { 32 };
+
+/// How long a thief waits beside what little there is, in turns of the spin-wait hint of some 30 ns: six
+/// microseconds beside a few tasks of a queue, the price of a wake-up, for more of them, or for the worker
+/// to come to them by itself.
+const PATIENCE_BESIDE_FEW: u32 = if cfg!(shuttle) { 1 } else { 200 };
+
+/// The same beside nothing but a lone task in a next slot: one microsecond. Two tasks that hand work on to
+/// each other would otherwise stay on one core where each takes less than the other patience.
+const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
+
+/// Timers that come in quick succession are fired together: after it has fired any, a worker does not
+/// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
+const TIMER_MODERATION: u64 = 125_000;
+
+/// Finding a task.
+impl Worker {
+    #[inline]
+    pub(super) fn find_task(&self) -> Option<Task> {
+        let task = if self.is_time_to_look_around() {
+            self.look_around()
+        } else {
+            None
+        };
+        let task = task
+            .or_else(|| self.take_local())
+            .or_else(|| self.find_elsewhere());
+        if task.is_some() {
+            self.stop_searching();
+        }
+        task
+    }
+
+    fn is_time_to_look_around(&self) -> bool {
+        let Processor {
+            counters,
+            timers_are_late,
+            ..
+        } = self.processor();
+        counters.polls.get() % LOOK_AROUND_INTERVAL == LOOK_AROUND_INTERVAL - 1
+            || timers_are_late.load(Ordering::Relaxed)
+    }
+
+    /// Wakes what is due, and takes a task from the global queue.
+    #[cold]
+    fn look_around(&self) -> Option<Task> {
+        self.processor()
+            .timers_are_late
+            .store(false, Ordering::Relaxed);
+        self.fire_timers();
+        let (task, rest) = self.scheduler().global.pop()?;
+        self.processor().counters.global_tasks.add(1);
+        if let Some(rest) = rest {
+            // Only what runs now is taken: what went through the local queue could be driven out of it
+            // again and again.
+            self.scheduler().push_batch_quietly(rest);
+            self.scheduler().notify();
+        }
+        Some(task)
+    }
+
+    /// Where there is no local task. Apart, so that the way to one stays short.
+    #[inline(never)]
+    fn find_elsewhere(&self) -> Option<Task> {
+        self.remains.hand_back(&self.scheduler().processors);
+        self.take_fired()
+            .or_else(|| self.take_global_share())
+            .or_else(|| self.steal())
+    }
+
+    #[inline]
+    fn take_local(&self) -> Option<Task> {
+        let run = self.next_slot_run.get();
+        if let Some(task) = self.processor().next.take() {
+            if run < NEXT_SLOT_RUN {
+                self.next_slot_run.set(run + 1);
+                return Some(task);
+            }
+            self.push_local(task);
+        }
+        if run != 0 {
+            self.next_slot_run.set(0);
+        }
+        self.queue().pop()
+    }
+
+    fn take_fired(&self) -> Option<Task> {
+        if self.fire_timers() {
+            self.take_local()
+        } else {
+            None
+        }
+    }
+
+    /// Wakes tasks whose deadlines have come; returns whether there were any.
+    fn fire_timers(&self) -> bool {
+        if self.timers().next_due() == NEVER {
+            return false;
+        }
+        let now = clock::now();
+        if self.next_timer() > now {
+            return false;
+        }
+        // A waker is foreign code and may take its time: nobody may rely on this searcher.
+        self.stop_searching();
+        self.is_in_no_poll();
+        let fired = self.timers().fire(now, TIMERS_IN_A_ROW);
+        if fired && self.timers().next_due() > now {
+            self.last_fired.set(now);
+        }
+        fired
+    }
+
+    /// When the worker has to look at its timers.
+    pub(super) fn next_timer(&self) -> u64 {
+        let earliest = self.last_fired.get().saturating_add(TIMER_MODERATION);
+        self.timers().next_due().max(earliest)
+    }
+
+    fn take_global_share(&self) -> Option<Task> {
+        let scheduler = self.scheduler();
+        let (task, taken) = scheduler
+            .global
+            .pop_share(scheduler.config.workers, self.queue())?;
+        self.processor().counters.global_tasks.add(taken as u64);
+        if taken > 1 && !self.searching.get() {
+            // On the way from there to here nobody saw them.
+            scheduler.notify();
+        }
+        Some(task)
+    }
+
+    fn steal(&self) -> Option<Task> {
+        if !self.searching.get() {
+            if !self.scheduler().idle.start_searching() {
+                return None;
+            }
+            self.searching.set(true);
+        }
+        self.steal_from_queues(WORTH_STEALING)
+            .or_else(|| self.take_global_share())
+            .or_else(|| self.steal_patiently())
+    }
+
+    /// The other processors, from a random one on.
+    fn victims(&self) -> impl Iterator<Item = &Processor> {
+        let processors = &self.scheduler().processors;
+        let (count, own) = (processors.in_use(), self.index());
+        let start = self.next_random() as usize % count;
+        (start..start + count)
+            .map(move |index| index % count)
+            .filter(move |&index| index != own)
+            .map(|index| processors.get(index))
+    }
+
+    /// Half of a queue of at least so many tasks.
+    fn steal_from_queues(&self, at_least: usize) -> Option<Task> {
+        let (task, taken) = self
+            .victims()
+            .filter(|victim| victim.queue.len() >= at_least)
+            .find_map(|victim| victim.queue.steal_into(self.queue()))?;
+        self.count_theft(taken);
+        Some(task)
+    }
+
+    /// What the others have not come to within a moment: the task in somebody's next slot, if the poll in
+    /// front of it goes on and on, or a few tasks of a queue.
+    fn steal_patiently(&self) -> Option<Task> {
+        let behind = self.victims().find(|victim| !victim.next.is_empty());
+        if behind.is_none() && self.are_queues_empty() {
+            return None;
+        }
+        let polls = behind.map(|victim| victim.counters.polls.get());
+        wait(PATIENCE_BESIDE_ONE);
+        if !self.are_queues_empty() {
+            wait(PATIENCE_BESIDE_FEW - PATIENCE_BESIDE_ONE);
+        }
+        self.steal_from_queues(1).or_else(|| {
+            let victim = behind.filter(|victim| Some(victim.counters.polls.get()) == polls)?;
+            let task = victim.next.take()?;
+            self.count_theft(1);
+            Some(task)
+        })
+    }
+
+    /// Those of the others.
+    fn are_queues_empty(&self) -> bool {
+        self.victims().all(|victim| victim.queue.is_empty())
+    }
+
+    fn count_theft(&self, tasks: usize) {
+        self.processor().counters.steals.add(1);
+        self.processor().counters.stolen_tasks.add(tasks as u64);
+    }
+
+    pub(super) fn stop_searching(&self) {
+        self.machine().stop_searching();
+    }
+
+    /// Marsaglia's xorshift: victims need to be spread, not unpredictable.
+    fn next_random(&self) -> u32 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random.set(x);
+        x
+    }
+}
+
+fn wait(turns: u32) {
+    (0..turns).for_each(|_| hint::spin_loop());
+}
