@@ -27,6 +27,8 @@ var workloads = map[string]func(size int) []float64{
 	"pairs":              perOperation(pairs),
 	"ping-pong":          perOperation(pingPong),
 	"fan-in":             perOperation(fanIn),
+	"forks":              perOperation(forks),
+	"pipeline":           perOperation(pipeline),
 	"wake-parked":        wakeParked,
 	"idle-cpu":           idleCPU,
 	"speed-up":           milliseconds(cpuBound),

@@ -14,6 +14,7 @@ mod table;
 mod timers;
 mod wait_group;
 mod wake;
+mod work;
 mod yields;
 
 pub use self::{
@@ -27,6 +28,7 @@ pub use self::{
     timers::{abandoned, kept_limits},
     wait_group::{AwaitGroup, Count, OurGroup, PeerGroup, hammer},
     wake::{idle_cpu, wake_parked},
+    work::{forks, pipeline},
     yields::yields,
 };
 
@@ -73,6 +75,8 @@ pub fn run<R: Runtime, G: Count>(
         "pairs" => each(timed::<R, _>(pairs::<R>(size))),
         "ping-pong" => each(timed::<R, _>(ping_pong::<R>(size))),
         "fan-in" => each(timed::<R, _>(fan_in::<R>(8, size / 8))),
+        "forks" => each(timed::<R, _>(forks::<R>(size))),
+        "pipeline" => each(timed::<R, _>(pipeline::<R>(size))),
         "wake-parked" => wake_parked::<R>(size),
         "idle-cpu" => vec![idle_cpu(Duration::from_millis(size as u64))?],
         "speed-up" => millis(timed::<R, _>(cpu_bound::<R>(size))),

@@ -214,6 +214,29 @@ pub static WORKLOADS: &[Workload] = &[
         ..USUAL
     },
     Workload {
+        name: "forks",
+        size: 8_000,
+        quick: 80,
+        figures: &[figure(
+            "forks",
+            "ns",
+            "8,000 tasks that work for 5 µs each are spawned and joined, eight at a time, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "pipeline",
+        size: 5_000,
+        quick: 100,
+        figures: &[figure(
+            "pipeline",
+            "ns",
+            "one task hands 5,000 messages on to another over a channel with room for one, and \
+             each works for 5 µs on each, per message",
+        )],
+        ..USUAL
+    },
+    Workload {
         name: "wake-parked",
         size: 500,
         quick: 20,
