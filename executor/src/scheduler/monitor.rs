@@ -30,6 +30,12 @@
 //! long as work waits, the monitor looks again after a hundredth of that time, and gives away the
 //! place of any machine that it finds asleep in a poll.
 //!
+//! # Long polls
+//!
+//! It asks a machine that has polled seldom since the last look to measure a poll: long polls have more
+//! workers woken (see `worker`). Whether they were few because they are long, or because there was nothing
+//! to do, it cannot tell.
+//!
 //! # When it sleeps itself
 //!
 //! After some rounds in which no machine was active, and nothing waited, it parks without a
@@ -305,7 +311,7 @@ impl<'a> Rounds<'a> {
             } else if timers.next_due().saturating_add(TIMER_PATIENCE) <= now {
                 // What it fires itself goes to its own queue. What the monitor fires goes to the
                 // global one, to which a busy worker seldom looks.
-                processor.timers_are_late.store(true, Ordering::Relaxed);
+                processor.look_around.store(true, Ordering::Relaxed);
             }
         }
     }
@@ -323,11 +329,11 @@ impl<'a> Rounds<'a> {
             .enumerate()
         {
             let watch = &mut self.watches[index];
-            watch.look(
-                processor.counters.polls.get(),
-                InPoll::of(processor),
-                passed,
-            );
+            let tick = processor.counters.polls.get();
+            if watch.may_have_long_polls(tick, passed) {
+                processor.look_around.store(true, Ordering::Relaxed);
+            }
+            watch.look(tick, InPoll::of(processor), passed);
             if watch.stalls() {
                 report_stall(processor, watch.lasts_for);
             }

@@ -38,8 +38,8 @@ pub(crate) struct Processor {
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) timers: Shard,
     pub(super) mailbox: Mailbox,
-    /// Set by the monitor: look at the timers before the next task.
-    pub(crate) timers_are_late: AtomicBool,
+    /// Set by the monitor: look at the timers before the next task, and see how long a poll takes.
+    pub(crate) look_around: AtomicBool,
 }
 
 /// Written by the processor's machine only, read by everybody.
@@ -55,6 +55,9 @@ pub(crate) struct Counters {
     pub(crate) handoffs: Counter,
     /// The machine sits in code that has announced that it blocks.
     pub(crate) blocked: AtomicBool,
+    /// The poll that was measured last took so long that a task in the next slot had better not wait
+    /// for the end of one.
+    pub(crate) long_polls: AtomicBool,
     /// The id of the task that was polled last, as a number.
     pub(crate) task: AtomicU64,
     /// The thread of the machine, as the system numbers it; 0 if it does not say.
@@ -160,7 +163,7 @@ impl Processors {
             counters: CachePadded::default(),
             timers: Shard::take(),
             mailbox: Mailbox::default(),
-            timers_are_late: AtomicBool::new(false),
+            look_around: AtomicBool::new(false),
         });
         // Ordering: Relaxed; changed under this lock only.
         let index = self.len.load(Ordering::Relaxed);

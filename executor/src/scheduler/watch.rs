@@ -1,6 +1,6 @@
 //! What the monitor has seen of a processor, look by look.
 
-use super::processor::Processor;
+use super::{LONG_POLL, processor::Processor};
 use std::time::Duration;
 
 /// A poll that takes longer is reported.
@@ -80,6 +80,12 @@ impl Watch {
         }
     }
 
+    /// Whether so few polls as there have been since the last look may each have been long.
+    pub(super) fn may_have_long_polls(&self, tick: u64, passed: Passed) -> bool {
+        let polls = tick.wrapping_sub(self.tick);
+        u128::from(polls) * u128::from(LONG_POLL) <= passed.time.as_nanos()
+    }
+
     /// Starts to measure anew.
     pub(super) fn forget(&mut self) {
         (self.stuck_for, self.ask_again) = (Duration::ZERO, Duration::ZERO);
@@ -112,6 +118,15 @@ mod tests {
         assert_eq!(watch.stuck_for, STEP.time);
         watch.look(8, InPoll::WithPlace, STEP);
         assert_eq!(watch.stuck_for, Duration::ZERO);
+    }
+
+    #[test]
+    fn polls_may_be_long_if_they_are_few() {
+        let mut watch = Watch::NEW;
+        watch.look(7, InPoll::WithPlace, STEP);
+        let few = STEP.time.as_nanos() as u64 / LONG_POLL;
+        assert!(watch.may_have_long_polls(7 + few, STEP));
+        assert!(!watch.may_have_long_polls(7 + few + 1, STEP));
     }
 
     #[test]

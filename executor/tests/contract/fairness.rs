@@ -1,12 +1,13 @@
 //! No runnable task waits for ever, whatever the others do.
 
-use crate::common::{executor, watchdog};
+use crate::common::{eventually, executor, watchdog};
 use executor::Executor;
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -209,4 +210,45 @@ fn tasks_that_wake_each_other_get_their_turn_beside_one_that_always_yields() {
         });
         async { task.await.unwrap() }
     });
+}
+
+/// What a long poll wakes waits for its end alone where no other worker is free.
+#[test]
+fn two_tasks_that_hand_work_on_do_it_side_by_side() {
+    const MESSAGES: usize = 100;
+    let _watchdog = watchdog(60);
+    let own = executor(2);
+    eventually("two tasks share two workers", || {
+        own.block_on(worked_side_by_side(&own, MESSAGES)) > MESSAGES / 2
+    });
+}
+
+/// Two tasks, of which one hands messages on to the other: each works on each for a millisecond. Returns
+/// with how many the second was at work while the first was, too.
+async fn worked_side_by_side(own: &Executor, messages: usize) -> usize {
+    const PIECE: Duration = Duration::from_millis(1);
+    let (sender, receiver) = async_channel::bounded::<()>(1);
+    let busy = Arc::new(AtomicBool::new(false));
+    let source = own.spawn({
+        let busy = busy.clone();
+        async move {
+            for _ in 0..messages {
+                busy.store(true, SeqCst);
+                thread::sleep(PIECE);
+                busy.store(false, SeqCst);
+                sender.send(()).await.unwrap();
+            }
+        }
+    });
+    let sink = own.spawn(async move {
+        let mut side_by_side = 0;
+        while receiver.recv().await.is_ok() {
+            thread::sleep(PIECE / 2);
+            side_by_side += usize::from(busy.load(SeqCst));
+            thread::sleep(PIECE / 2);
+        }
+        side_by_side
+    });
+    source.await.unwrap();
+    sink.await.unwrap()
 }

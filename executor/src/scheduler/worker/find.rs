@@ -3,7 +3,7 @@
 //! Where it comes from:
 //!
 //! 1. every 61st poll the timers and the global queue, so that local work does not starve them; the
-//!    timers also when the monitor has found them late;
+//!    timers also when the monitor asks for it;
 //! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
 //!    starve the local queue;
 //! 3. the local queue, first in, first out;
@@ -16,7 +16,7 @@ use super::Worker;
 use crate::{
     clock::{self, NEVER},
     crew::Crew,
-    scheduler::processor::Processor,
+    scheduler::{LONG_POLL, processor::Processor},
     sync::hint,
     task::Task,
 };
@@ -71,19 +71,25 @@ impl Worker {
     fn is_time_to_look_around(&self) -> bool {
         let Processor {
             counters,
-            timers_are_late,
+            look_around,
             ..
         } = self.processor();
         counters.polls.get() % LOOK_AROUND_INTERVAL == LOOK_AROUND_INTERVAL - 1
-            || timers_are_late.load(Ordering::Relaxed)
+            || look_around.load(Ordering::Relaxed)
     }
 
     /// Wakes what is due, and takes a task from the global queue.
     #[cold]
     fn look_around(&self) -> Option<Task> {
-        self.processor()
-            .timers_are_late
-            .store(false, Ordering::Relaxed);
+        let Processor {
+            counters,
+            look_around,
+            ..
+        } = self.processor();
+        if look_around.load(Ordering::Relaxed) || counters.long_polls.load(Ordering::Relaxed) {
+            look_around.store(false, Ordering::Relaxed);
+            self.measure_a_poll();
+        }
         self.fire_timers();
         let (task, rest) = self.scheduler().global.pop()?;
         self.processor().counters.global_tasks.add(1);
@@ -94,6 +100,20 @@ impl Worker {
             self.scheduler().notify();
         }
         Some(task)
+    }
+
+    /// Sees how long the next poll takes. Not every poll: to read the clock takes as long as a short one.
+    /// Those that the monitor asks about, and as long as they are long.
+    fn measure_a_poll(&self) {
+        let Some(task) = self.take_local() else {
+            return;
+        };
+        self.stop_searching();
+        let start = clock::now();
+        self.run(task);
+        let is_long = clock::now() - start >= LONG_POLL;
+        let counters = &self.processor().counters;
+        counters.long_polls.store(is_long, Ordering::Relaxed);
     }
 
     /// Where there is no local task. Apart, so that the way to one stays short.

@@ -6,6 +6,10 @@
 //! A task that goes to the local queue, or to the global one. Not a lone task that goes to the next
 //! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
 //! caller as much as two hundred polls.
+//!
+//! That moment is long where polls are. So the monitor, if it sees a worker poll seldom, asks it to
+//! measure a poll; and while that is a *long* one, of more than half the price of a wake-up, a lone task in the
+//! next slot wakes another worker too, and a thief does not wait for this one to come to its tasks.
 
 mod find;
 mod sleep;
@@ -240,6 +244,8 @@ impl Worker {
             }
         } else if let Some(displaced) = self.processor().next.put(task) {
             self.push_local(displaced);
+            self.scheduler().notify();
+        } else if self.processor().counters.long_polls.load(Ordering::Relaxed) {
             self.scheduler().notify();
         }
     }
