@@ -217,10 +217,13 @@ fn tasks_that_wake_each_other_get_their_turn_beside_one_that_always_yields() {
 fn two_tasks_that_hand_work_on_do_it_side_by_side() {
     const MESSAGES: usize = 100;
     let _watchdog = watchdog(60);
-    let own = executor(2);
-    eventually("two tasks share two workers", || {
-        own.block_on(worked_side_by_side(&own, MESSAGES)) > MESSAGES / 2
-    });
+    for handoff in [true, false] {
+        let builder = Executor::builder().workers(2).handoff(handoff);
+        let own = builder.build().unwrap();
+        eventually("two tasks share two workers", || {
+            own.block_on(worked_side_by_side(&own, MESSAGES)) > MESSAGES / 2
+        });
+    }
 }
 
 /// Two tasks, of which one hands messages on to the other: each works on each for a millisecond. Returns

@@ -86,7 +86,8 @@ impl Worker {
             look_around,
             ..
         } = self.processor();
-        if look_around.load(Ordering::Relaxed) || counters.long_polls.load(Ordering::Relaxed) {
+        let polls_are_long = counters.long_polls.load(Ordering::Relaxed);
+        if look_around.load(Ordering::Relaxed) || polls_are_long || !self.has_monitor() {
             look_around.store(false, Ordering::Relaxed);
             self.measure_a_poll();
         }
@@ -102,8 +103,8 @@ impl Worker {
         Some(task)
     }
 
-    /// Sees how long the next poll takes. Not every poll: to read the clock takes as long as a short one.
-    /// Those that the monitor asks about, and as long as they are long.
+    /// Sees how long the next poll takes. To read the clock takes as long as a short one, so this is done
+    /// where the monitor has asked for it, or there is none, and again as long as polls are long.
     fn measure_a_poll(&self) {
         let Some(task) = self.take_local() else {
             return;
