@@ -143,7 +143,9 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.0.metadata().registration.origin.detach();
+        if const { !task::is_large::<T>() } {
+            self.0.metadata().registration.origin.detach();
+        }
         // SAFETY: this is the last use of the joiner.
         unsafe { ManuallyDrop::take(&mut self.0) }.detach();
     }

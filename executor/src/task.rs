@@ -89,12 +89,13 @@ pub(crate) struct Meta {
 const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
 
 /// Futures above this size are moved to the heap before anything else is done with them: what
-/// captures one on its way, or keeps it beside its output, has room for it on the stack as well.
-const LARGE_FUTURE: usize = 2 << 10;
+/// captures one on its way, or keeps it beside its output, has room for it on the stack as well. And the
+/// memory of a task whose output is above it is freed at once.
+const LARGE: usize = 2 << 10;
 
-/// Whether a future is better moved to the heap at once.
-pub(crate) const fn is_large<F>() -> bool {
-    size_of::<F>() > LARGE_FUTURE
+/// Whether a future or an output of this type is above that size.
+pub(crate) const fn is_large<T>() -> bool {
+    size_of::<T>() > LARGE
 }
 
 /// Makes a task on `scheduler`. It is not in any queue yet.

@@ -1,7 +1,7 @@
 //! The next slot: room for the one task that its worker runs next.
 //!
 //! A task made runnable by the running one goes here, so that it runs while what they share is
-//! still in the cache, and without waking another worker (Go's `runnext`, tokio's LIFO slot).
+//! still in the cache, and as a rule without waking another worker (Go's `runnext`, tokio's LIFO slot).
 //!
 //! # Protocol
 //!

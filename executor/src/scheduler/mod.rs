@@ -35,8 +35,8 @@ pub(crate) mod threads;
 mod watch;
 pub(crate) mod worker;
 
-/// A poll that takes so many nanoseconds is worth another worker for what waits behind it: half of what
-/// it costs to wake one.
+/// A poll that takes so many nanoseconds is worth another worker for what waits behind it: about as long as
+/// it takes to wake one.
 const LONG_POLL: u64 = 4_000;
 
 use crate::{

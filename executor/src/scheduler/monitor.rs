@@ -330,7 +330,7 @@ impl<'a> Rounds<'a> {
         {
             let watch = &mut self.watches[index];
             let tick = processor.counters.polls.get();
-            if watch.may_have_long_polls(tick, passed) {
+            if processor.place.is_held() && watch.may_have_long_polls(tick, passed) {
                 processor.look_around.store(true, Ordering::Relaxed);
             }
             watch.look(tick, InPoll::of(processor), passed);

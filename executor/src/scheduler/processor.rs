@@ -37,8 +37,8 @@ pub(crate) struct Processor {
     pub(crate) place: CachePadded<Place>,
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) timers: Shard,
-    pub(super) mailbox: Mailbox,
-    /// Set by the monitor: look at the timers before the next task, and see how long a poll takes.
+    pub(super) mailbox: CachePadded<Mailbox>,
+    /// Set by the monitor: look at the timers before the next task, and see how long that takes.
     pub(crate) look_around: AtomicBool,
 }
 
@@ -162,7 +162,7 @@ impl Processors {
             place: CachePadded::new(Place::given()),
             counters: CachePadded::default(),
             timers: Shard::take(),
-            mailbox: Mailbox::default(),
+            mailbox: CachePadded::default(),
             look_around: AtomicBool::new(false),
         });
         // Ordering: Relaxed; changed under this lock only.

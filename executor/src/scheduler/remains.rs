@@ -11,14 +11,15 @@
 //! the mailbox is full, or its owner sleeps or is blocked, or was no worker of this executor, it drops
 //! them itself after all, but all at once: then the two meet once for each batch.
 //!
-//! Not worth it are tasks that have waited, whose lives are longer than a flood. Whoever awaits the
-//! handle of a task frees it.
+//! Not worth it are tasks that have waited before, whose lives are longer than a flood, and those with a
+//! large output, of whose memory too much would be kept. Whoever awaits the handle of a task frees it.
 //!
 //! What is kept is never the last reference to a task that has not ended: that would put it into a queue
 //! once more. (Either the run of the task holds one, or the register of tasks that wait, see `live`.)
 
 use super::processor::Processors;
 use crate::{
+    place::Place,
     queue::local::CAPACITY,
     sync::{AtomicU8, Mutex, Ordering, lock},
 };
@@ -61,7 +62,7 @@ impl Origin {
         self.0.store(home.0, Ordering::Relaxed);
     }
 
-    /// For the handle, which lets go of the task.
+    /// For the handle, which lets go of the task; unless whoever runs it is to free it at once.
     pub(crate) fn detach(&self) {
         let home = self.0.load(Ordering::Relaxed);
         self.0.store(home | DETACHED, Ordering::Relaxed);
@@ -111,10 +112,7 @@ impl Remains {
         if !references.is_empty() {
             if self.home.get() != ELSEWHERE {
                 let home = processors.get(self.home.get().0.into());
-                // One that sleeps or is blocked would come to it much later.
-                if home.place.is_held() {
-                    home.mailbox.put(&mut references);
-                }
+                home.mailbox.put(&mut references, &home.place);
             }
             references.clear();
         }
@@ -131,17 +129,23 @@ impl Remains {
     }
 }
 
-/// Where a worker finds what others hand back: one batch, so that not much lies there if it does not
+/// Where a worker finds what others hand back: a batch at most, so that not much lies there if it does not
 /// come. The vectors are exchanged, and so seldom allocated.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox(Mutex<Vec<Waker>>);
 
 impl Mailbox {
-    /// Takes the batch if there is room.
-    fn put(&self, batch: &mut Vec<Waker>) {
+    /// Takes the batch if there is room, and the owner's `place` is held: else it would not come to it for
+    /// long. It takes what there is after it has given its place away, so nothing is left with it.
+    fn put(&self, batch: &mut Vec<Waker>, place: &Place) {
         let mut content = lock(&self.0);
+        if !place.is_held() {
+            return;
+        }
         if content.is_empty() {
             mem::swap(&mut *content, batch);
+        } else if content.len() + batch.len() <= BATCH {
+            content.append(batch);
         }
     }
 
@@ -239,6 +243,19 @@ mod tests {
         keep(&thief, Home::worker(0), 1, &task, &processors);
         assert_eq!(references(&task), 1);
         thief.settle(&home.mailbox, &processors);
+        assert_eq!(references(&task), 0);
+    }
+
+    #[test]
+    fn a_mailbox_has_room_for_one_batch() {
+        let (processors, home, task) = parties();
+        let (thief, owner) = (Remains::none(), Remains::none());
+        for times in [BATCH - 1, 1, 1] {
+            keep(&thief, Home::worker(0), times, &task, &processors);
+            thief.hand_back(&processors);
+        }
+        assert_eq!(references(&task), BATCH);
+        owner.settle(&home.mailbox, &processors);
         assert_eq!(references(&task), 0);
     }
 

@@ -16,7 +16,7 @@ use super::Worker;
 use crate::{
     clock::{self, NEVER},
     crew::Crew,
-    scheduler::{LONG_POLL, processor::Processor},
+    scheduler::processor::Processor,
     sync::hint,
     task::Task,
 };
@@ -78,7 +78,9 @@ impl Worker {
             || look_around.load(Ordering::Relaxed)
     }
 
-    /// Wakes what is due, and takes a task from the global queue.
+    /// Wakes what is due, and takes a task from the global queue; and decides whether the next poll is to
+    /// be measured. That takes as long as a short poll, so it is done where the monitor has asked for it,
+    /// or there is none, and again as long as polls are long.
     #[cold]
     fn look_around(&self) -> Option<Task> {
         let Processor {
@@ -86,14 +88,14 @@ impl Worker {
             look_around,
             ..
         } = self.processor();
+        let was_asked = look_around.load(Ordering::Relaxed);
+        look_around.store(false, Ordering::Relaxed);
         let polls_are_long = counters.long_polls.load(Ordering::Relaxed);
-        if look_around.load(Ordering::Relaxed) || polls_are_long || !self.has_monitor() {
-            look_around.store(false, Ordering::Relaxed);
-            self.measure_a_poll();
-        }
+        self.measure_next
+            .set(was_asked || polls_are_long || !self.has_monitor());
         self.fire_timers();
         let (task, rest) = self.scheduler().global.pop()?;
-        self.processor().counters.global_tasks.add(1);
+        counters.global_tasks.add(1);
         if let Some(rest) = rest {
             // Only what runs now is taken: what went through the local queue could be driven out of it
             // again and again.
@@ -103,27 +105,15 @@ impl Worker {
         Some(task)
     }
 
-    /// Sees how long the next poll takes. To read the clock takes as long as a short one, so this is done
-    /// where the monitor has asked for it, or there is none, and again as long as polls are long.
-    fn measure_a_poll(&self) {
-        let Some(task) = self.take_local() else {
-            return;
-        };
-        self.stop_searching();
-        let start = clock::now();
-        self.run(task);
-        let is_long = clock::now() - start >= LONG_POLL;
-        let counters = &self.processor().counters;
-        counters.long_polls.store(is_long, Ordering::Relaxed);
-    }
-
     /// Where there is no local task. Apart, so that the way to one stays short.
     #[inline(never)]
     fn find_elsewhere(&self) -> Option<Task> {
-        self.remains.hand_back(&self.scheduler().processors);
         self.take_fired()
             .or_else(|| self.take_global_share())
-            .or_else(|| self.steal())
+            .or_else(|| {
+                self.remains.hand_back(&self.scheduler().processors);
+                self.steal()
+            })
     }
 
     #[inline]

@@ -8,20 +8,21 @@
 //! caller as much as two hundred polls.
 //!
 //! That moment is long where polls are. So the monitor, if it sees a worker poll seldom, asks it to
-//! measure a poll; and while that is a *long* one, of more than half the price of a wake-up, a lone task in the
-//! next slot wakes another worker too, and a thief does not wait for this one to come to its tasks.
+//! measure a poll (without a monitor it measures each 61st); and while that is a *long* one, a lone task in
+//! the next slot wakes another worker too. That is a hint: it is lost if a searcher has looked there just
+//! before, and the task then waits as it would without.
 
 mod find;
 mod sleep;
 
 use super::{
-    Scheduler, context,
+    LONG_POLL, Scheduler, context,
     processor::{Lease, Processor},
     remains::{Home, Remains},
     thread_state,
 };
 use crate::{
-    clock::NEVER,
+    clock::{self, NEVER},
     crew::Crew,
     machine::Machine,
     queue::local::Owner,
@@ -40,6 +41,8 @@ pub(crate) struct Worker {
     lease: Lease,
     /// Tasks taken from the next slot in a row.
     next_slot_run: Cell<u32>,
+    /// See whether the next poll is long.
+    measure_next: Cell<bool>,
     /// Counted among the searchers of `idle`.
     searching: Cell<bool>,
     /// When it last fired timers, all that were due.
@@ -74,6 +77,7 @@ pub(super) fn run_machine(lease: Lease) {
         worker.stop_searching();
         scheduler.config.call_on_thread_start();
         worker.work();
+        worker.settle_remains();
         scheduler.leave_timers(worker.processor());
         scheduler.config.call_on_thread_stop();
     }
@@ -89,6 +93,7 @@ impl Worker {
             home: Home::worker(lease.index()),
             lease,
             next_slot_run: Cell::new(0),
+            measure_next: Cell::new(false),
             searching: Cell::new(true),
             last_fired: Cell::new(0),
             spare_until: Cell::new(NEVER),
@@ -158,6 +163,7 @@ impl Worker {
                 return;
             }
             match self.find_task() {
+                Some(task) if self.measure_next.get() => self.run_measured(task),
                 Some(task) => self.run(task),
                 None if self.sleep() == Woken::No => return,
                 None => {}
@@ -183,6 +189,19 @@ impl Worker {
         if place.is_taken() {
             self.come_back();
         }
+    }
+
+    /// Runs a task and sees whether that is a long poll. While it does, nobody is woken because polls are
+    /// long: a poll that is long for that alone would have more of them woken for ever.
+    #[cold]
+    fn run_measured(&self, task: Task) {
+        self.measure_next.set(false);
+        let long_polls = &self.processor().counters.long_polls;
+        long_polls.store(false, Ordering::Relaxed);
+        let start = clock::now();
+        self.run(task);
+        let took = clock::now().saturating_sub(start);
+        long_polls.store(took >= LONG_POLL, Ordering::Relaxed);
     }
 
     /// A task that another thread has made, and would better free.

@@ -128,11 +128,11 @@ impl Worker {
             return None;
         }
         self.give_queue_away();
-        self.settle_remains();
         self.scheduler().leave_timers(self.processor());
         if self.machine().block() {
             counters.handoffs.add(1);
         }
+        self.settle_remains();
         // Ordering: Release, so that whoever sees this in `Metrics` sees the hand-over counted.
         counters.blocked.store(true, Ordering::Release);
         Some(Blocked(self))
