@@ -9,6 +9,7 @@ mod live;
 mod machine;
 #[cfg(all(test, loom))]
 mod models;
+mod origin;
 mod pages;
 mod panic;
 mod parker;

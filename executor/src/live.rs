@@ -16,8 +16,8 @@
 //! (16 bytes more for each task, and unlinking touches two neighbours' cache lines).
 
 use crate::{
+    origin::{Home, Origin},
     pages::Pages,
-    scheduler::remains::{Home, Origin},
     sync::{AtomicU8, AtomicU32, Mutex, Ordering, lock},
 };
 use crossbeam_utils::CachePadded;

@@ -19,61 +19,15 @@
 
 use super::processor::Processors;
 use crate::{
+    origin::Home,
     place::Place,
     queue::local::CAPACITY,
-    sync::{AtomicU8, Mutex, Ordering, lock},
+    sync::{Mutex, lock},
 };
 use std::{cell::Cell, mem, task::Waker};
 
 /// References that are handed back at once: as many tasks as a thief takes at most.
 const BATCH: usize = CAPACITY / 2;
-
-/// Who has made a task: the worker with the processor of this number, or [`ELSEWHERE`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Home(u8);
-
-/// A thread that is no worker of the executor, or one with too high a number.
-const ELSEWHERE: Home = Home(DETACHED - 1);
-
-impl Home {
-    /// The worker with this processor.
-    pub(crate) fn worker(processor: usize) -> Home {
-        let number = u8::try_from(processor).unwrap_or(u8::MAX);
-        Home(number.min(ELSEWHERE.0))
-    }
-}
-
-/// In each task: its home, and in the top bit whether it has been detached.
-#[derive(Debug)]
-pub(crate) struct Origin(AtomicU8);
-
-const DETACHED: u8 = 1 << 7;
-
-impl Origin {
-    /// Of a task with a handle that no worker has made.
-    pub(crate) fn elsewhere() -> Origin {
-        Origin(AtomicU8::new(ELSEWHERE.0))
-    }
-
-    /// For the worker that has just made the task, and has not shown it to anybody yet.
-    pub(crate) fn set_home(&self, home: Home) {
-        // Ordering: Relaxed for all operations here; whoever misses a change frees the task in the
-        // ordinary way.
-        self.0.store(home.0, Ordering::Relaxed);
-    }
-
-    /// For the handle, which lets go of the task; unless whoever runs it is to free it at once.
-    pub(crate) fn detach(&self) {
-        let home = self.0.load(Ordering::Relaxed);
-        self.0.store(home | DETACHED, Ordering::Relaxed);
-    }
-
-    /// The home of a detached task.
-    pub(crate) fn home_if_detached(&self) -> Option<Home> {
-        let home = self.0.load(Ordering::Relaxed).checked_sub(DETACHED)?;
-        Some(Home(home))
-    }
-}
 
 /// What a worker keeps for another.
 pub(super) struct Remains {
@@ -87,7 +41,7 @@ impl Remains {
     pub(super) fn none() -> Remains {
         Remains {
             references: Cell::default(),
-            home: Cell::new(ELSEWHERE),
+            home: Cell::new(Home::ELSEWHERE),
         }
     }
 
@@ -110,8 +64,8 @@ impl Remains {
     pub(super) fn hand_back(&self, processors: &Processors) {
         let mut references = self.references.take();
         if !references.is_empty() {
-            if self.home.get() != ELSEWHERE {
-                let home = processors.get(self.home.get().0.into());
+            if let Some(home) = self.home.get().processor() {
+                let home = processors.get(home);
                 home.mailbox.put(&mut references, &home.place);
             }
             references.clear();
@@ -229,9 +183,9 @@ mod tests {
     fn what_has_no_home_here_is_dropped_all_at_once() {
         let (processors, _, task) = parties();
         let thief = Remains::none();
-        keep(&thief, ELSEWHERE, BATCH - 1, &task, &processors);
+        keep(&thief, Home::ELSEWHERE, BATCH - 1, &task, &processors);
         assert_eq!(references(&task), BATCH - 1);
-        keep(&thief, ELSEWHERE, 1, &task, &processors);
+        keep(&thief, Home::ELSEWHERE, 1, &task, &processors);
         assert_eq!(references(&task), 0);
     }
 
@@ -239,7 +193,7 @@ mod tests {
     fn another_home_is_another_batch() {
         let (processors, home, task) = parties();
         let thief = Remains::none();
-        keep(&thief, ELSEWHERE, 2, &task, &processors);
+        keep(&thief, Home::ELSEWHERE, 2, &task, &processors);
         keep(&thief, Home::worker(0), 1, &task, &processors);
         assert_eq!(references(&task), 1);
         thief.settle(&home.mailbox, &processors);
@@ -257,25 +211,5 @@ mod tests {
         assert_eq!(references(&task), BATCH);
         owner.settle(&home.mailbox, &processors);
         assert_eq!(references(&task), 0);
-    }
-
-    #[test]
-    fn a_home_is_known_once_the_task_is_detached() {
-        let origin = Origin::elsewhere();
-        assert_eq!(origin.home_if_detached(), None);
-        origin.detach();
-        assert_eq!(origin.home_if_detached(), Some(ELSEWHERE));
-        for (processor, home) in [
-            (0, Home(0)),
-            (126, Home(126)),
-            (127, ELSEWHERE),
-            (1_000, ELSEWHERE),
-        ] {
-            let origin = Origin::elsewhere();
-            origin.set_home(Home::worker(processor));
-            assert_eq!(origin.home_if_detached(), None);
-            origin.detach();
-            assert_eq!(origin.home_if_detached(), Some(home));
-        }
     }
 }

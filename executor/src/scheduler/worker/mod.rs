@@ -18,13 +18,14 @@ mod sleep;
 use super::{
     LONG_POLL, Scheduler, context,
     processor::{Lease, Processor},
-    remains::{Home, Remains},
+    remains::Remains,
     thread_state,
 };
 use crate::{
     clock::{self, NEVER},
     crew::Crew,
     machine::Machine,
+    origin::Home,
     queue::local::Owner,
     task::{self, Task},
     timer::Timers,
