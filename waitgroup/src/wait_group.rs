@@ -78,8 +78,8 @@ impl WaitGroup {
 
     /// Counts one piece of work off; if it was the last one, wakes everybody who waits.
     ///
-    /// It never waits for another thread. If many threads do this at once, it steps back for some
-    /// microseconds each time that one of them was faster.
+    /// If several threads do this at once, it steps back for some microseconds each time that another
+    /// was faster.
     ///
     /// What happened before this call is visible after every wait that it ends. Work that may panic
     /// or be cancelled should hold a [`guard`](WaitGroup::guard) instead, or be
