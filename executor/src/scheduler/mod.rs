@@ -35,10 +35,6 @@ pub(crate) mod threads;
 mod watch;
 pub(crate) mod worker;
 
-/// A poll that takes so many nanoseconds is worth another worker for what waits behind it: about as long as
-/// it takes to wake one.
-const LONG_POLL: u64 = 4_000;
-
 use crate::{
     blocking::block_in_place,
     builder::Config,

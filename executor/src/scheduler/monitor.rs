@@ -32,9 +32,9 @@
 //!
 //! # Long polls
 //!
-//! It asks a machine that has polled seldom since the last look to measure a poll: long polls have more
-//! workers woken (see `worker`). Whether they were few because they are long, or because there was nothing
-//! to do, it cannot tell.
+//! It asks a machine that has polled seldom since the last look to measure how long what a poll makes
+//! runnable waits for its end (see `worker`). Whether polls were few because they are long, or because there
+//! was nothing to do, it cannot tell.
 //!
 //! # When it sleeps itself
 //!

@@ -38,7 +38,8 @@ pub(crate) struct Processor {
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) timers: Shard,
     pub(super) mailbox: CachePadded<Mailbox>,
-    /// Set by the monitor: look at the timers before the next task, and see how long that takes.
+    /// Set by the monitor: look at the timers before the next task, and measure how long a
+    /// lone task waits behind that.
     pub(crate) look_around: AtomicBool,
 }
 
@@ -55,9 +56,6 @@ pub(crate) struct Counters {
     pub(crate) handoffs: Counter,
     /// The machine sits in code that has announced that it blocks.
     pub(crate) blocked: AtomicBool,
-    /// The poll that was measured last took so long that a task in the next slot had better not wait
-    /// for the end of one.
-    pub(crate) long_polls: AtomicBool,
     /// The id of the task that was polled last, as a number.
     pub(crate) task: AtomicU64,
     /// The thread of the machine, as the system numbers it; 0 if it does not say.

@@ -1,7 +1,11 @@
 //! What the monitor has seen of a processor, look by look.
 
-use super::{LONG_POLL, processor::Processor};
+use super::processor::Processor;
 use std::time::Duration;
+
+/// Nanoseconds that polls take on average, if the worker does nothing else, where it is worth a look how
+/// long tasks wait behind them.
+const LONG_POLL: u64 = 4_000;
 
 /// A poll that takes longer is reported.
 const STALL: Duration = Duration::from_secs(1);

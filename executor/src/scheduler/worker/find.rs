@@ -12,7 +12,7 @@
 //! 6. half of another local queue; as a last resort a task in the next slot of a worker whose poll
 //!    does not end.
 
-use super::Worker;
+use super::{LoneWait, Worker};
 use crate::{
     clock::{self, NEVER},
     crew::Crew,
@@ -78,9 +78,9 @@ impl Worker {
             || look_around.load(Ordering::Relaxed)
     }
 
-    /// Wakes what is due, and takes a task from the global queue; and decides whether the next poll is to
-    /// be measured. That takes as long as a short poll, so it is done where the monitor has asked for it,
-    /// or there is none, and again as long as polls are long.
+    /// Wakes what is due, and takes a task from the global queue; and decides whether to measure in the next
+    /// poll how long a lone task waits. That takes as long as a short poll, so it is done where the monitor
+    /// has asked for it, or there is none, and again as long as the wait is long.
     #[cold]
     fn look_around(&self) -> Option<Task> {
         let Processor {
@@ -90,9 +90,9 @@ impl Worker {
         } = self.processor();
         let was_asked = look_around.load(Ordering::Relaxed);
         look_around.store(false, Ordering::Relaxed);
-        let polls_are_long = counters.long_polls.load(Ordering::Relaxed);
+        let wait_is_long = self.lone_wait.get() == LoneWait::Long;
         self.measure_next
-            .set(was_asked || polls_are_long || !self.has_monitor());
+            .set(was_asked || wait_is_long || !self.has_monitor());
         self.fire_timers();
         let (task, rest) = self.scheduler().global.pop()?;
         counters.global_tasks.add(1);

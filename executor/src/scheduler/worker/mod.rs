@@ -7,16 +7,16 @@
 //! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
 //! caller as much as two hundred polls.
 //!
-//! That moment is long where polls are. So the monitor, if it sees a worker poll seldom, asks it to
-//! measure a poll (without a monitor it measures each 61st); and while that is a *long* one, a lone task in
-//! the next slot wakes another worker too. That is a hint: it is lost if a searcher has looked there just
-//! before, and the task then waits as it would without.
+//! That moment is long if the poll goes on and on. So the monitor, if it sees a worker poll seldom, asks it
+//! to measure how long the task waits (without a monitor it does so each 61st poll); and while that is long,
+//! a lone task in the next slot wakes another worker too. That is a hint: it is lost if a searcher has
+//! looked there just before, and the task then waits as it would without.
 
 mod find;
 mod sleep;
 
 use super::{
-    LONG_POLL, Scheduler, context,
+    Scheduler, context,
     processor::{Lease, Processor},
     remains::Remains,
     thread_state,
@@ -37,12 +37,28 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+/// How long a lone task waits in the next slot for the end of the poll that has made it runnable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LoneWait {
+    /// Not for long, for all that is known.
+    Short,
+    /// So long that another worker is worth waking.
+    Long,
+    /// That is being measured in this poll, from this time on.
+    Measured(Option<u64>),
+}
+
+/// A wait of so many nanoseconds is long: it takes about as long to wake a worker.
+const LONG_WAIT: u64 = 4_000;
+
 /// The worker that a thread of the executor is. Lives on the thread's stack.
 pub(crate) struct Worker {
     lease: Lease,
     /// Tasks taken from the next slot in a row.
     next_slot_run: Cell<u32>,
-    /// See whether the next poll is long.
+    /// How long a lone task waits in the next slot.
+    lone_wait: Cell<LoneWait>,
+    /// Measure that in the next poll.
     measure_next: Cell<bool>,
     /// Counted among the searchers of `idle`.
     searching: Cell<bool>,
@@ -94,6 +110,7 @@ impl Worker {
             home: Home::worker(lease.index()),
             lease,
             next_slot_run: Cell::new(0),
+            lone_wait: Cell::new(LoneWait::Short),
             measure_next: Cell::new(false),
             searching: Cell::new(true),
             last_fired: Cell::new(0),
@@ -192,17 +209,21 @@ impl Worker {
         }
     }
 
-    /// Runs a task and sees whether that is a long poll. While it does, nobody is woken because polls are
-    /// long: a poll that is long for that alone would have more of them woken for ever.
+    /// Runs a task and sees how long a lone task waits behind it, if it makes any runnable. Meanwhile it
+    /// wakes nobody for that, which would take long itself.
     #[cold]
     fn run_measured(&self, task: Task) {
         self.measure_next.set(false);
-        let long_polls = &self.processor().counters.long_polls;
-        long_polls.store(false, Ordering::Relaxed);
-        let start = clock::now();
+        let before = self.lone_wait.replace(LoneWait::Measured(None));
         self.run(task);
-        let took = clock::now().saturating_sub(start);
-        long_polls.store(took >= LONG_POLL, Ordering::Relaxed);
+        let after = match self.lone_wait.get() {
+            LoneWait::Measured(Some(since)) if clock::now().saturating_sub(since) >= LONG_WAIT => {
+                LoneWait::Long
+            }
+            LoneWait::Measured(Some(_)) => LoneWait::Short,
+            _ => before,
+        };
+        self.lone_wait.set(after);
     }
 
     /// A task that another thread has made, and would better free.
@@ -265,8 +286,18 @@ impl Worker {
         } else if let Some(displaced) = self.processor().next.put(task) {
             self.push_local(displaced);
             self.scheduler().notify();
-        } else if self.processor().counters.long_polls.load(Ordering::Relaxed) {
-            self.scheduler().notify();
+        } else if self.lone_wait.get() != LoneWait::Short {
+            self.lone_task_waits();
+        }
+    }
+
+    /// A lone task has come into the next slot, where tasks wait for long, or may do.
+    #[cold]
+    fn lone_task_waits(&self) {
+        match self.lone_wait.get() {
+            LoneWait::Long => self.scheduler().notify(),
+            LoneWait::Measured(None) => self.lone_wait.set(LoneWait::Measured(Some(clock::now()))),
+            LoneWait::Measured(Some(_)) | LoneWait::Short => {}
         }
     }
 
