@@ -68,10 +68,7 @@ func tickerAsleep(millis int) []float64 {
 }
 
 func tickerSpinning(millis int) []float64 {
-	return ticker(func() {
-		for start := time.Now(); time.Since(start) < time.Duration(millis)*time.Millisecond; {
-		}
-	})
+	return ticker(func() { spin(time.Duration(millis) * time.Millisecond) })
 }
 
 func ticker(block func()) []float64 {

@@ -2,10 +2,13 @@ package main
 
 import "time"
 
-func work() {
-	for start := time.Now(); time.Since(start) < 5*time.Microsecond; {
+// spin burns the CPU for so long.
+func spin(duration time.Duration) {
+	for start := time.Now(); time.Since(start) < duration; {
 	}
 }
+
+func work() { spin(5 * time.Microsecond) }
 
 func forks(tasks int) {
 	const atOnce = 8

@@ -96,6 +96,7 @@ impl Registration {
 
     /// The home of a detached task that has not waited yet.
     pub(crate) fn home_if_fresh(&self) -> Option<Home> {
+        // Ordering: Relaxed; who frees the task is all that depends on it.
         let home = self.origin.home_if_detached()?;
         (self.word.load(Ordering::Relaxed) == NONE).then_some(home)
     }

@@ -330,10 +330,11 @@ impl<'a> Rounds<'a> {
         {
             let watch = &mut self.watches[index];
             let tick = processor.counters.polls.get();
-            if processor.place.is_held() && watch.may_have_long_polls(tick, passed) {
+            let in_poll = InPoll::of(processor);
+            if in_poll == InPoll::WithPlace && watch.may_have_long_polls(tick, passed) {
                 processor.look_around.store(true, Ordering::Relaxed);
             }
-            watch.look(tick, InPoll::of(processor), passed);
+            watch.look(tick, in_poll, passed);
             if watch.stalls() {
                 report_stall(processor, watch.lasts_for);
             }
