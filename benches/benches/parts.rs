@@ -149,7 +149,7 @@ fn tasks(c: &mut Criterion) {
     }
 }
 
-/// What the hand-over of blocked workers' places costs when nobody blocks: the same with and
+/// What the hand-off of blocked workers' permits costs when nobody blocks: the same with and
 /// without.
 fn handoff(c: &mut Criterion) {
     type On = OwnedExecutor;
@@ -157,7 +157,7 @@ fn handoff(c: &mut Criterion) {
         (with_handoff(WORKERS, true), "with"),
         (with_handoff(WORKERS, false), "without"),
     ] {
-        let name = |what| format!("{what}, {word} hand-over");
+        let name = |what| format!("{what}, {word} hand-off");
         measure(c, &on, &name("yield, one task"), 10_000, || {
             yields::<On>(1, 10_000)
         });

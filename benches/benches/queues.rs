@@ -7,14 +7,14 @@
 #[path = "../../executor/src/queue/mod.rs"]
 mod queue;
 #[allow(dead_code, unused_imports)]
-#[path = "../../executor/src/sync.rs"]
+#[path = "../../executor/src/sync/mod.rs"]
 mod sync;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use queue::{
     Word,
     global::GlobalQueue,
-    local::{CAPACITY, Owner, Stealer, local_queue},
+    local::{CAPACITY, LocalQueue, Stealer, local_queue},
     next_slot::NextSlot,
 };
 use std::{collections::VecDeque, hint::black_box, ptr::NonNull};
@@ -46,7 +46,7 @@ unsafe impl Word for Number {
     }
 }
 
-type Local = (Owner<Number>, Stealer<Number>);
+type Local = (LocalQueue<Number>, Stealer<Number>);
 
 fn filled() -> Local {
     let local = local_queue();
@@ -54,13 +54,13 @@ fn filled() -> Local {
     local
 }
 
-fn fill(owner: &Owner<Number>) {
+fn fill(owner: &LocalQueue<Number>) {
     (0..ROUND).for_each(|i| {
         owner.push(Number::new(i), |_| unreachable!("there is room"));
     });
 }
 
-fn drain(owner: &Owner<Number>) {
+fn drain(owner: &LocalQueue<Number>) {
     while let Some(number) = owner.pop() {
         black_box(number);
     }

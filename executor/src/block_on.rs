@@ -1,11 +1,15 @@
 //! Running a future on the thread that asks for it.
 
 use crate::{
-    clock::{self, NEVER},
-    parker::Parker,
-    scheduler::{Scheduler, context},
-    sync::thread_local,
-    timer::pool::Shard,
+    idle::parker::Parker,
+    scheduler::{
+        Scheduler, context,
+        driver::{LoneDriver, Parked},
+    },
+    sync::{
+        clock::{self, NEVER},
+        thread_local,
+    },
 };
 use std::{
     cell::Cell,
@@ -32,7 +36,7 @@ impl Wake for Signal {
 struct Waiting {
     signal: Arc<Signal>,
     waker: Waker,
-    timers: Shard,
+    driver: LoneDriver,
 }
 
 thread_local! {
@@ -47,60 +51,65 @@ impl Waiting {
         let idle = WAITING.try_with(Cell::take).ok().flatten();
         idle.unwrap_or_else(|| {
             let signal = Arc::new(Signal(Parker::new()));
-            let timers = Shard::take();
-            timers.set_attended(true);
+            let driver = LoneDriver::new(());
+            driver.set_driven(true);
             Waiting {
                 waker: Waker::from(signal.clone()),
                 signal,
-                timers,
+                driver,
             }
         })
     }
 
     fn put_back(self) {
         // Of futures that went elsewhere, without having been polled there yet.
-        self.timers.evict();
+        self.driver.evict();
         let _ = WAITING.try_with(|idle| idle.set(Some(self)));
     }
 
-    /// Whether the waker has been woken already. Fires the timers that are due.
-    fn is_over(&self) -> bool {
-        let over = self.signal.0.take_token();
-        if over && self.timers.next_due() != NEVER {
-            self.timers.fire(clock::now(), usize::MAX);
+    /// Takes the wake-up that has come already, if one has; fires what is due then.
+    fn take_wake_up(&self) -> bool {
+        let woken = self.signal.0.take_token();
+        if woken {
+            self.fire();
         }
-        over
+        woken
     }
 
-    /// Sleeps until the waker is woken, and fires the timers that are due.
+    /// Sleeps until the waker is woken, and fires what is due.
     fn wait(&self, scheduler: &Scheduler) {
         let Signal(parker) = &*self.signal;
         loop {
-            let due = self.timers.next_due();
-            if due == NEVER {
-                if !parker.take_token() {
-                    scheduler.refuse_in_forked_child();
-                    parker.park();
+            if !self.driver.is_waited_for() {
+                // Nothing of this thread's own would end its sleep.
+                if parker.take_token() {
+                    return;
                 }
+                scheduler.refuse_in_forked_child();
+            }
+            let parked = self.driver.park(parker, NEVER);
+            self.fire();
+            if parked == Parked::Unparked {
                 return;
             }
-            let woken = parker.park_until(clock::instant(due));
-            self.timers.fire(clock::now(), usize::MAX);
-            if woken {
-                return;
-            }
+        }
+    }
+
+    fn fire(&self) {
+        if self.driver.is_waited_for() {
+            self.driver.fire_all(clock::now());
         }
     }
 }
 
 /// Polls `future` on this thread until it is done, as part of the executor of `scheduler`.
 ///
-/// The thread runs no task. If it is a worker, of whatever executor, its place is handed over while
-/// it sleeps; the future's polls count as part of the task that called.
+/// The thread runs no task. If it is a worker, of whatever executor, a stand-in takes over while it
+/// sleeps; the future's polls count as part of the task that called.
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     let _current = context::enter(scheduler);
     let waiting = Waiting::take();
-    let timers = context::enter_timers(waiting.timers.timers(), Some(&waiting.waker));
+    let timers = context::enter_timers(waiting.driver.timers(), Some(&waiting.waker));
     let output = poll_until_done(scheduler, &waiting, future);
     drop(timers);
     waiting.put_back();
@@ -114,7 +123,7 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return output;
         }
-        if waiting.is_over() {
+        if waiting.take_wake_up() {
             continue;
         }
         context::with_worker(|worker| {

@@ -2,10 +2,9 @@
 
 use crate::scheduler::context;
 
-/// Runs `f`, which may block, on this thread; its worker's place is handed over at once.
+/// Runs `f`, which may block, on this thread; a stand-in thread goes on with its worker's other tasks.
 ///
-/// The other tasks of the worker go on: a stand-in thread takes its place while `f` runs. When `f`
-/// returns, this task goes on at once, and a thread that is now too many steps back. Without a
+/// When `f` returns, this task goes on at once, and the now surplus thread goes back to sleep. Without a
 /// worker (on a plain thread, in [`block_on`](crate::block_on) outside a task), or on an executor
 /// built with [`handoff(false)`](crate::Builder::handoff), it just calls `f`.
 ///
@@ -32,4 +31,13 @@ where
         let _blocked = worker.and_then(|worker| worker.block());
         f()
     })
+}
+
+/// What the task of a `spawn_blocking` does.
+pub(crate) fn in_place<F, T>(f: F) -> impl Future<Output = T>
+where
+    F: FnOnce() -> T,
+{
+    // Not an `async fn`, which would keep its argument twice.
+    async move { block_in_place(f) }
 }

@@ -1,6 +1,6 @@
 //! What a handle or a shutdown reports when things did not go as asked.
 
-use crate::{panic::Panic, task_id::TaskId};
+use crate::{scheduler::task_id::TaskId, sync::panic::Panic};
 use std::{any::Any, error::Error, fmt, time::Duration};
 
 /// Why a task has no result: it panicked, or it was cancelled.

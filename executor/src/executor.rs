@@ -1,27 +1,16 @@
 //! Executors that have an owner, and the process-wide default one.
 
 use crate::{
-    block_on,
     blocking::block_in_place,
-    builder::{Builder, Config},
-    crew::Crew,
+    builder::Builder,
     error::ShutdownError,
     handle::Handle,
+    idle::pool::Pool,
     join::JoinHandle,
-    metrics::Metrics,
-    scheduler::{Scheduler, context},
-    trace::Trace,
+    scheduler::{Scheduler, config::Config, context, metrics::Metrics, schedtrace::SchedTrace},
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
-use std::{
-    fmt,
-    future::Future,
-    io, mem,
-    panic::Location,
-    ptr::NonNull,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, future::Future, io, mem, ptr::NonNull, time::Duration};
 
 /// An executor with its own workers, which ends when it is dropped.
 ///
@@ -44,15 +33,12 @@ use std::{
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Executor {
-    scheduler: Arc<Scheduler>,
+    handle: Handle,
     /// Ends with the executor.
-    _trace: Option<Trace>,
+    schedtrace: Option<SchedTrace>,
     /// Told to end, and waited for as long as was asked.
     ended: bool,
 }
-
-/// See [`Executor::default_scheduler`].
-static DEFAULT: OnceLock<Executor> = OnceLock::new();
 
 impl Executor {
     /// Starts an executor with the defaults of [`Builder`].
@@ -85,30 +71,16 @@ impl Executor {
     }
 
     pub(crate) fn start(config: Config) -> io::Result<Executor> {
-        let scheduler = Scheduler::start(config)?;
-        let mut executor = Executor {
-            scheduler,
-            _trace: None,
+        let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config)?;
+        Ok(Executor {
+            handle: Handle::new(scheduler),
+            schedtrace,
             ended: false,
-        };
-        executor._trace = Trace::start(Arc::downgrade(&executor.scheduler))?;
-        Ok(executor)
+        })
     }
 
-    /// The executor that free functions use outside of any other: started at first use, never
-    /// shut down.
-    pub(crate) fn default_scheduler() -> &'static Arc<Scheduler> {
-        let executor = DEFAULT.get_or_init(|| {
-            Executor::new().unwrap_or_else(|error| {
-                panic!("the default executor cannot start: {error}");
-            })
-        });
-        &executor.scheduler
-    }
-
-    /// The same, if it has been started.
-    pub(crate) fn started_default() -> Option<&'static Arc<Scheduler>> {
-        DEFAULT.get().map(|executor| &executor.scheduler)
+    fn scheduler(&self) -> &Scheduler {
+        &self.handle.scheduler
     }
 
     /// A handle that spawns here from anywhere, also after this executor is gone.
@@ -121,7 +93,7 @@ impl Executor {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn handle(&self) -> Handle {
-        Handle::new(self.scheduler.clone())
+        self.handle.clone()
     }
 
     /// As [`executor::spawn`](crate::spawn), on this executor.
@@ -138,7 +110,7 @@ impl Executor {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.scheduler.spawn(Location::caller(), future)
+        self.handle.spawn(future)
     }
 
     /// As [`executor::spawn_blocking`](crate::spawn_blocking), on this executor.
@@ -155,7 +127,7 @@ impl Executor {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.scheduler.spawn_blocking(Location::caller(), f)
+        self.handle.spawn_blocking(f)
     }
 
     /// As [`executor::block_on`](crate::block_on), with this executor as the current one.
@@ -172,7 +144,7 @@ impl Executor {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        block_on::block_on(&self.scheduler, future)
+        self.handle.block_on(future)
     }
 
     /// A snapshot of the scheduler's state and counters.
@@ -183,7 +155,7 @@ impl Executor {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn metrics(&self) -> Metrics {
-        Metrics::of(&self.scheduler)
+        self.handle.metrics()
     }
 
     /// Ends the executor as dropping it does, but waits for `timeout` at most.
@@ -208,7 +180,7 @@ impl Executor {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), ShutdownError> {
-        self.scheduler.refuse_in_forked_child();
+        self.scheduler().refuse_in_forked_child();
         let waited = timeout;
         match self.end(Some(timeout)) {
             0 => Ok(()),
@@ -219,20 +191,21 @@ impl Executor {
     /// Closes the scheduler and waits for its threads. Returns how many there still are.
     fn end(&mut self, timeout: Option<Duration>) -> usize {
         self.ended = true;
-        if self.scheduler.is_in_forked_child() {
+        let scheduler = &self.handle.scheduler;
+        if scheduler.is_in_forked_child() {
             // Futures may be in the midst of a poll for ever, and there is no thread to wait for.
-            mem::forget(self._trace.take());
-            return self.scheduler.idle.machines().0;
+            mem::forget(self.schedtrace.take());
+            return scheduler.idle.machines().total;
         }
-        self.scheduler.close();
-        let address = NonNull::from(&*self.scheduler);
+        scheduler.close();
+        let address = NonNull::from(&**scheduler);
         let on_own_thread =
             context::with_worker(|worker| worker.is_some_and(|worker| worker.belongs_to(address)));
         if on_own_thread {
-            return self.scheduler.idle.machines().0;
+            return scheduler.idle.machines().total;
         }
         // Another executor's task may be waiting here.
-        block_in_place(|| self.scheduler.join_machines(timeout))
+        block_in_place(|| scheduler.join_machines(timeout))
     }
 }
 
@@ -247,7 +220,7 @@ impl Drop for Executor {
 impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor")
-            .field("workers", &self.scheduler.config.workers)
+            .field("workers", &self.scheduler().config.workers)
             .finish()
     }
 }

@@ -1,10 +1,15 @@
 //! The free functions: on the current executor, elsewhere on the default one.
 
 use crate::{
-    block_on as block_on_impl, handle::with_current_or_default, join::JoinHandle, scheduler::Site,
-    task::is_large,
+    block_on as block_on_impl,
+    blocking::in_place,
+    join::JoinHandle,
+    scheduler::{
+        default::with_current_or_default,
+        task::{SpawnMeta, is_large},
+    },
 };
-use std::{future::Future, panic::Location};
+use std::future::Future;
 
 /// Runs a future on the calling thread, which parks in between, and returns its output.
 ///
@@ -14,7 +19,7 @@ use std::{future::Future, panic::Location};
 /// `main` returns. The future need be neither `Send` nor `'static`. Several threads may call it at
 /// once.
 ///
-/// Inside a task it works too: the worker's place is handed over while it waits.
+/// Inside a task it works too: a stand-in thread goes on with the worker's other tasks while it waits.
 ///
 /// A main that exchanges much with its tasks is best spawned itself, and is then a task like Go's
 /// main goroutine: `block_on(spawn(main()))`.
@@ -70,24 +75,24 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let site = Location::caller();
+    let meta = SpawnMeta::here();
     // A closure captures the future, and with a large one that is a copy of it on the stack.
     if const { is_large::<F>() } {
-        spawn_on_current(site, Box::pin(future))
+        spawn_on_current(meta, Box::pin(future))
     } else {
-        spawn_on_current(site, future)
+        spawn_on_current(meta, future)
     }
 }
 
-fn spawn_on_current<F>(site: Site, future: F) -> JoinHandle<F::Output>
+fn spawn_on_current<F>(meta: SpawnMeta, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    with_current_or_default(|scheduler| scheduler.spawn(site, future))
+    with_current_or_default(|scheduler| JoinHandle::new(scheduler.spawn(meta, future)))
 }
 
-/// Starts a closure that may block, as a task that hands its worker's place over at once.
+/// Starts a closure that may block, as a task that at once leaves its worker's other tasks to a stand-in.
 ///
 /// It is a task that calls [`block_in_place`](crate::block_in_place): there is no second pool of
 /// threads. Aborting it works until it has started.
@@ -108,6 +113,5 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let site = Location::caller();
-    with_current_or_default(|scheduler| scheduler.spawn_blocking(site, f))
+    spawn(in_place(f))
 }

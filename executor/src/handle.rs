@@ -1,11 +1,16 @@
 //! Access to an executor from anywhere.
 
 use crate::{
-    block_on, crew::Crew, executor::Executor, join::JoinHandle, metrics::Metrics,
-    scheduler::Scheduler, scheduler::context,
+    block_on,
+    blocking::in_place,
+    idle::pool::Pool,
+    join::JoinHandle,
+    scheduler::{
+        Scheduler, context, default::with_current_or_default, metrics::Metrics, task::SpawnMeta,
+    },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
-use std::{fmt, future::Future, panic::Location, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 /// A way to spawn on an executor from anywhere, which may outlive it.
 ///
@@ -23,7 +28,7 @@ use std::{fmt, future::Future, panic::Location, sync::Arc};
 /// ```
 #[derive(Clone)]
 pub struct Handle {
-    scheduler: Arc<Scheduler>,
+    pub(crate) scheduler: Arc<Scheduler>,
 }
 
 impl Handle {
@@ -70,7 +75,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.scheduler.spawn(Location::caller(), future)
+        JoinHandle::new(self.scheduler.spawn(SpawnMeta::here(), future))
     }
 
     /// As [`executor::spawn_blocking`](crate::spawn_blocking), on this executor.
@@ -85,7 +90,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.scheduler.spawn_blocking(Location::caller(), f)
+        self.spawn(in_place(f))
     }
 
     /// As [`executor::block_on`](crate::block_on), with this executor as the current one.
@@ -110,14 +115,6 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.scheduler)
     }
-}
-
-/// Calls `f` with the current executor, or with the default one.
-pub(crate) fn with_current_or_default<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
-    context::with_current(|current| match current {
-        Some(scheduler) => f(scheduler),
-        None => f(Executor::default_scheduler()),
-    })
 }
 
 impl fmt::Debug for Handle {

@@ -2,8 +2,10 @@
 
 use crate::{
     error::JoinError,
-    task::{self, Joiner},
-    task_id::TaskId,
+    scheduler::{
+        task::{self, Failure, Joiner},
+        task_id::TaskId,
+    },
 };
 use std::{
     fmt,
@@ -137,14 +139,21 @@ impl<T> Future for JoinHandle<T> {
         let id = self.id();
         Pin::new(&mut *self.0)
             .poll(cx)
-            .map(|outcome| outcome.into_result(id))
+            .map(|outcome| outcome.into_result().map_err(|failure| error(id, failure)))
+    }
+}
+
+fn error(id: TaskId, failure: Failure) -> JoinError {
+    match failure {
+        Failure::Cancelled => JoinError::cancelled(id),
+        Failure::Panicked(panic) => JoinError::panicked(id, panic),
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if const { !task::is_large::<T>() } {
-            self.0.metadata().registration.origin.detach();
+            self.0.metadata().maker().detach();
         }
         // SAFETY: this is the last use of the joiner.
         unsafe { ManuallyDrop::take(&mut self.0) }.detach();

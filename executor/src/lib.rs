@@ -1,22 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports))]
 
-mod clock;
-mod crew;
-mod doze;
 mod idle;
-mod live;
-mod machine;
-#[cfg(all(test, loom))]
-mod models;
-mod origin;
-mod pages;
-mod panic;
-mod parker;
-mod place;
 mod queue;
-#[cfg(shuttle)]
-mod simulated;
+mod suspended;
 mod sync;
 mod timer;
 
@@ -26,8 +13,6 @@ mod block_on;
 mod blocking;
 #[cfg(not(loom))]
 mod builder;
-#[cfg(not(loom))]
-mod env;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
@@ -39,19 +24,9 @@ mod handle;
 #[cfg(not(loom))]
 mod join;
 #[cfg(not(loom))]
-mod metrics;
-#[cfg(not(loom))]
 mod scheduler;
-#[cfg(all(test, shuttle))]
-mod schedules;
-#[cfg(not(loom))]
-mod task;
-#[cfg(not(loom))]
-mod task_id;
 #[cfg(not(loom))]
 pub mod time;
-#[cfg(not(loom))]
-mod trace;
 #[cfg(not(loom))]
 mod yield_now;
 
@@ -64,7 +39,9 @@ pub use crate::{
     free::{block_on, spawn, spawn_blocking},
     handle::Handle,
     join::{AbortOnDrop, JoinHandle},
-    metrics::{Metrics, ProcessorMetrics},
-    task_id::TaskId,
+    scheduler::{
+        metrics::{Metrics, ProcessorMetrics},
+        task_id::TaskId,
+    },
     yield_now::{YieldNow, yield_now},
 };

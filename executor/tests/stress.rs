@@ -1,6 +1,6 @@
 //! Races, each tried thousands of times.
 //!
-//! Those about sleep and wake-up run on executors without hand-over: these have no monitor, which
+//! Those about sleep and wake-up run on executors without hand-off: these have no monitor, which
 //! would find within milliseconds what a lost wake-up has left behind.
 
 mod common;

@@ -293,7 +293,7 @@ fn a_child_forked_within_a_task_runs_no_task_that_waits_its_turn_in_the_parent()
             })
             .collect();
         in_fork(|| {
-            // In the parent this would hand the place over, to a new thread.
+            // In the parent this would hand the permit off, to a new thread.
             assert_refused(|| executor::block_on(pending::<()>()));
             executor::block_in_place(|| thread::sleep(Duration::from_millis(300)));
         });

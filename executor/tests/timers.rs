@@ -1,7 +1,7 @@
 //! Races of timers, each tried thousands of times: firing against everything that may happen to a
 //! sleep meanwhile.
 //!
-//! Where a lost wake-up is what is looked for, the executors are without hand-over: these have no
+//! Where a lost wake-up is what is looked for, the executors are without hand-off: these have no
 //! monitor, which would look after a neglected timer within milliseconds.
 #![cfg(not(loom))]
 

@@ -24,7 +24,7 @@ const MANY: usize = 200;
 /// Calls of `block_on`, one within the other.
 const NESTED: usize = 64;
 
-/// How long the computing polls take that a hand-over should not slow down.
+/// How long the computing polls take that a hand-off should not slow down.
 const LONG_POLL: Duration = Duration::from_millis(15);
 
 /// Spares end after ten seconds.
@@ -204,11 +204,11 @@ fn back_at_rest(workers: usize) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
 }
 
-/// Tasks that compute in polls of 15 ms, with hand-over and without, in turn.
+/// Tasks that compute in polls of 15 ms, with hand-off and without, in turn.
 fn long_polls(arguments: &Arguments) {
     let steps = steps_of(LONG_POLL);
     println!(
-        "\n| computing polls of {LONG_POLL:?}, 2 workers | throughput with hand-over over that without | threads |\n| --- | ---: | ---: |"
+        "\n| computing polls of {LONG_POLL:?}, 2 workers | throughput with hand-off over that without | threads |\n| --- | ---: | ---: |"
     );
     for tasks in [2, 8, 64] {
         let polls = if arguments.quick { 1 } else { 128 / tasks };

@@ -13,7 +13,7 @@ use executor::Executor;
 /// it certainly has to wait until main waits, and the end of the process cannot
 /// come in the middle of a line that a task prints.
 pub fn go_main(main: impl Future<Output = ()> + Send + 'static) -> crate::Result<()> {
-    // Without hand-over: not even a slow terminal brings in a second thread.
+    // Without hand-off: not even a slow terminal brings in a second thread.
     let executor = Executor::builder().workers(1).handoff(false).build()?;
     let main = executor.spawn(async {
         main.await;

@@ -4,7 +4,7 @@
 //! tasks, with a local queue of them. There are as many P's as workers. What does
 //! not fit into a local queue overflows to the global queue; a P that has
 //! nothing to do takes from there, or steals half of another's local queue. A
-//! thread that blocks hands its place over, and a stand-in goes on with the tasks:
+//! thread that blocks gives its permit away, and a stand-in goes on with the tasks:
 //! at once if it says that it blocks, else when somebody has noticed.
 
 use std::hint::black_box;
@@ -77,7 +77,7 @@ pub fn main() -> Result<()> {
     Ok(())
 }
 
-/// How late a ticker is beside tasks that block, with the hand-over of places and without.
+/// How late a ticker is beside tasks that block, with hand-off and without.
 fn draw_tickers(executor: &Executor) -> Result<()> {
     let fixed = Executor::builder()
         .workers(WORKERS)
@@ -85,7 +85,7 @@ fn draw_tickers(executor: &Executor) -> Result<()> {
         .build()?;
     println!(
         "    {:9} {:17} {:>15} {:>12} {:>8}",
-        "hand-over", "they", "worst tick late", "handed over", "threads"
+        "hand-off", "they", "worst tick late", "hand-offs", "threads"
     );
     for (on, word) in [(executor, "on"), (&fixed, "off")] {
         for (blocker, they) in [(Blocker::Asleep, "sleep"), (Blocker::Computing, "compute")] {
@@ -213,7 +213,7 @@ fn draw_threads(when: &str, metrics: &Metrics) {
     let others = metrics.threads().saturating_sub(blocked);
     let stand_ins = metrics.threads().saturating_sub(metrics.workers());
     println!(
-        "    {when:8} {}{}  {} threads: {blocked} blocked, {stand_ins} stand-in; {} places handed over so far",
+        "    {when:8} {}{}  {} threads: {blocked} blocked, {stand_ins} stand-in; {} hand-offs so far",
         "[zzz]".repeat(blocked),
         "[ M ]".repeat(others),
         metrics.threads(),

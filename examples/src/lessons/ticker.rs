@@ -26,7 +26,7 @@ pub enum Blocker {
 pub struct Seen {
     /// By how much the worst tick was late.
     pub worst: Duration,
-    /// Places that were handed over.
+    /// Hand-offs so far.
     pub handoffs: u64,
     /// Threads of the executor, while all were blocked.
     pub threads: usize,

@@ -10,7 +10,7 @@
 
 use super::{
     Word,
-    local::{CAPACITY, Owner},
+    local::{CAPACITY, LocalQueue},
 };
 use crate::sync::{AtomicUsize, Ordering};
 use concurrent_queue::ConcurrentQueue;
@@ -112,7 +112,7 @@ impl<T: Word> GlobalQueue<T> {
 
     /// Takes a fair share for one of `workers` workers, or a batch: the oldest task is returned, the rest
     /// goes to `local`, which must be empty. Also returns the number taken.
-    pub(crate) fn pop_share(&self, workers: usize, local: &Owner<T>) -> Option<(T, usize)> {
+    pub(crate) fn pop_share(&self, workers: usize, local: &LocalQueue<T>) -> Option<(T, usize)> {
         let share = (self.len() / workers + 1).min(CAPACITY / 2);
         let (first, rest) = self.pop()?;
         let mut taken = 1;

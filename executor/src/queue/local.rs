@@ -47,7 +47,7 @@ struct Ring<T, const N: usize> {
 }
 
 /// The right to push to and pop from a local queue. One exists per queue, on one thread at a time.
-pub(crate) struct Owner<T: Word, const N: usize = CAPACITY> {
+pub(crate) struct LocalQueue<T: Word, const N: usize = CAPACITY> {
     ring: Arc<Ring<T, N>>,
     /// `Send` but not `Sync`: the owner's operations must not run on two threads at once.
     _not_sync: PhantomData<Cell<()>>,
@@ -59,14 +59,14 @@ pub(crate) struct Stealer<T: Word, const N: usize = CAPACITY> {
 }
 
 /// Makes an empty local queue.
-pub(crate) fn local_queue<T: Word, const N: usize>() -> (Owner<T, N>, Stealer<T, N>) {
+pub(crate) fn local_queue<T: Word, const N: usize>() -> (LocalQueue<T, N>, Stealer<T, N>) {
     local_queue_at(0)
 }
 
 /// Makes an empty local queue whose first position is `start` (tests begin just before the wrap).
 pub(crate) fn local_queue_at<T: Word, const N: usize>(
     start: usize,
-) -> (Owner<T, N>, Stealer<T, N>) {
+) -> (LocalQueue<T, N>, Stealer<T, N>) {
     const { assert!(N.is_power_of_two() && N >= 2) };
     let slots: Box<[_]> = (0..N)
         .map(|_| AtomicPtr::new(std::ptr::null_mut()))
@@ -78,7 +78,7 @@ pub(crate) fn local_queue_at<T: Word, const N: usize>(
         _owns: PhantomData,
     });
     (
-        Owner {
+        LocalQueue {
             ring: ring.clone(),
             _not_sync: PhantomData,
         },
@@ -138,7 +138,7 @@ unsafe fn claimed<T: Word>(raw: *mut ()) -> T {
     unsafe { T::from_raw(raw) }
 }
 
-impl<T: Word, const N: usize> Owner<T, N> {
+impl<T: Word, const N: usize> LocalQueue<T, N> {
     /// Appends `task`. When the ring is full, its older half and `task` go to `overflow` instead, in two
     /// parts: one of more than a KiB would make glibc's malloc merge all that has been freed.
     ///
@@ -207,7 +207,7 @@ impl<T: Word, const N: usize> Owner<T, N> {
 impl<T: Word, const N: usize> Stealer<T, N> {
     /// Moves the older half of this queue (rounded up) to the thief's, except the oldest task,
     /// which is returned with the number of tasks moved, itself included.
-    pub(crate) fn steal_into(&self, thief: &Owner<T, N>) -> Option<(T, usize)> {
+    pub(crate) fn steal_into(&self, thief: &LocalQueue<T, N>) -> Option<(T, usize)> {
         let (from, to) = (&*self.ring, &*thief.ring);
         // Ordering: Relaxed for the thief's own tail; Acquire for its head, as in `push`.
         let to_tail = to.tail.load(Ordering::Relaxed);
@@ -276,7 +276,7 @@ impl<T: Word, const N: usize> Stealer<T, N> {
     }
 }
 
-impl<T: Word, const N: usize> Drop for Owner<T, N> {
+impl<T: Word, const N: usize> Drop for LocalQueue<T, N> {
     fn drop(&mut self) {
         while let Some(task) = self.pop() {
             drop(task);
@@ -284,9 +284,11 @@ impl<T: Word, const N: usize> Drop for Owner<T, N> {
     }
 }
 
-impl<T: Word, const N: usize> fmt::Debug for Owner<T, N> {
+impl<T: Word, const N: usize> fmt::Debug for LocalQueue<T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Owner").field("len", &self.len()).finish()
+        f.debug_struct("LocalQueue")
+            .field("len", &self.len())
+            .finish()
     }
 }
 
@@ -306,7 +308,7 @@ mod tests {
         thread,
     };
 
-    fn numbers<const N: usize>() -> (Owner<Number, N>, Stealer<Number, N>) {
+    fn numbers<const N: usize>() -> (LocalQueue<Number, N>, Stealer<Number, N>) {
         local_queue()
     }
 
@@ -314,7 +316,7 @@ mod tests {
         panic!("{tasks:?} overflowed");
     }
 
-    fn drain<const N: usize>(owner: &Owner<Number, N>) -> Vec<usize> {
+    fn drain<const N: usize>(owner: &LocalQueue<Number, N>) -> Vec<usize> {
         std::iter::from_fn(|| owner.pop()).map(|n| n.0).collect()
     }
 

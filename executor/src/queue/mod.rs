@@ -5,6 +5,8 @@
 
 pub(crate) mod global;
 pub(crate) mod local;
+#[cfg(all(test, loom))]
+mod models;
 pub(crate) mod next_slot;
 #[cfg(all(test, not(loom)))]
 mod random_tests;

@@ -2,7 +2,7 @@
 //! same. One thread: what happens between operations is for the loom models.
 
 use super::{
-    local::{Owner, Stealer, local_queue_at},
+    local::{LocalQueue, Stealer, local_queue_at},
     next_slot::NextSlot,
     testing::Number,
 };
@@ -30,7 +30,7 @@ enum Operation {
 
 /// Two processors' queues.
 struct Queues {
-    owners: [Owner<Number, CAPACITY>; 2],
+    owners: [LocalQueue<Number, CAPACITY>; 2],
     stealers: [Stealer<Number, CAPACITY>; 2],
     next: [NextSlot<Number>; 2],
     overflow: Vec<usize>,

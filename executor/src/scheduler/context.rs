@@ -6,8 +6,8 @@
 
 use super::{Scheduler, worker::Worker};
 #[cfg(shuttle)]
-use crate::simulated::LocalCell as _;
-use crate::{executor::Executor, sync::thread_local, timer::Timers};
+use crate::sync::shuttle::LocalCell as _;
+use crate::{sync::thread_local, timer::Timers};
 use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc, task::Waker};
 
 thread_local! {
@@ -16,7 +16,7 @@ thread_local! {
     static TIMERS: Cell<Option<Local>> = const { Cell::new(None) };
 }
 
-/// The shard of a thread, for timers that wake `waker`, or any if it is null.
+/// The wheel of a thread, for timers that wake `waker`, or any if it is null.
 #[derive(Clone, Copy)]
 struct Local {
     timers: &'static Timers,
@@ -43,39 +43,20 @@ pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Arc<Scheduler>>) -> R) -> R
     f(unsafe { CURRENT.get().as_ref() })
 }
 
-/// The shard for timers that are polled on this thread and wake `waker`; see `timer`.
-pub(crate) fn timers(waker: &Waker) -> &'static Timers {
-    match TIMERS.get() {
-        Some(local) if local.serves(waker) => local.timers,
-        _ => Executor::default_scheduler().monitor.timers(),
-    }
+/// The wheel for timers that are polled on this thread and wake `waker`, if it has one for them.
+pub(super) fn timers(waker: &Waker) -> Option<&'static Timers> {
+    TIMERS
+        .get()
+        .filter(|local| local.serves(waker))
+        .map(|local| local.timers)
 }
 
-/// Whether this thread may make the first deadline in `shard` an earlier one, as long as it tells the
-/// attendant.
-pub(crate) fn is_local(shard: &Timers) -> bool {
-    match TIMERS.get() {
-        Some(local) => ptr::eq(local.timers, shard),
-        None => Executor::started_default()
-            .is_some_and(|default| ptr::eq(default.monitor.timers(), shard)),
-    }
+/// The wheel of this thread, whomever it serves.
+pub(super) fn own_timers() -> Option<&'static Timers> {
+    TIMERS.get().map(|local| local.timers)
 }
 
-/// After the first deadline in `shard`, this thread's, has become an earlier one.
-pub(crate) fn tell_attendant(shard: &Timers) {
-    with_worker(|worker| match worker {
-        Some(worker) if ptr::eq(worker.timers(), shard) => worker.tell_attendant(),
-        // This call's of `block_on`.
-        _ if shard.is_attended() => {}
-        _ => {
-            let scheduler = Executor::default_scheduler();
-            scheduler.refuse_in_forked_child();
-            scheduler.monitor.look_at_timers(shard.next_due());
-        }
-    });
-}
-
-/// Makes `timers` the shard for timers that are polled on this thread, until the guard is dropped: for
+/// Makes `timers` the wheel for timers that are polled on this thread, until the guard is dropped: for
 /// those that wake `waker`, or for all.
 pub(crate) fn enter_timers<'a>(
     timers: &'static Timers,
@@ -127,19 +108,18 @@ pub(crate) fn enter_worker(worker: &Worker) -> WorkerGuard<'_> {
         _current: enter(worker.scheduler()),
         _timers: worker
             .has_monitor()
-            .then(|| enter_timers(worker.timers(), None)),
+            .then(|| enter_timers(worker.driver().timers(), None)),
     }
 }
 
 /// Before a task is polled that is woken by `waker`. Where there is no monitor, nobody but the worker
-/// looks at its shard, and it does not while it is in this poll: what is there may only be for the
-/// task itself, which cannot go on before the end of the poll anyway, and not for an executor of
-/// others that waits inside it.
+/// looks at its wheel, and it does not while it is in this poll. Only timers that wake this very task may
+/// go there: others could be waited for inside this poll.
 pub(crate) fn enter_poll<'a>(scheduler: &Scheduler, waker: &'a Waker) -> Option<TimersGuard<'a>> {
     if scheduler.config.handoff {
         return None;
     }
-    with_worker(|worker| Some(enter_timers(worker?.timers(), Some(waker))))
+    with_worker(|worker| Some(enter_timers(worker?.driver().timers(), Some(waker))))
 }
 
 /// See [`enter_worker`].

@@ -1,69 +1,82 @@
 //! The scheduler: what all workers of one executor share.
 //!
-//! | file        | idea                                                             |
-//! | ----------- | ---------------------------------------------------------------- |
-//! | `worker`    | a machine that holds a processor: find a task, run it, sleep     |
-//! | `processor` | local queue, next slot, tick; the table where thieves find them  |
-//! | `remains`   | the memory of detached tasks goes back to their makers           |
-//! | `threads`   | the threads behind the machines: start, end, join                |
-//! | `context`   | which executor and worker the calling thread is in               |
-//! | `monitor`   | gives away the places of machines whose polls do not end           |
-//! | `watch` | what the monitor has seen of a processor |
-//! | `thread_state` | whether a thread sleeps or burns the CPU                        |
-//! | `directory` | the numbers of executors, and the way from a number to its executor |
+//! | file          | idea                                                                |
+//! | ------------- | ------------------------------------------------------------------- |
+//! | `worker`      | a machine that holds a processor: find a task, run it, sleep        |
+//! | `processor`   | local queue, next slot, tick; the table where thieves find them     |
+//! | `task`        | the only file that makes tasks; ids are in `task_id`                |
+//! | `recycle`     | the memory of detached tasks goes back to their makers              |
+//! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
+//! | `leaf`        | which driver serves a future that is polled here                    |
+//! | `threads`     | the threads behind the machines: start, end, join                   |
+//! | `monitor`     | gives away the permits of machines whose polls do not end           |
+//! | `context`     | which executor and worker the calling thread is in                  |
+//! | `default`     | the executor of threads that are in no other                        |
+//! | `executor_id` | the numbers of executors, and the way from a number to its executor |
+//! | `config`      | settings; what the environment says is in `env`                     |
+//! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
+//! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
 //! # The end of an executor
 //!
-//! (Why nobody sleeps through it: see `crew`.)
-//!
-//! 1. `close`: from here on nothing is polled. New tasks are dropped by whoever spawns them. The
-//!    register refuses tasks, and all that wait are woken, so that they turn up in the queues.
-//! 2. Workers drop what they find in the queues, until nothing is registered. A machine that is
-//!    blocked in somebody's code drops its task when that code returns, then does the same.
-//! 3. The last machine to end closes the global queue and drops what was spawned meanwhile.
+//! 1. `close` raises the flag: from here on nothing is polled, and new tasks are dropped by whoever spawns
+//!    them. Then it closes the register of suspended tasks, which refuses further ones, and wakes all that
+//!    are in it, so that they turn up in the queues. Then it wakes all machines.
+//! 2. Workers drop what they find in the queues, until nothing is registered ([`Worker::drain`]). A machine
+//!    that is blocked in somebody's code drops its task when that code returns, then does the same. A
+//!    machine that finds nothing while others are registered sleeps, and whoever empties the register wakes
+//!    it (why it does not sleep through that: `idle/README.md`, "The end").
+//! 3. The last machine to end closes the global queue and drops what was spawned meanwhile
+//!    ([`Scheduler::end`]); the monitor sees that no machine is left, and ends.
+//! 4. Whoever drops the `Executor` waits for 3 and joins the threads ([`Scheduler::join_machines`]).
 //!
 //! A waker never runs a future's destructor on its caller's stack in any of this: the caller may
 //! hold a lock that the destructor wants.
 
+pub(crate) mod config;
 pub(crate) mod context;
-pub(crate) mod directory;
-pub(crate) mod monitor;
-pub(crate) mod processor;
-pub(crate) mod remains;
-mod thread_state;
-pub(crate) mod threads;
-mod watch;
-pub(crate) mod worker;
+pub(crate) mod default;
+pub(crate) mod driver;
+mod env;
+mod executor_id;
+pub(crate) mod leaf;
+pub(crate) mod metrics;
+mod monitor;
+mod processor;
+mod recycle;
+pub(crate) mod schedtrace;
+#[cfg(all(test, shuttle))]
+pub(crate) mod schedules;
+pub(crate) mod task;
+pub(crate) mod task_id;
+mod threads;
+mod worker;
 
 use crate::{
-    blocking::block_in_place,
-    builder::Config,
-    crew::Crew,
-    doze::Doze,
-    idle::Idle,
-    join::JoinHandle,
-    live::LiveTasks,
+    idle::{accounting::Idle, monitor_sleep::MonitorSleep, pool::Pool},
     queue::global::{Batch, GlobalQueue},
+    suspended::SuspendedTasks,
     sync::AtomicBool,
-    task::{self, Task},
 };
+use config::Config;
 use crossbeam_utils::CachePadded;
+use driver::SharedSource;
+use executor_id::ExecutorId;
 use monitor::Monitor;
 use processor::Processors;
-use std::{future::Future, io, panic::Location, process, ptr::NonNull, sync::Arc};
+use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
+use task::{Joiner, SpawnMeta, Task};
 use threads::Threads;
-
-/// A line of the user's source.
-pub(crate) type Site = &'static Location<'static>;
 
 /// See the module's text.
 pub(crate) struct Scheduler {
-    pub(crate) number: directory::Number,
+    pub(crate) id: ExecutorId,
     pub(crate) config: Config,
     pub(crate) idle: Idle,
     pub(crate) global: GlobalQueue<Task>,
     pub(crate) processors: Processors,
-    pub(crate) live: LiveTasks,
+    pub(crate) suspended: SuspendedTasks,
+    pub(crate) shared_source: SharedSource,
     pub(crate) monitor: Monitor,
     threads: Threads,
     /// The process that the threads are in.
@@ -75,20 +88,21 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Starts the N workers.
     pub(crate) fn start(config: Config) -> io::Result<Arc<Scheduler>> {
-        let (workers, max_machines) = (config.workers, config.max_machines());
+        let (workers, max_machines) = (config.workers, config.max_machines);
         let scheduler = Arc::new(Scheduler {
-            number: directory::Number::take()?,
+            id: ExecutorId::take()?,
             idle: Idle::new(workers, max_machines),
             global: GlobalQueue::new(),
             processors: Processors::new(max_machines),
-            live: LiveTasks::new(workers),
+            shared_source: SharedSource::default(),
+            suspended: SuspendedTasks::new(workers),
             monitor: Monitor::new(),
             threads: Threads::default(),
             process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
             config,
         });
-        scheduler.number.enter(&scheduler);
+        scheduler.id.enter(&scheduler);
         // All are counted before the first one runs the user's hook: what that spawns must not call
         // for a stand-in in place of a worker that is on its way.
         (0..workers).for_each(|_| scheduler.idle.add_initial());
@@ -120,46 +134,37 @@ impl Scheduler {
         io::Error::new(error.kind(), text)
     }
 
-    /// Spawns a task, for the source line `site`.
-    pub(crate) fn spawn<F>(self: &Arc<Self>, site: Site, future: F) -> JoinHandle<F::Output>
+    /// Spawns a task. Whoever drops the joiner cancels it: `JoinHandle` does not.
+    pub(crate) fn spawn<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
         if const { task::is_large::<F>() } {
-            self.spawn_sized(site, Box::pin(future))
+            self.spawn_sized(meta, Box::pin(future))
         } else {
-            self.spawn_sized(site, future)
+            self.spawn_sized(meta, future)
         }
     }
 
-    fn spawn_sized<F>(self: &Arc<Self>, site: Site, future: F) -> JoinHandle<F::Output>
+    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, joiner) = task::create(self, site, future);
+        let (task, joiner) = task::create(self, meta, future);
         if self.is_closed() {
             task::cancel(task, self);
         } else {
             context::with_worker(|worker| match worker {
                 Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
-                    task.metadata().registration.origin.set_home(worker.home);
+                    task.metadata().maker().set(worker.as_maker);
                     worker.schedule(task, false);
                 }
                 _ => self.push_global(task),
             });
         }
-        JoinHandle::new(joiner)
-    }
-
-    /// Spawns a task that blocks its thread.
-    pub(crate) fn spawn_blocking<F, T>(self: &Arc<Self>, site: Site, f: F) -> JoinHandle<T>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        self.spawn(site, async move { block_in_place(f) })
+        joiner
     }
 
     /// Takes a task from outside the workers.
@@ -168,7 +173,7 @@ impl Scheduler {
         self.notify();
     }
 
-    /// The same for a caller that will notify.
+    /// As [`push_global`](Scheduler::push_global), for a caller that will notify.
     fn push_global_quietly(&self, task: Task) {
         if let Err(refused) = self.global.push(task) {
             // The last machine has ended, so the task was never polled.
@@ -176,7 +181,7 @@ impl Scheduler {
         }
     }
 
-    /// The same for several.
+    /// Takes several, for a caller that will notify.
     fn push_batch_quietly(&self, batch: Batch<Task>) {
         if let Err(refused) = self.global.push_batch(batch) {
             refused
@@ -199,7 +204,8 @@ impl Scheduler {
         }
     }
 
-    /// The same for a worker, above which nobody is to hear of a panic.
+    /// As [`refuse_in_forked_child`](Scheduler::refuse_in_forked_child), but aborts: no caller could catch
+    /// a worker's panic.
     fn abort_in_forked_child(&self) {
         if self.is_in_forked_child() {
             eprintln!(
@@ -220,21 +226,21 @@ impl Scheduler {
     }
 }
 
-impl Crew for Scheduler {
+impl Pool for Scheduler {
     fn idle(&self) -> &Idle {
         &self.idle
     }
 
-    fn live(&self) -> &LiveTasks {
-        &self.live
+    fn suspended(&self) -> &SuspendedTasks {
+        &self.suspended
     }
 
     fn closed(&self) -> &AtomicBool {
         &self.closed
     }
 
-    fn doze(&self) -> &Doze {
-        self.monitor.doze()
+    fn monitor_sleep(&self) -> &MonitorSleep {
+        &self.monitor.rest
     }
 
     fn has_work(&self) -> bool {
@@ -242,7 +248,9 @@ impl Crew for Scheduler {
     }
 
     fn unpark(&self, machine: usize) {
-        self.processors.get(machine).parker.unpark();
+        let processor = self.processors.get(machine);
+        processor.parker.unpark();
+        processor.driver.interrupt();
     }
 
     fn start(self: &Arc<Self>) -> bool {

@@ -5,17 +5,19 @@
 //! holds a processor of its own, also while it is blocked; that only N are active at once is
 //! `idle`'s business.
 
-use super::{Scheduler, remains::Mailbox};
+use super::{
+    Scheduler,
+    driver::{Driver, SharedSource},
+    recycle::Mailbox,
+    task::Task,
+};
 use crate::{
-    parker::Parker,
-    place::Place,
+    idle::{parker::Parker, permit::Permit},
     queue::{
-        local::{Owner, Stealer, local_queue},
+        local::{LocalQueue, Stealer, local_queue},
         next_slot::NextSlot,
     },
     sync::{AtomicUsize, Mutex, Ordering, lock},
-    task::Task,
-    timer::pool::Shard,
 };
 use crossbeam_utils::CachePadded;
 use std::{
@@ -32,15 +34,15 @@ pub(crate) struct Processor {
     /// Written for each wake-up, so it has a cache line away from what thieves read.
     pub(crate) next: CachePadded<NextSlot<Task>>,
     pub(crate) parker: Parker,
-    /// Whether its machine has a place; written on the way into and out of sleep, and by the
+    /// Whether its machine has a permit; written on the way into and out of sleep, and by the
     /// monitor.
-    pub(crate) place: CachePadded<Place>,
+    pub(crate) permit: CachePadded<Permit>,
     pub(crate) counters: CachePadded<Counters>,
-    pub(crate) timers: Shard,
+    pub(crate) driver: Driver,
     pub(super) mailbox: CachePadded<Mailbox>,
-    /// Set by the monitor: look at the timers before the next task, and measure how long a
-    /// lone task waits behind that.
-    pub(crate) look_around: AtomicBool,
+    /// Set by the monitor: do the maintenance before the next task, and measure how long a lone task
+    /// waits behind that.
+    pub(crate) maintenance_requested: AtomicBool,
 }
 
 /// Written by the processor's machine only, read by everybody.
@@ -87,9 +89,9 @@ pub(crate) struct Processors {
     /// No processor from this number on has a machine, and so none has a task. Changes under the lock
     /// of `free`.
     in_use: AtomicUsize,
-    /// The owners' ends of processors that no machine holds, the lowest first, so that thieves
+    /// The queues of processors that no machine holds, the lowest first, so that thieves
     /// have few queues to look at.
-    free: Mutex<BTreeMap<usize, Owner<Task>>>,
+    free: Mutex<BTreeMap<usize, LocalQueue<Task>>>,
 }
 
 impl Processors {
@@ -135,7 +137,7 @@ impl Processors {
 
     /// Takes a processor that no machine holds, or makes one. The number of leases is limited by
     /// whoever counts machines.
-    pub(super) fn take(&self) -> (usize, Arc<Processor>, Owner<Task>) {
+    pub(super) fn take(&self, shared: &SharedSource) -> (usize, Arc<Processor>, LocalQueue<Task>) {
         let mut free = lock(&self.free);
         let taken = match free.pop_first() {
             Some((index, owner)) => {
@@ -143,7 +145,7 @@ impl Processors {
                 let processor = processor.expect("a free processor was made once");
                 (index, processor.clone(), owner)
             }
-            None => self.make(),
+            None => self.make(shared),
         };
         // Ordering: Release pairs with the Acquire in `in_use`: the slots below are filled.
         self.in_use.fetch_max(taken.0 + 1, Ordering::Release);
@@ -151,17 +153,17 @@ impl Processors {
     }
 
     /// Under the lock of `free`.
-    fn make(&self) -> (usize, Arc<Processor>, Owner<Task>) {
+    fn make(&self, shared: &SharedSource) -> (usize, Arc<Processor>, LocalQueue<Task>) {
         let (owner, queue) = local_queue();
         let processor = Arc::new(Processor {
             queue,
             next: CachePadded::new(NextSlot::new()),
             parker: Parker::new(),
-            place: CachePadded::new(Place::given()),
+            permit: CachePadded::new(Permit::given()),
             counters: CachePadded::default(),
-            timers: Shard::take(),
+            driver: Driver::new(shared.clone()),
             mailbox: CachePadded::default(),
-            look_around: AtomicBool::new(false),
+            maintenance_requested: AtomicBool::new(false),
         });
         // Ordering: Relaxed; changed under this lock only.
         let index = self.len.load(Ordering::Relaxed);
@@ -172,7 +174,7 @@ impl Processors {
         (index, processor, owner)
     }
 
-    fn put_back(&self, index: usize, queue: Owner<Task>) {
+    fn put_back(&self, index: usize, queue: LocalQueue<Task>) {
         let mut free = lock(&self.free);
         free.insert(index, queue);
         let mut in_use = self.len();
@@ -190,14 +192,14 @@ pub(crate) struct Lease {
     index: usize,
     processor: Arc<Processor>,
     /// `None` only while the lease is being dropped.
-    queue: Option<Owner<Task>>,
+    queue: Option<LocalQueue<Task>>,
 }
 
 impl Lease {
     /// Takes a processor of `scheduler`.
     pub(crate) fn new(scheduler: Arc<Scheduler>) -> Lease {
-        let (index, processor, queue) = scheduler.processors.take();
-        processor.timers.set_attended(true);
+        let (index, processor, queue) = scheduler.processors.take(&scheduler.shared_source);
+        processor.driver.set_driven(true);
         Lease {
             scheduler,
             index,
@@ -221,8 +223,8 @@ impl Lease {
         &self.processor
     }
 
-    /// The owner's end of the local queue.
-    pub(crate) fn queue(&self) -> &Owner<Task> {
+    /// The local queue.
+    pub(crate) fn queue(&self) -> &LocalQueue<Task> {
         self.queue
             .as_ref()
             .expect("present until the lease is dropped")
@@ -233,7 +235,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let queue = self.queue.take().expect("dropped once");
         debug_assert_eq!(queue.len(), 0, "a machine ends with an empty queue");
-        self.scheduler.leave_timers(&self.processor);
+        self.scheduler.leave_driver(&self.processor);
         self.scheduler.processors.put_back(self.index, queue);
     }
 }

@@ -1,12 +1,9 @@
 //! The threads behind the machines: started here, joined here.
 
-use super::{Scheduler, processor::Lease, worker::run_machine};
+use super::{Scheduler, driver::Source, processor::Lease, task, worker::run_machine};
 #[cfg(shuttle)]
-use crate::simulated::IsFinished as _;
-use crate::{
-    sync::{Condvar, Instant, Mutex, lock, thread},
-    task,
-};
+use crate::sync::shuttle::IsFinished as _;
+use crate::sync::{Condvar, Instant, Mutex, lock, thread};
 use std::{io, mem, sync::Arc, time::Duration};
 
 /// The join handles of all threads that have not been joined.
@@ -57,13 +54,14 @@ impl Scheduler {
 
     /// The end of the executor, in the name of its last machine.
     pub(super) fn end(&self) {
-        self.processors.iter().for_each(|p| p.timers.evict());
+        self.processors.iter().for_each(|p| p.driver.evict());
+        self.shared_source.evict();
         // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
         // was never polled.
         self.global
             .close()
             .for_each(|task| task::cancel(task, self));
-        self.monitor.end();
+        self.monitor.rest.wake();
         lock(&self.threads.state).ended = true;
         self.threads.all_ended.notify_all();
     }
@@ -77,7 +75,7 @@ impl Scheduler {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             state = match left {
                 // The last one may just be emptying the queues.
-                Some(Duration::ZERO) => return self.idle.machines().0.max(1),
+                Some(Duration::ZERO) => return self.idle.machines().total.max(1),
                 Some(left) => {
                     let waited = self.threads.all_ended.wait_timeout(state, left);
                     waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0

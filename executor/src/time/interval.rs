@@ -1,7 +1,7 @@
 //! Ticks at a fixed distance.
 
 use super::{Sleep, sleep_until};
-use crate::{clock, sync::Instant};
+use crate::sync::{Instant, clock};
 use futures_core::Stream;
 use std::{
     future::Future,

@@ -1,9 +1,8 @@
 //! Waiting for an instant.
 
 use crate::{
-    clock,
-    scheduler::context,
-    sync::Instant,
+    scheduler::leaf,
+    sync::{Instant, clock},
     timer::entry::{Entry, State},
 };
 use pin_project_lite::pin_project;
@@ -156,8 +155,8 @@ impl Sleep {
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let entry = self.project().entry;
         let deadline = clock::since_epoch(deadline);
-        if let State::First(shard) = entry.reset(deadline, clock::now(), context::is_local) {
-            context::tell_attendant(shard);
+        if let State::First(timers) = entry.reset(deadline, clock::now(), leaf::is_local) {
+            leaf::wake_driver(timers);
         }
     }
 }
@@ -167,10 +166,10 @@ impl Future for Sleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let waker = cx.waker();
-        match self.project().entry.poll(waker, || context::timers(waker)) {
+        match self.project().entry.poll(waker, || leaf::timers(waker)) {
             State::Fired => return Poll::Ready(()),
             State::Waiting => {}
-            State::First(shard) => context::tell_attendant(shard),
+            State::First(timers) => leaf::wake_driver(timers),
         }
         Poll::Pending
     }

@@ -1,14 +1,14 @@
 //! One timer: a link in the list of a wheel's slot, inside the future that waits for it.
 //!
-//! | `home`            | meaning                            | left by                                   |
+//! | `location`        | meaning                            | left by                                   |
 //! | ----------------- | ---------------------------------- | ----------------------------------------- |
 //! | null              | in no wheel                        | the owner, which registers it             |
-//! | a shard's address | linked in that shard's wheel       | the shard, which fires or evicts it; the owner, which takes it out |
+//! | a wheel's address | linked in that wheel               | the wheel, which fires or evicts it; the owner, which takes it out |
 //! | [`FIRED`]         | in no wheel; the deadline has come | the owner, which resets it                |
 //!
-//! The *owner* is whoever has the future by `&mut`: one thread at a time. Whoever changes `home` from
-//! a shard's address to something else holds that shard's lock, so under the lock the owner knows
-//! whether the entry is still there. Whoever fires or evicts an entry writes `home` last, with
+//! The *owner* is whoever has the future by `&mut`: one thread at a time. Whoever changes `location` from
+//! a wheel's address to something else holds that wheel's lock, so under the lock the owner knows
+//! whether the entry is still there. Whoever fires or evicts an entry writes `location` last, with
 //! Release; an owner that reads that (Acquire) may free the entry without the lock.
 
 use super::Timers;
@@ -27,8 +27,8 @@ pub(crate) struct Entry {
     /// In nanoseconds, as `clock` counts. Written by the owner; while the entry is linked, under the
     /// lock.
     deadline: Cell<u64>,
-    home: AtomicPtr<Timers>,
-    /// Belongs to the shard's lock while the entry is linked, else to the owner.
+    location: AtomicPtr<Timers>,
+    /// Belongs to the wheel's lock while the entry is linked, else to the owner.
     link: UnsafeCell<Link>,
     /// Others keep the entry's address. And of a unique reference to something that is not `Unpin`
     /// the compiler does not assume that nobody else has access.
@@ -50,11 +50,11 @@ impl Link {
 
 // SAFETY: the module's text says who has access, and when; a `Waker` may go to any thread.
 unsafe impl Send for Entry {}
-// SAFETY: shared references alone only read `deadline` and `home`; the former is written through
+// SAFETY: shared references alone only read `deadline` and `location`; the former is written through
 // unique ones.
 unsafe impl Sync for Entry {}
 
-/// The state after the deadline: no shard lives at this address.
+/// The state after the deadline: no wheel lives at this address.
 const FIRED: *mut Timers = ptr::without_provenance_mut(1);
 
 /// What the owner learns from a call.
@@ -64,7 +64,7 @@ pub(crate) enum State {
     Fired,
     /// It has not.
     Waiting,
-    /// It has not, and is now the first that this shard, the calling thread's, waits for. If nobody
+    /// It has not, and is now the first that this wheel, the calling thread's, waits for. If nobody
     /// attends to that, somebody has to be told.
     First(&'static Timers),
 }
@@ -79,7 +79,7 @@ impl Entry {
         };
         Entry {
             deadline: Cell::new(deadline),
-            home: AtomicPtr::new(home_outside(deadline, now)),
+            location: AtomicPtr::new(location_outside(deadline, now)),
             link: UnsafeCell::new(link),
             _pinned: PhantomPinned,
         }
@@ -92,21 +92,21 @@ impl Entry {
 
     /// Whether the deadline has come and somebody has noticed.
     pub(crate) fn has_fired(&self) -> bool {
-        self.home() == FIRED
+        self.location() == FIRED
     }
 
     /// Waits for the deadline: `waker` is woken then, and no earlier one. The entry is in the `local`
-    /// shard afterwards, that of the calling thread.
+    /// wheel afterwards, that of the calling thread.
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         waker: &Waker,
         local: impl Fn() -> &'static Timers,
     ) -> State {
         let this = &*self;
-        if let Some(home) = this.shard() {
-            if !ptr::eq(home, local()) {
-                drop(this.leave(home));
-            } else if this.renew(home, waker) {
+        if let Some(timers) = this.timers() {
+            if !ptr::eq(timers, local()) {
+                drop(this.leave(timers));
+            } else if this.renew(timers, waker) {
                 return State::Waiting;
             }
         }
@@ -117,7 +117,7 @@ impl Entry {
         this.register(local(), waker.clone())
     }
 
-    /// Waits for another deadline. The waker of the last poll is woken then, or at once, if the shard
+    /// Waits for another deadline. The waker of the last poll is woken then, or at once, if the wheel
     /// that the entry is in is not `local` to this thread, and looks at it too late: the task's next
     /// poll arranges it.
     pub(crate) fn reset(
@@ -127,15 +127,15 @@ impl Entry {
         is_local: impl FnOnce(&Timers) -> bool,
     ) -> State {
         let this = &*self;
-        if let Some(home) = this.shard()
-            && let Some(state) = this.move_within(home, deadline, now, is_local(home))
+        if let Some(timers) = this.timers()
+            && let Some(state) = this.move_within(timers, deadline, now, is_local(timers))
         {
             return state;
         }
         this.deadline.set(deadline);
         // Ordering: Relaxed; nobody else knows the entry.
-        this.home
-            .store(home_outside(deadline, now), Ordering::Relaxed);
+        this.location
+            .store(location_outside(deadline, now), Ordering::Relaxed);
         if this.has_fired() {
             State::Fired
         } else {
@@ -143,32 +143,32 @@ impl Entry {
         }
     }
 
-    fn home(&self) -> *mut Timers {
+    fn location(&self) -> *mut Timers {
         // Ordering: Acquire pairs with the Release in `release`.
-        self.home.load(Ordering::Acquire)
+        self.location.load(Ordering::Acquire)
     }
 
-    /// The shard that the entry is linked in, as far as the owner knows without the lock.
-    fn shard(&self) -> Option<&'static Timers> {
-        let home = self.home();
-        if home == FIRED {
+    /// The wheel that the entry is linked in, as far as the owner knows without the lock.
+    fn timers(&self) -> Option<&'static Timers> {
+        let location = self.location();
+        if location == FIRED {
             return None;
         }
         // SAFETY: null, or stored by `register` from such a reference.
-        unsafe { home.as_ref() }
+        unsafe { location.as_ref() }
     }
 
-    /// For whoever holds the lock of `shard`: whether the entry is linked there.
-    fn is_in(&self, shard: &Timers) -> bool {
+    /// For whoever holds the lock of `timers`: whether the entry is linked there.
+    fn is_in(&self, timers: &Timers) -> bool {
         // Ordering: Relaxed; the lock orders it.
-        ptr::eq(self.home.load(Ordering::Relaxed), shard)
+        ptr::eq(self.location.load(Ordering::Relaxed), timers)
     }
 
-    fn register(&self, shard: &'static Timers, waker: Waker) -> State {
-        let mut wheel = shard.lock();
+    fn register(&self, timers: &'static Timers, waker: Waker) -> State {
+        let mut wheel = timers.lock();
         if wheel.has_passed(self.deadline()) {
             drop(wheel);
-            self.home.store(FIRED, Ordering::Relaxed);
+            self.location.store(FIRED, Ordering::Relaxed);
             return State::Fired;
         }
         // SAFETY: linked nowhere, so it is the owner's.
@@ -176,16 +176,16 @@ impl Entry {
         // SAFETY: linked nowhere; pinned, and unlinked before it is dropped.
         unsafe { wheel.insert(NonNull::from(self)) };
         // Ordering: Relaxed; others come to know the entry by the lock.
-        self.home
-            .store(ptr::from_ref(shard).cast_mut(), Ordering::Relaxed);
-        waiting(shard, shard.publish(&wheel))
+        self.location
+            .store(ptr::from_ref(timers).cast_mut(), Ordering::Relaxed);
+        waiting(timers, timers.publish(&wheel))
     }
 
-    /// Sees to it that `waker` is woken, if the entry is still linked in `home`. No code of the
+    /// Sees to it that `waker` is woken, if the entry is still linked in `timers`. No code of the
     /// waker's runs under the lock.
-    fn renew(&self, home: &Timers, waker: &Waker) -> bool {
-        let wheel = home.lock();
-        if !self.is_in(home) {
+    fn renew(&self, timers: &Timers, waker: &Waker) -> bool {
+        let wheel = timers.lock();
+        if !self.is_in(timers) {
             return false;
         }
         // SAFETY: linked, and the lock is held.
@@ -195,8 +195,8 @@ impl Entry {
             return true;
         }
         let mut waker = Some(waker.clone());
-        let wheel = home.lock();
-        let linked = self.is_in(home);
+        let wheel = timers.lock();
+        let linked = self.is_in(timers);
         if linked {
             // SAFETY: linked, and the lock is held.
             unsafe { self.with_link(|link| mem::swap(&mut link.waker, &mut waker)) };
@@ -205,46 +205,46 @@ impl Entry {
         linked
     }
 
-    /// Takes the entry out, if it is still linked in `home`, and returns its waker: a destructor of
+    /// Takes the entry out, if it is still linked in `timers`, and returns its waker: a destructor of
     /// one is foreign code.
-    fn leave(&self, home: &Timers) -> Option<Waker> {
-        let mut wheel = home.lock();
-        if !self.is_in(home) {
+    fn leave(&self, timers: &Timers) -> Option<Waker> {
+        let mut wheel = timers.lock();
+        if !self.is_in(timers) {
             return None;
         }
         // SAFETY: linked there, as the lock's holder knows.
         unsafe { wheel.remove(NonNull::from(self)) };
-        home.publish(&wheel);
+        timers.publish(&wheel);
         // SAFETY: unlinked, and the lock is held.
-        unsafe { release(NonNull::from(self), Release::Evicted) }
+        unsafe { release(NonNull::from(self), Unlinked::Evicted) }
     }
 
-    /// Moves the entry to its place for `deadline`, if it is still linked in `home`.
+    /// Moves the entry to where it belongs for `deadline`, if it is still linked in `timers`.
     fn move_within(
         &self,
-        home: &'static Timers,
+        timers: &'static Timers,
         deadline: u64,
         now: u64,
         is_local: bool,
     ) -> Option<State> {
-        let mut wheel = home.lock();
-        if !self.is_in(home) {
+        let mut wheel = timers.lock();
+        if !self.is_in(timers) {
             return None;
         }
         // SAFETY: linked there, as the lock's holder knows.
         unsafe { wheel.remove(NonNull::from(self)) };
         self.deadline.set(deadline);
         let (why, state) = if deadline <= now {
-            (Release::Fired, State::Fired)
-        } else if is_local || deadline >= home.next_due() {
+            (Unlinked::Fired, State::Fired)
+        } else if is_local || deadline >= timers.next_due() {
             // SAFETY: just unlinked; pinned, and unlinked before it is dropped.
             unsafe { wheel.insert(NonNull::from(self)) };
-            return Some(waiting(home, home.publish(&wheel)));
+            return Some(waiting(timers, timers.publish(&wheel)));
         } else {
-            // Whoever looks at another thread's shard may be asleep for longer than that.
-            (Release::Evicted, State::Waiting)
+            // Whoever looks at another thread's wheel may be asleep for longer than that.
+            (Unlinked::Evicted, State::Waiting)
         };
-        home.publish(&wheel);
+        timers.publish(&wheel);
         // SAFETY: unlinked, and the lock is held.
         let waker = unsafe { release(NonNull::from(self), why) };
         drop(wheel);
@@ -254,7 +254,7 @@ impl Entry {
 
     /// # Safety
     ///
-    /// The caller holds the lock of the shard that the entry is linked in, or is the owner of one
+    /// The caller holds the lock of the wheel that the entry is linked in, or is the owner of one
     /// that is not linked; `f` does not come here again.
     pub(super) unsafe fn with_link<R>(&self, f: impl FnOnce(&mut Link) -> R) -> R {
         self.link.with_mut(|link| {
@@ -266,8 +266,8 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(home) = self.shard() {
-            drop(self.leave(home));
+        if let Some(timers) = self.timers() {
+            drop(self.leave(timers));
         }
     }
 }
@@ -278,30 +278,30 @@ impl Drop for Entry {
 /// # Safety
 ///
 /// The caller unlinked the entry under the lock, and still holds that.
-pub(super) unsafe fn release(entry: NonNull<Entry>, why: Release) -> Option<Waker> {
-    // SAFETY: its owner cannot pass the lock before it reads the new `home`.
+pub(super) unsafe fn release(entry: NonNull<Entry>, why: Unlinked) -> Option<Waker> {
+    // SAFETY: its owner cannot pass the lock before it reads the new `location`.
     let entry = unsafe { entry.as_ref() };
     // SAFETY: the caller holds the lock.
     let waker = unsafe { entry.with_link(|link| link.waker.take()) };
-    let home = match why {
-        Release::Fired => FIRED,
-        Release::Evicted => ptr::null_mut(),
+    let location = match why {
+        Unlinked::Fired => FIRED,
+        Unlinked::Evicted => ptr::null_mut(),
     };
-    // Ordering: Release pairs with the Acquire in `home`.
-    entry.home.store(home, Ordering::Release);
+    // Ordering: Release pairs with the Acquire in `location`.
+    entry.location.store(location, Ordering::Release);
     waker
 }
 
 /// Why an entry leaves its wheel without the owner's doing.
 #[derive(Clone, Copy)]
-pub(super) enum Release {
+pub(super) enum Unlinked {
     /// Its deadline has come.
     Fired,
     /// It does not belong there any more: the owner's next poll registers it elsewhere.
     Evicted,
 }
 
-fn home_outside(deadline: u64, now: u64) -> *mut Timers {
+fn location_outside(deadline: u64, now: u64) -> *mut Timers {
     if deadline <= now {
         FIRED
     } else {
@@ -309,9 +309,9 @@ fn home_outside(deadline: u64, now: u64) -> *mut Timers {
     }
 }
 
-fn waiting(shard: &'static Timers, first: bool) -> State {
+fn waiting(timers: &'static Timers, first: bool) -> State {
     if first {
-        State::First(shard)
+        State::First(timers)
     } else {
         State::Waiting
     }

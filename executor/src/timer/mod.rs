@@ -4,30 +4,30 @@
 //! | ------- | ----------------------------------------------------------------- |
 //! | `entry` | one timer, inside the future that waits for it                    |
 //! | `wheel` | which entries are due                                             |
-//! | `pool`  | shards live for ever, and are used again                          |
+//! | `pool`  | wheels live for ever, and are used again                          |
 //!
-//! # Shards
+//! # Wheels
 //!
-//! A *shard* is a wheel with its lock. An entry is in the shard of the thread that polled it last: a
+//! A *wheel* is a wheel with its lock. An entry is in the wheel of the thread that polled it last: a
 //! worker's, in its processor; that of the call of `block_on`, if it is this call that the entry
 //! wakes; else the one of the default executor. So the lock is nearly always free and in the cache
 //! of whoever takes it, though anybody may take it: the owner of an entry that has moved, and the
 //! monitor.
 //!
 //! Why a call of `block_on` serves itself alone: its thread may sit in foreign code that waits for a
-//! timer, another executor's `block_on` for example, and look at no shard meanwhile.
+//! timer, another executor's `block_on` for example, and look at no wheel meanwhile.
 //!
-//! # Who looks at a shard
+//! # Who looks at a wheel
 //!
-//! Its *attendant* does: the worker between two polls, now and then and always when its queue is
-//! empty, and until `next_due` it parks; likewise the thread in `block_on`. Only the attendant's own
+//! Its *driver* does: the worker between two polls, now and then and always when its queue is
+//! empty, and until `next_due` it parks; likewise the thread in `block_on`. Only the driver's own
 //! thread makes `next_due` earlier, and it looks at it before it parks. That is why registering wakes
-//! nobody and needs no ordering: what others do to a shard can only make `next_due` later, and the
-//! attendant then wakes up once for nothing.
+//! nobody and needs no ordering: what others do to a wheel can only make `next_due` later, and the
+//! driver then wakes up once for nothing.
 //!
-//! Some shards have no attendant: the one for other threads, those of workers that sit in code which
+//! Some wheels have no driver: the one for other threads, those of workers that sit in code which
 //! has announced that it blocks, those of processors without a machine. These are the monitor's
-//! business. Whoever makes `next_due` of such a shard earlier, or leaves a shard that is not empty,
+//! business. Whoever makes `next_due` of such a wheel earlier, or leaves a wheel that is not empty,
 //! tells the monitor. It also looks after workers that are late, in a poll that takes long.
 //!
 //! # Foreign code
@@ -35,65 +35,84 @@
 //! No waker is cloned, woken or dropped under the lock. Entries leave the wheel in batches; the wakers
 //! of a batch are woken without the lock, and a panic in one does not concern the others.
 //!
-//! # The end of a shard
+//! # The end of a wheel
 //!
 //! At the end of an executor, or of a call of `block_on`, entries may be left, of futures that have gone
 //! elsewhere. They are *evicted*: unlinked and woken, so that they are polled, and registered in
-//! the shard of whoever polls them. An owner may learn that only under the shard's lock: hence shards
+//! the wheel of whoever polls them. An owner may learn that only under the wheel's lock: hence wheels
 //! are never freed.
 
 pub(crate) mod entry;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(not(loom))]
-pub(crate) mod pool;
+pub(crate) mod owned;
 mod wheel;
 
-use crate::{
-    clock::NEVER,
-    panic::caught,
-    sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, lock},
+use crate::sync::{
+    AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, clock::NEVER, lock, panic::caught,
 };
-use entry::{Entry, Release, release};
+use entry::{Entry, Unlinked, release};
 use std::{ptr::NonNull, task::Waker};
 use wheel::Wheel;
 
 /// How many entries are taken out of the wheel at a time.
 const BATCH: usize = 32;
 
-/// A shard; see the module's text.
+/// Timers that come in quick succession are fired together: after a worker has fired any, it does not
+/// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
+const MODERATION: u64 = 125_000;
+
+/// A wheel; see the module's text.
 pub(crate) struct Timers {
     wheel: Mutex<Wheel>,
     /// When to look at the wheel, if not [`NEVER`]; changes under the lock.
     next_due: AtomicU64,
-    attended: AtomicBool,
+    /// The driver does not look before this time. Its own business.
+    not_before: AtomicU64,
+    driven: AtomicBool,
 }
 
 impl Timers {
-    /// An empty shard without an attendant.
+    /// An empty wheel without an driver.
     pub(crate) fn new() -> Timers {
         Timers {
             wheel: Mutex::new(Wheel::new()),
             next_due: AtomicU64::new(NEVER),
-            attended: AtomicBool::new(false),
+            not_before: AtomicU64::new(0),
+            driven: AtomicBool::new(false),
         }
     }
 
-    /// When to look at the shard again. [`NEVER`] if and only if it is empty.
+    /// When to look at the wheel again. [`NEVER`] if and only if it is empty.
     pub(crate) fn next_due(&self) -> u64 {
-        // Ordering: Relaxed; see "Who looks at a shard".
+        // Ordering: Relaxed; see "Who looks at a wheel".
         self.next_due.load(Ordering::Relaxed)
     }
 
-    /// Whether somebody looks at the shard by itself.
-    pub(crate) fn is_attended(&self) -> bool {
-        // Ordering: Relaxed; who needs to know it for sure has a fence, see `Doze`.
-        self.attended.load(Ordering::Relaxed)
+    /// When the driver looks at the wheel again.
+    pub(crate) fn next_look(&self) -> u64 {
+        // Ordering: Relaxed; the driver's own.
+        self.next_due().max(self.not_before.load(Ordering::Relaxed))
     }
 
-    /// Says so. Whoever takes the attendance from a shard that is not empty tells the monitor.
-    pub(crate) fn set_attended(&self, attended: bool) {
-        self.attended.store(attended, Ordering::Relaxed);
+    /// For the driver, which has just fired what was due at `now`.
+    pub(crate) fn moderate(&self, now: u64) {
+        if self.next_due() > now {
+            self.not_before
+                .store(now.saturating_add(MODERATION), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether somebody looks at the wheel by itself.
+    pub(crate) fn is_driven(&self) -> bool {
+        // Ordering: Relaxed; who needs to know it for sure has a fence, see `MonitorSleep`.
+        self.driven.load(Ordering::Relaxed)
+    }
+
+    /// Says so. Whoever takes the attendance from a wheel that is not empty tells the monitor.
+    pub(crate) fn set_driven(&self, driven: bool) {
+        self.driven.store(driven, Ordering::Relaxed);
     }
 
     /// Whether a deadline has come. `next_due` is about the future afterwards, if not.
@@ -107,11 +126,12 @@ impl Timers {
         due
     }
 
-    /// For a shard that is empty: what comes next comes after `now`, and not after a long time in which
+    /// For a wheel that is empty: what comes next comes after `now`, and not after a long time in which
     /// nothing was.
     #[cfg(not(loom))]
     fn skip_to(&self, now: u64) {
         self.lock().advance(now);
+        self.not_before.store(0, Ordering::Relaxed);
     }
 
     /// Wakes whoever waits for a deadline that has come, up to a whole batch after `limit` of them;
@@ -119,7 +139,7 @@ impl Timers {
     pub(crate) fn fire(&self, now: u64, limit: usize) -> bool {
         let mut fired = 0;
         while fired < limit && self.next_due() <= now {
-            let woken = self.wake_batch(Release::Fired, |wheel| wheel.pop_due(now));
+            let woken = self.wake_batch(Unlinked::Fired, |wheel| wheel.pop_due(now));
             if woken == 0 {
                 break;
             }
@@ -131,14 +151,14 @@ impl Timers {
     /// Unlinks and wakes all.
     pub(crate) fn evict(&self) {
         while self.next_due() != NEVER {
-            self.wake_batch(Release::Evicted, Wheel::pop);
+            self.wake_batch(Unlinked::Evicted, Wheel::pop);
         }
     }
 
     /// Wakes the entries that `pop` unlinks, a batch of them at most; returns how many there were.
     fn wake_batch(
         &self,
-        why: Release,
+        why: Unlinked,
         mut pop: impl FnMut(&mut Wheel) -> Option<NonNull<Entry>>,
     ) -> usize {
         let mut wakers: [Option<Waker>; BATCH] = [const { None }; BATCH];
@@ -165,7 +185,7 @@ impl Timers {
     fn publish(&self, wheel: &Wheel) -> bool {
         let next_due = wheel.next_look().unwrap_or(NEVER);
         let earlier = next_due < self.next_due();
-        // Ordering: Relaxed; see "Who looks at a shard".
+        // Ordering: Relaxed; see "Who looks at a wheel".
         self.next_due.store(next_due, Ordering::Relaxed);
         earlier
     }

@@ -7,7 +7,7 @@ use super::{
     Timers,
     entry::{Entry, State},
 };
-use crate::models::explore;
+use crate::sync::explore::explore;
 use loom::{sync::Arc, thread};
 use std::{
     pin::Pin,
@@ -20,16 +20,16 @@ use std::{
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A shard for one run of a model; an [`Entry`] takes only those that live for ever.
-struct Shard(&'static Timers);
+/// A wheel for one run of a model; an [`Entry`] takes only those that live for ever.
+struct Wheel(&'static Timers);
 
-impl Shard {
-    fn new() -> Shard {
-        Shard(Box::leak(Box::new(Timers::new())))
+impl Wheel {
+    fn new() -> Wheel {
+        Wheel(Box::leak(Box::new(Timers::new())))
     }
 }
 
-impl Drop for Shard {
+impl Drop for Wheel {
     fn drop(&mut self) {
         let timers: *const Timers = self.0;
         // SAFETY: leaked by `new`; the model has dropped its entries, and joined its threads.
@@ -62,10 +62,10 @@ fn entry(deadline: u64) -> Pin<Box<Entry>> {
     Box::pin(Entry::new(deadline, 0))
 }
 
-/// An entry that waits in `shard`.
-fn registered(deadline: u64, waker: &Waker, shard: &Shard) -> Pin<Box<Entry>> {
+/// An entry that waits in `wheel`.
+fn registered(deadline: u64, waker: &Waker, wheel: &Wheel) -> Pin<Box<Entry>> {
     let mut entry = entry(deadline);
-    assert!(!entry.as_mut().poll(waker, || shard.0).is_fired());
+    assert!(!entry.as_mut().poll(waker, || wheel.0).is_fired());
     entry
 }
 
@@ -79,35 +79,35 @@ impl State {
     }
 }
 
-fn fire(shard: &Shard, now: u64) -> thread::JoinHandle<bool> {
-    let timers = shard.0;
+fn fire(wheel: &Wheel, now: u64) -> thread::JoinHandle<bool> {
+    let timers = wheel.0;
     thread::spawn(move || timers.fire(now, usize::MAX))
 }
 
 #[test]
 fn fire_against_drop() {
     explore("fire against drop", None, || {
-        let shard = Shard::new();
+        let wheel = Wheel::new();
         let (alarm, waker) = Alarm::new();
-        let entry = registered(SECOND, &waker, &shard);
-        let firing = fire(&shard, 2 * SECOND);
+        let entry = registered(SECOND, &waker, &wheel);
+        let firing = fire(&wheel, 2 * SECOND);
         drop(entry);
         let fired = firing.join().unwrap();
         assert_eq!(alarm.rings(), usize::from(fired));
         assert_eq!(StdArc::strong_count(&alarm), 2, "no waker is left behind");
-        assert_eq!(shard.0.next_due(), u64::MAX);
+        assert_eq!(wheel.0.next_due(), u64::MAX);
     });
 }
 
 #[test]
 fn fire_against_a_change_of_wakers() {
     explore("fire against a change of wakers", None, || {
-        let shard = Shard::new();
+        let wheel = Wheel::new();
         let (_, first) = Alarm::new();
         let (alarm, second) = Alarm::new();
-        let mut entry = registered(SECOND, &first, &shard);
-        let firing = fire(&shard, 2 * SECOND);
-        let state = entry.as_mut().poll(&second, || shard.0);
+        let mut entry = registered(SECOND, &first, &wheel);
+        let firing = fire(&wheel, 2 * SECOND);
+        let state = entry.as_mut().poll(&second, || wheel.0);
         assert!(firing.join().unwrap());
         assert!(state.is_fired() || alarm.rings() == 1, "nobody is told");
         assert!(entry.has_fired());
@@ -117,10 +117,10 @@ fn fire_against_a_change_of_wakers() {
 #[test]
 fn fire_against_reset_to_a_later_time() {
     explore("fire against reset to a later time", None, || {
-        let shard = Shard::new();
+        let wheel = Wheel::new();
         let (alarm, waker) = Alarm::new();
-        let mut entry = registered(SECOND, &waker, &shard);
-        let firing = fire(&shard, 2 * SECOND);
+        let mut entry = registered(SECOND, &waker, &wheel);
+        let firing = fire(&wheel, 2 * SECOND);
         let state = entry.as_mut().reset(3 * SECOND, 0, |_| true);
         assert!(!state.is_fired());
         let fired = firing.join().unwrap();
@@ -128,9 +128,9 @@ fn fire_against_reset_to_a_later_time() {
         assert!(!entry.has_fired(), "early");
         // Fired before the reset, it is polled: the task was woken.
         if fired {
-            assert!(!entry.as_mut().poll(&waker, || shard.0).is_fired());
+            assert!(!entry.as_mut().poll(&waker, || wheel.0).is_fired());
         }
-        assert!(shard.0.fire(4 * SECOND, usize::MAX));
+        assert!(wheel.0.fire(4 * SECOND, usize::MAX));
         assert!(entry.has_fired());
     });
 }
@@ -138,10 +138,10 @@ fn fire_against_reset_to_a_later_time() {
 #[test]
 fn fire_against_reset_to_an_earlier_time_from_elsewhere() {
     explore("fire against reset from elsewhere", None, || {
-        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
         let (alarm, waker) = Alarm::new();
-        let mut entry = registered(3 * SECOND, &waker, &shard);
-        let firing = fire(&shard, 4 * SECOND);
+        let mut entry = registered(3 * SECOND, &waker, &wheel);
+        let firing = fire(&wheel, 4 * SECOND);
         let state = entry.as_mut().reset(2 * SECOND, 0, |_| false);
         assert!(matches!(state, State::Waiting));
         firing.join().unwrap();
@@ -153,14 +153,14 @@ fn fire_against_reset_to_an_earlier_time_from_elsewhere() {
 #[test]
 fn two_that_fire_and_one_that_evicts() {
     explore("two that fire and one that evicts", Some(3), || {
-        let shard = Shard::new();
+        let wheel = Wheel::new();
         let (alarm, waker) = Alarm::new();
-        let entries = [SECOND, SECOND, 2 * SECOND].map(|time| registered(time, &waker, &shard));
-        let firing = [fire(&shard, SECOND * 3 / 2), fire(&shard, 3 * SECOND)];
-        shard.0.evict();
+        let entries = [SECOND, SECOND, 2 * SECOND].map(|time| registered(time, &waker, &wheel));
+        let firing = [fire(&wheel, SECOND * 3 / 2), fire(&wheel, 3 * SECOND)];
+        wheel.0.evict();
         firing.into_iter().for_each(|thread| _ = thread.join());
         assert_eq!(alarm.rings(), 3, "each once");
-        assert_eq!(shard.0.next_due(), u64::MAX);
+        assert_eq!(wheel.0.next_due(), u64::MAX);
         drop(entries);
         assert_eq!(StdArc::strong_count(&alarm), 2, "no waker is left behind");
     });
@@ -169,11 +169,11 @@ fn two_that_fire_and_one_that_evicts() {
 #[test]
 fn evict_against_a_poll_elsewhere() {
     explore("evict against a poll elsewhere", None, || {
-        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
         let (_, first) = Alarm::new();
         let (alarm, second) = Alarm::new();
-        let mut entry = registered(SECOND, &first, &shard);
-        let timers = shard.0;
+        let mut entry = registered(SECOND, &first, &wheel);
+        let timers = wheel.0;
         let evicting = thread::spawn(move || timers.evict());
         let state = entry.as_mut().poll(&second, || elsewhere.0);
         evicting.join().unwrap();
@@ -186,11 +186,11 @@ fn evict_against_a_poll_elsewhere() {
 #[test]
 fn fire_against_a_poll_elsewhere() {
     explore("fire against a poll elsewhere", None, || {
-        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
         let (former, first) = Alarm::new();
         let (alarm, second) = Alarm::new();
-        let mut entry = registered(SECOND, &first, &shard);
-        let firing = fire(&shard, 2 * SECOND);
+        let mut entry = registered(SECOND, &first, &wheel);
+        let firing = fire(&wheel, 2 * SECOND);
         let state = entry.as_mut().poll(&second, || elsewhere.0);
         let fired = firing.join().unwrap();
         assert_eq!(state.is_fired(), fired);
@@ -204,10 +204,10 @@ fn fire_against_a_poll_elsewhere() {
 fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
     // Both are in one slot's list. Once that is empty, neither may touch the other any more.
     explore("evict against the drop of a neighbour", None, || {
-        let (shard, elsewhere) = (Shard::new(), Shard::new());
+        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
         let (alarm, waker) = Alarm::new();
-        let [dropped, mut kept] = [SECOND; 2].map(|time| registered(time, &waker, &shard));
-        let (timers, others) = (shard.0, elsewhere.0);
+        let [dropped, mut kept] = [SECOND; 2].map(|time| registered(time, &waker, &wheel));
+        let (timers, others) = (wheel.0, elsewhere.0);
         let evicting = thread::spawn(move || {
             timers.evict();
             assert!(kept.as_mut().poll(&waker, || others).is_first());
@@ -224,16 +224,16 @@ fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
 #[test]
 fn what_happened_before_a_deadline_was_noticed_is_visible_after_it() {
     explore("fire publishes", None, || {
-        let shard = Shard::new();
+        let wheel = Wheel::new();
         let (_, waker) = Alarm::new();
-        let mut entry = registered(SECOND, &waker, &shard);
+        let mut entry = registered(SECOND, &waker, &wheel);
         let before = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
-        let (timers, written) = (shard.0, before.clone());
+        let (timers, written) = (wheel.0, before.clone());
         let firing = thread::spawn(move || {
             written.store(1, loom::sync::atomic::Ordering::Relaxed);
             timers.fire(2 * SECOND, usize::MAX)
         });
-        if entry.as_mut().poll(&waker, || shard.0).is_fired() {
+        if entry.as_mut().poll(&waker, || wheel.0).is_fired() {
             assert_eq!(before.load(loom::sync::atomic::Ordering::Relaxed), 1);
         }
         firing.join().unwrap();

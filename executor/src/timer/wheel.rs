@@ -72,7 +72,7 @@ impl Wheel {
 
     /// When to look at the wheel again; nothing is due before. `None` if it is empty.
     pub(super) fn next_look(&self) -> Option<u64> {
-        self.earliest().map(|place| self.start(place) << TICK_BITS)
+        self.earliest().map(|slot| self.start(slot) << TICK_BITS)
     }
 
     /// Links an entry.
@@ -82,8 +82,8 @@ impl Wheel {
     /// The entry is linked nowhere. It stays where it is, and its deadline as it is, until it is out
     /// of the wheel again; and whoever touches its link does so under the lock of this wheel.
     pub(super) unsafe fn insert(&mut self, entry: NonNull<Entry>) {
-        let place = self.place(entry);
-        let list = self.list(place);
+        let slot = self.slot(entry);
+        let list = self.list(slot);
         let previous = list.last.replace(entry);
         // SAFETY: not linked yet, so the caller's.
         unsafe { set_neighbours(entry, previous, None) };
@@ -92,8 +92,8 @@ impl Wheel {
             Some(previous) => unsafe { set_next(previous, Some(entry)) },
             None => list.first = Some(entry),
         }
-        self.levels |= 1 << place.level;
-        self.occupied[place.level] |= 1 << place.slot;
+        self.levels |= 1 << slot.level;
+        self.occupied[slot.level] |= 1 << slot.slot;
     }
 
     /// Unlinks an entry.
@@ -102,10 +102,10 @@ impl Wheel {
     ///
     /// The entry is linked in this wheel.
     pub(super) unsafe fn remove(&mut self, entry: NonNull<Entry>) {
-        let place = self.place(entry);
+        let slot = self.slot(entry);
         // SAFETY: linked.
         let (previous, next) = unsafe { neighbours(entry) };
-        let list = self.list(place);
+        let list = self.list(slot);
         match previous {
             // SAFETY: linked.
             Some(previous) => unsafe { set_next(previous, next) },
@@ -117,7 +117,7 @@ impl Wheel {
             None => list.last = previous,
         }
         if list.first.is_none() {
-            self.mark_empty(place);
+            self.mark_empty(slot);
         }
     }
 
@@ -131,8 +131,8 @@ impl Wheel {
 
     /// Unlinks an entry, the earliest first.
     pub(super) fn pop(&mut self) -> Option<NonNull<Entry>> {
-        let place = self.earliest()?;
-        let entry = self.list(place).first?;
+        let slot = self.earliest()?;
+        let entry = self.list(slot).first?;
         // SAFETY: linked.
         unsafe { self.remove(entry) };
         Some(entry)
@@ -141,25 +141,25 @@ impl Wheel {
     /// Goes on in time; returns whether an entry is due. It is the first in the earliest slot then.
     pub(super) fn advance(&mut self, now: u64) -> bool {
         let now = now >> TICK_BITS;
-        while let Some(place) = self.earliest() {
-            let start = self.start(place);
+        while let Some(slot) = self.earliest() {
+            let start = self.start(slot);
             if start > now {
                 break;
             }
             self.elapsed = start;
-            if place.level == 0 {
+            if slot.level == 0 {
                 return true;
             }
-            self.spread(place);
+            self.spread(slot);
         }
         self.elapsed = self.elapsed.max(now);
         false
     }
 
     /// Moves the entries of a slot that has begun to lower levels.
-    fn spread(&mut self, place: Place) {
-        let mut next = std::mem::take(self.list(place)).first;
-        self.mark_empty(place);
+    fn spread(&mut self, slot: Slot) {
+        let mut next = std::mem::take(self.list(slot)).first;
+        self.mark_empty(slot);
         while let Some(entry) = next {
             // SAFETY: linked to its neighbours still, and only for this.
             next = unsafe { neighbours(entry) }.1;
@@ -168,7 +168,7 @@ impl Wheel {
         }
     }
 
-    fn place(&self, entry: NonNull<Entry>) -> Place {
+    fn slot(&self, entry: NonNull<Entry>) -> Slot {
         // SAFETY: alive, since it is linked, or will be.
         let deadline = unsafe { entry.as_ref() }.deadline();
         // A deadline in the past belongs to the present slot.
@@ -176,36 +176,36 @@ impl Wheel {
         let highest_difference = (tick ^ self.elapsed).checked_ilog2().unwrap_or(0);
         let level = (highest_difference / LEVEL_BITS) as usize;
         let slot = (tick >> (level as u32 * LEVEL_BITS)) as usize % SLOTS;
-        Place { level, slot }
+        Slot { level, slot }
     }
 
-    fn earliest(&self) -> Option<Place> {
+    fn earliest(&self) -> Option<Slot> {
         let level = self.levels.trailing_zeros() as usize;
         let slot = self.occupied.get(level)?.trailing_zeros() as usize;
-        Some(Place { level, slot })
+        Some(Slot { level, slot })
     }
 
     /// The first tick of a slot.
-    fn start(&self, place: Place) -> u64 {
-        let shift = place.level as u32 * LEVEL_BITS;
+    fn start(&self, slot: Slot) -> u64 {
+        let shift = slot.level as u32 * LEVEL_BITS;
         let above = self.elapsed >> (shift + LEVEL_BITS) << (shift + LEVEL_BITS);
-        above | (place.slot as u64) << shift
+        above | (slot.slot as u64) << shift
     }
 
-    fn list(&mut self, place: Place) -> &mut List {
-        &mut self.slots[place.level][place.slot]
+    fn list(&mut self, slot: Slot) -> &mut List {
+        &mut self.slots[slot.level][slot.slot]
     }
 
-    fn mark_empty(&mut self, place: Place) {
-        self.occupied[place.level] &= !(1 << place.slot);
-        if self.occupied[place.level] == 0 {
-            self.levels &= !(1 << place.level);
+    fn mark_empty(&mut self, slot: Slot) {
+        self.occupied[slot.level] &= !(1 << slot.slot);
+        if self.occupied[slot.level] == 0 {
+            self.levels &= !(1 << slot.level);
         }
     }
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct Slot {
     level: usize,
     slot: usize,
 }
@@ -259,7 +259,7 @@ mod random_tests;
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::clock::NEVER;
+    use crate::sync::clock::NEVER;
     use std::pin::Pin;
 
     const TICK: u64 = 1 << TICK_BITS;

@@ -258,7 +258,7 @@ fn it_may_be_dropped_by_another_executors_task_without_holding_up_that_one() {
     });
     is_started.recv().unwrap();
     let closer = outer.spawn(async move { drop(own) });
-    // The only worker of `outer` waits for `own`'s thread, and has handed its place over.
+    // The only worker of `outer` waits for `own`'s thread, and has given its permit away.
     let opener = outer.spawn(async move { gate.open() });
     outer.block_on(opener).unwrap();
     outer.block_on(closer).unwrap();

@@ -559,7 +559,7 @@ mod blocked {
         ends(|| {
             let own = executor(1);
             let stuck = own.spawn(async {
-                // Until its place is taken, its stall is reported, and the monitor sleeps.
+                // Until its permit is taken, its stall is reported, and the monitor sleeps.
                 thread::sleep(Duration::from_millis(1_500));
                 futures::executor::block_on(nap());
             });

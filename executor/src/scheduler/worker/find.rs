@@ -2,32 +2,30 @@
 //!
 //! Where it comes from:
 //!
-//! 1. every 61st poll the timers and the global queue, so that local work does not starve them; the
-//!    timers also when the monitor asks for it;
+//! 1. every 61st poll, and when the monitor asks for it, what timers and other sources (`driver`) wake,
+//!    and the global queue, so that local work does not starve them;
 //! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
 //!    starve the local queue;
 //! 3. the local queue, first in, first out;
-//! 4. what its timers wake, if any are due;
+//! 4. what its sources wake, if anything is due;
 //! 5. the global queue, a fair share of it;
 //! 6. half of another local queue; as a last resort a task in the next slot of a worker whose poll
 //!    does not end.
 
-use super::{LoneWait, Worker};
+use super::{Worker, schedule::LoneWait};
 use crate::{
-    clock::{self, NEVER},
-    crew::Crew,
-    scheduler::processor::Processor,
+    idle::pool::Pool,
+    scheduler::{processor::Processor, task::Task},
     sync::hint,
-    task::Task,
 };
 use std::sync::atomic::Ordering;
 
-/// Polls between two looks at the timers and the global queue while there is local work: Go's figure,
+/// Polls between two looks at the sources and the global queue while there is local work: Go's figure,
 /// a prime, so that it falls in step with nothing.
-const LOOK_AROUND_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
+const MAINTENANCE_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
 
-/// Timers fired before the tasks that they woke have their turn.
-const TIMERS_IN_A_ROW: usize = 64;
+/// Wake-ups by one source before the tasks that were woken have their turn.
+const EVENTS_IN_A_ROW: usize = 64;
 
 /// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
 /// request and its answers to stay in the cache, short beside a full local queue.
@@ -46,16 +44,12 @@ const PATIENCE_BESIDE_FEW: u32 = if cfg!(shuttle) { 1 } else { 200 };
 /// each other would otherwise stay on one core where each takes less than the other patience.
 const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 
-/// Timers that come in quick succession are fired together: after it has fired any, a worker does not
-/// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
-const TIMER_MODERATION: u64 = 125_000;
-
 /// Finding a task.
 impl Worker {
     #[inline]
     pub(super) fn find_task(&self) -> Option<Task> {
-        let task = if self.is_time_to_look_around() {
-            self.look_around()
+        let task = if self.is_maintenance_due() {
+            self.maintain()
         } else {
             None
         };
@@ -68,32 +62,32 @@ impl Worker {
         task
     }
 
-    fn is_time_to_look_around(&self) -> bool {
+    fn is_maintenance_due(&self) -> bool {
         let Processor {
             counters,
-            look_around,
+            maintenance_requested,
             ..
         } = self.processor();
-        counters.polls.get() % LOOK_AROUND_INTERVAL == LOOK_AROUND_INTERVAL - 1
-            || look_around.load(Ordering::Relaxed)
+        counters.polls.get() % MAINTENANCE_INTERVAL == MAINTENANCE_INTERVAL - 1
+            || maintenance_requested.load(Ordering::Relaxed)
     }
 
     /// Wakes what is due, and takes a task from the global queue; and decides whether to measure in the next
     /// poll how long a lone task waits. That takes as long as a short poll, so it is done where the monitor
     /// has asked for it, or there is none, and again as long as the wait is long.
     #[cold]
-    fn look_around(&self) -> Option<Task> {
+    fn maintain(&self) -> Option<Task> {
         let Processor {
             counters,
-            look_around,
+            maintenance_requested,
             ..
         } = self.processor();
-        let was_asked = look_around.load(Ordering::Relaxed);
-        look_around.store(false, Ordering::Relaxed);
+        let was_asked = maintenance_requested.load(Ordering::Relaxed);
+        maintenance_requested.store(false, Ordering::Relaxed);
         let wait_is_long = self.lone_wait.get() == LoneWait::Long;
         self.measure_next
             .set(was_asked || wait_is_long || !self.has_monitor());
-        self.fire_timers();
+        self.fire_events();
         let (task, rest) = self.scheduler().global.pop()?;
         counters.global_tasks.add(1);
         if let Some(rest) = rest {
@@ -111,7 +105,7 @@ impl Worker {
         self.take_fired()
             .or_else(|| self.take_global_share())
             .or_else(|| {
-                self.remains.hand_back(&self.scheduler().processors);
+                self.recycler.hand_back(&self.scheduler().processors);
                 self.steal()
             })
     }
@@ -133,36 +127,22 @@ impl Worker {
     }
 
     fn take_fired(&self) -> Option<Task> {
-        if self.fire_timers() {
+        if self.fire_events() {
             self.take_local()
         } else {
             None
         }
     }
 
-    /// Wakes tasks whose deadlines have come; returns whether there were any.
-    fn fire_timers(&self) -> bool {
-        if self.timers().next_due() == NEVER {
+    /// Wakes tasks that wait for what has happened outside; returns whether there were any.
+    fn fire_events(&self) -> bool {
+        let Some(now) = self.driver().due_now() else {
             return false;
-        }
-        let now = clock::now();
-        if self.next_timer() > now {
-            return false;
-        }
+        };
         // A waker is foreign code and may take its time: nobody may rely on this searcher.
         self.stop_searching();
-        self.is_in_no_poll();
-        let fired = self.timers().fire(now, TIMERS_IN_A_ROW);
-        if fired && self.timers().next_due() > now {
-            self.last_fired.set(now);
-        }
-        fired
-    }
-
-    /// When the worker has to look at its timers.
-    pub(super) fn next_timer(&self) -> u64 {
-        let earliest = self.last_fired.get().saturating_add(TIMER_MODERATION);
-        self.timers().next_due().max(earliest)
+        self.clear_current_task();
+        self.driver().fire_moderated(now, EVENTS_IN_A_ROW)
     }
 
     fn take_global_share(&self) -> Option<Task> {

@@ -1,27 +1,27 @@
-//! How a worker sleeps, ends when it is one too many, and gives its place away to block.
+//! How a worker sleeps, ends when it is one too many, and gives its permit away to block.
 
 use super::Worker;
 use crate::{
-    clock::{self, NEVER},
-    idle::WakeUp,
-    scheduler::processor::Processor,
+    idle::accounting::WakeUp,
+    scheduler::{driver::Parked, processor::Processor},
+    sync::clock::{self, NEVER},
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
-/// A machine that more machines than places are free for ends after so long a sleep.
+/// A surplus machine that sleeps this long exits.
 const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 
 /// How a sleep ended.
 #[must_use]
 #[derive(PartialEq, Eq)]
 pub(super) enum Woken {
-    /// With a place, as a searcher.
+    /// With a permit, as a searcher.
     Yes,
     /// Not at all: the machine was not needed and ends.
     No,
 }
 
-/// Sleeping, and giving the place away.
+/// Sleeping, and giving the permit away.
 impl Worker {
     pub(super) fn sleep(&self) -> Woken {
         let may_retire = self.machine().sleep();
@@ -37,31 +37,22 @@ impl Worker {
         }
     }
 
-    /// Sleeps until woken, or until a timer is due. With machines to spare, it may end here instead.
+    /// Sleeps until woken, or until something is due. With machines to spare, it may end here instead.
     fn park(&self, may_retire: bool) -> Woken {
         let Processor {
             parker, counters, ..
         } = self.processor();
         self.scheduler().abort_in_forked_child();
-        self.is_in_no_poll();
-        self.settle_remains();
+        self.clear_current_task();
+        self.settle_recycler();
         counters.parks.add(1);
         self.begin_to_be_spare(may_retire);
         loop {
-            let next_timer = if self.timers().is_attended() {
-                self.next_timer()
-            } else {
-                NEVER
-            };
-            let until = self.spare_until.get().min(next_timer);
-            if until == NEVER {
-                parker.park();
+            let parked = self.driver().park(parker, self.spare_until.get());
+            if parked == Parked::Unparked || self.wake_up_for_events() {
                 break;
             }
-            if parker.park_until(clock::instant(until)) || self.wake_up_for_timers() {
-                break;
-            }
-            if self.spare_until.get() <= clock::now() {
+            if parked == Parked::TimedOut && self.spare_until.get() <= clock::now() {
                 if self.scheduler().idle.retire(self.index()) {
                     return Woken::No;
                 }
@@ -70,13 +61,13 @@ impl Worker {
                 self.spare_until.set(spare_until(may_retire));
             }
         }
-        self.timers().set_attended(true);
+        self.driver().set_driven(true);
         self.machine().woken();
         Woken::Yes
     }
 
-    /// A sleep that follows one in which it was not needed continues that. Whether it has woken up for
-    /// timers of its own in between says nothing: when it ends, others get them.
+    /// If nobody needed it since its last sleep, the old retirement time stands. Whether it has woken up for
+    /// its own sources in between says nothing: when it ends, others get them.
     fn begin_to_be_spare(&self, may_retire: bool) {
         let counters = &self.processor().counters;
         let taken = counters.stolen_tasks.get() + counters.global_tasks.get();
@@ -86,19 +77,19 @@ impl Worker {
         }
     }
 
-    /// While asleep: if a timer is due, sees to it that it is fired. Returns whether the sleep is over.
-    fn wake_up_for_timers(&self) -> bool {
-        if !self.timers().is_due(clock::now()) {
+    /// While asleep: if something is due, sees to it that it is fired. Returns whether the sleep is over.
+    fn wake_up_for_events(&self) -> bool {
+        if !self.driver().is_due() {
             return false;
         }
         let scheduler = self.scheduler();
         match scheduler.idle.wake_up(self.index()) {
-            WakeUp::Done => scheduler.monitor.rouse(),
+            WakeUp::Done => scheduler.monitor.rest.wake_if_asleep(),
             WakeUp::BeingWoken => self.processor().parker.park(),
-            WakeUp::NoPlace => {
-                // Without a place it runs no foreign code: a waker that blocks would keep it from
+            WakeUp::NoPermit => {
+                // Without a permit it runs no foreign code: a waker that blocks would keep it from
                 // hearing when it is woken.
-                scheduler.leave_timers(self.processor());
+                scheduler.leave_driver(self.processor());
                 return false;
             }
         }
@@ -116,24 +107,24 @@ impl Worker {
             .for_each(|task| self.scheduler().push_global_quietly(task));
     }
 
-    /// Gives the place away until the guard is dropped. `None` if that has been announced already,
+    /// Gives the permit away until the guard is dropped. `None` if that has been announced already,
     /// or there is nobody to take it.
     pub(crate) fn block(&self) -> Option<Blocked<'_>> {
         let Processor {
-            place, counters, ..
+            permit, counters, ..
         } = self.processor();
         let scheduler = self.scheduler();
         // In a forked child, a stand-in would run tasks that the parent runs too.
-        if place.is_given() || !scheduler.config.handoff || scheduler.is_in_forked_child() {
+        if permit.is_given() || !scheduler.config.handoff || scheduler.is_in_forked_child() {
             return None;
         }
         self.give_queue_away();
-        self.scheduler().leave_timers(self.processor());
+        self.scheduler().leave_driver(self.processor());
         if self.machine().block() {
             counters.handoffs.add(1);
         }
-        self.settle_remains();
-        // Ordering: Release, so that whoever sees this in `Metrics` sees the hand-over counted.
+        self.settle_recycler();
+        // Ordering: Release, so that whoever sees this in `Metrics` sees the hand-off counted.
         counters.blocked.store(true, Ordering::Release);
         Some(Blocked(self))
     }
@@ -148,13 +139,13 @@ fn spare_until(may_retire: bool) -> u64 {
     }
 }
 
-/// The time in which a worker sits in foreign code without its place.
+/// The time in which a worker sits in foreign code without its permit.
 pub(crate) struct Blocked<'a>(&'a Worker);
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         let Blocked(worker) = self;
-        worker.timers().set_attended(true);
+        worker.driver().set_driven(true);
         worker
             .processor()
             .counters

@@ -1,0 +1,509 @@
+//! Who runs, who searches, who sleeps, and who is woken for new work.
+//!
+//! # Words
+//!
+//! The executor has N *permits*: at most N machines run tasks at once. A machine that holds a permit
+//! is *active*: it runs tasks or *searches* for one. A machine without a permit is *asleep* here, or
+//! *blocked* in somebody's code, having given its permit away.
+//!
+//! One word holds both counts; all changes of it are read-modify-writes, so they have one order:
+//!
+//! ```text
+//!   state = searching (upper half) | active (lower half)
+//! ```
+//!
+//! | step               | active | searching | sleepers | under the lock |
+//! | ------------------ | ------ | --------- | -------- | -------------- |
+//! | `notify`           | + 1    | + 1       | − 1, or a new machine | yes |
+//! | `sleep`            | − 1 if it had a permit | − 1 if it searched | + 1 | yes |
+//! | `wake_up`          | + 1    | + 1       | − 1      | yes            |
+//! | `step_back`        | − 1    | − 1 if it searched | + 1 | yes    |
+//! | `start_searching`  |        | + 1       |          | no             |
+//! | `stop_searching`   |        | − 1       |          | no             |
+//! | `block`            | − 1    |           |          | no             |
+//! | `unblock`          | + 1    |           |          | no             |
+//! | `leave`            | − 1 if it had a permit | − 1 if it searched | | no |
+//! | `retire`           |        |           | − 1      | yes            |
+//! | `wake_all`         | + all sleepers | + all sleepers | none left | yes |
+//! | `add_initial`      | + 1    | + 1       |          | no             |
+//!
+//! # Protocol
+//!
+//! **To post work:** push it; `notify`: a full fence, then read the word. If somebody searches, or
+//! all N permits are taken, do nothing: a searcher finds it, or a machine that is active looks again
+//! before it sleeps. Else wake one sleeper (or start a machine), which begins as a searcher.
+//!
+//! **To fall asleep or block:** leave the word (`sleep`, `block`); a full fence; look at every
+//! queue once more; if there is work, `notify` as if it had just been posted.
+//!
+//! **To stop searching with work in hand:** leave the searchers; whoever was the last of them does
+//! a full fence, looks at every queue, and if there is more work, `notify`.
+//!
+//! **To move work from one queue to another** without being a searcher: as to post it, for in between
+//! others did not see it.
+//!
+//! # Why no wake-up is lost
+//!
+//! Poster: *push, fence, read word.* Leaver: *write word, fence, read queues.* Of the two fences
+//! one comes first. If the poster's does, the leaver sees the push and notifies in its stead. If
+//! the leaver's does, the poster sees the leaver gone. That covers the machine that sleeps, the one
+//! that blocks and the last searcher, each of which writes the word before it looks. A wake-up that
+//! is skipped because somebody searches is thereby in the hands of that searcher, and it either
+//! finds the work, or sleeps and looks again. The counts of a woken machine are raised by the one
+//! that wakes it, under the lock, so a second poster already sees a searcher.
+//!
+//! Every machine that sleeps looks again, not only the last searcher: with the number of searchers
+//! limited, a machine may sleep without having searched at all.
+//!
+//! The next slot is not looked at: a lone task there wakes nobody, or only as a hint (see
+//! `scheduler::worker`).
+//!
+//! Sources: Go's `findRunnable`, `wakep` and `resetspinning`; tokio's `idle.rs`; rayon-core's
+//! `sleep/README.md`. Theirs wake the next machine whenever the last searcher finds work; here only
+//! if there is more work, since a wake-up costs its caller some microseconds.
+
+use crate::sync::{AtomicU64, Mutex, Ordering, fence, lock};
+
+const ONE_ACTIVE: u64 = 1;
+const ONE_SEARCHING: u64 = 1 << 32;
+
+/// The counts as one snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) active: usize,
+    pub(crate) searching: usize,
+}
+
+impl From<u64> for Counts {
+    fn from(word: u64) -> Counts {
+        Counts {
+            active: (word & (ONE_SEARCHING - 1)) as usize,
+            searching: (word >> 32) as usize,
+        }
+    }
+}
+
+/// How many machines there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MachineCounts {
+    /// Active, asleep, blocked, or being started.
+    pub(crate) total: usize,
+    pub(crate) asleep: usize,
+}
+
+/// What whoever posted work has to do now. The woken machine's counts are raised already.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Notify {
+    /// Nothing: somebody searches, or every permit is taken.
+    Nobody,
+    /// Unpark this machine; it is a searcher.
+    Wake(usize),
+    /// Start a machine as a searcher, or report `start_failed`.
+    Start,
+    /// Nobody, since as many machines exist as are allowed and none is asleep.
+    Limit,
+}
+
+/// What became of a sleeper that wanted to wake up.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum WakeUp {
+    /// It is active now, as a searcher.
+    Done,
+    /// Somebody has counted it, and will unpark it.
+    BeingWoken,
+    /// It sleeps on: every permit is taken.
+    NoPermit,
+}
+
+/// The accounting. Machines are known by their numbers only.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    state: AtomicU64,
+    permits: usize,
+    max_machines: usize,
+    machines: Mutex<Machines>,
+}
+
+#[derive(Debug)]
+struct Machines {
+    /// Last in, first out: the machine that slept least has the warmest caches.
+    asleep: Vec<usize>,
+    /// Machines that exist or are being started: active, asleep and blocked.
+    total: usize,
+}
+
+impl Idle {
+    /// No machine exists yet; `permits` is N.
+    pub(crate) fn new(permits: usize, max_machines: usize) -> Idle {
+        let machines = Machines {
+            asleep: Vec::new(),
+            total: 0,
+        };
+        Idle {
+            state: AtomicU64::new(0),
+            permits,
+            max_machines,
+            machines: Mutex::new(machines),
+        }
+    }
+
+    /// The two counts.
+    pub(crate) fn counts(&self) -> Counts {
+        // Ordering: Relaxed; for show, and for decisions that the lock or a fence repeats.
+        Counts::from(self.state.load(Ordering::Relaxed))
+    }
+
+    /// Machines that exist, and those of them that are asleep.
+    pub(crate) fn machines(&self) -> MachineCounts {
+        let machines = lock(&self.machines);
+        MachineCounts {
+            total: machines.total,
+            asleep: machines.asleep.len(),
+        }
+    }
+
+    /// Whether a poster should call [`notify`](Idle::notify), without the fence that makes the
+    /// answer reliable: for hints whose loss costs some time but strands nothing.
+    pub(crate) fn may_notify(&self) -> bool {
+        let counts = self.counts();
+        counts.searching == 0 && counts.active < self.permits
+    }
+
+    /// Work was posted: decides who is woken for it. See "to post work".
+    pub(crate) fn notify(&self) -> Notify {
+        // Pairs with the fence in `fence_before_recheck`.
+        fence(Ordering::SeqCst);
+        if !self.may_notify() {
+            return Notify::Nobody;
+        }
+        self.notify_slow(true)
+    }
+
+    #[cold]
+    fn notify_slow(&self, may_start: bool) -> Notify {
+        let mut machines = lock(&self.machines);
+        if !self.may_notify() {
+            return Notify::Nobody;
+        }
+        let decision = match machines.asleep.pop() {
+            Some(machine) => Notify::Wake(machine),
+            // With no machine left at all the executor is over; a late wake-up must not revive it.
+            // And without stand-ins there are the initial machines, even while those end.
+            None if may_start
+                && self.max_machines > self.permits
+                && (1..self.max_machines).contains(&machines.total) =>
+            {
+                machines.total += 1;
+                Notify::Start
+            }
+            None if machines.total >= self.max_machines => return Notify::Limit,
+            None => return Notify::Nobody,
+        };
+        self.add(ONE_ACTIVE + ONE_SEARCHING);
+        decision
+    }
+
+    /// The machine announced by [`Notify::Start`] cannot be had. Someone asleep may take the work
+    /// instead: a machine that fell asleep meanwhile may have kept quiet because of this searcher.
+    /// None if no machine is left: the executor is over, as after [`ended`](Idle::ended).
+    pub(crate) fn start_failed(&self) -> Option<Notify> {
+        self.leave(true, true);
+        if self.ended() {
+            return None;
+        }
+        fence(Ordering::SeqCst);
+        Some(self.notify_slow(false))
+    }
+
+    /// Counts a machine of the initial set, which starts as a searcher.
+    pub(crate) fn add_initial(&self) {
+        lock(&self.machines).total += 1;
+        self.add(ONE_ACTIVE + ONE_SEARCHING);
+    }
+
+    /// The full fence between leaving the word and looking at the queues once more. Pairs with `notify`.
+    pub(crate) fn fence_before_recheck(&self) {
+        fence(Ordering::SeqCst);
+    }
+
+    /// Asks to search. At most half as many as there are permits do so at once, beside those that were
+    /// woken.
+    pub(crate) fn start_searching(&self) -> bool {
+        if 2 * self.counts().searching >= self.permits {
+            return false;
+        }
+        // Two may pass the test at once; the limit is about contention, not about correctness.
+        self.add(ONE_SEARCHING);
+        true
+    }
+
+    /// Stops searching; returns whether this was the last searcher.
+    pub(crate) fn stop_searching(&self) -> bool {
+        Counts::from(self.sub(ONE_SEARCHING)).searching == 1
+    }
+
+    /// Goes to sleep. The caller looks at the queues once more and then parks. Returns whether it
+    /// should wake up by itself some time, see [`may_retire`](Idle::may_retire).
+    pub(crate) fn sleep(&self, machine: usize, was_searching: bool, had_permit: bool) -> bool {
+        let mut machines = lock(&self.machines);
+        machines.asleep.push(machine);
+        self.leave(was_searching, had_permit);
+        machines.total > self.permits
+    }
+
+    /// Gives a machine's permit away: its own, or, for the monitor, that of a machine in a poll that
+    /// does not end. The caller looks at the queues once more.
+    pub(crate) fn block(&self) {
+        self.sub(ONE_ACTIVE);
+    }
+
+    /// Takes a permit again, if need be one too many: see [`surplus`](Idle::surplus).
+    pub(crate) fn unblock(&self) {
+        self.add(ONE_ACTIVE);
+    }
+
+    /// Whether more machines are active than there are permits.
+    pub(crate) fn surplus(&self) -> bool {
+        self.counts().active > self.permits
+    }
+
+    /// Goes to sleep if there is a surplus of active machines. The caller then gives its queue
+    /// away, looks at the queues once more and parks, as after [`sleep`](Idle::sleep).
+    pub(crate) fn step_back(&self, machine: usize, was_searching: bool) -> bool {
+        let mut machines = lock(&self.machines);
+        // The lock keeps two from stepping back for one surplus. If another machine blocks just
+        // now, a permit stays free: it and the caller both look at the queues after this.
+        let surplus = self.surplus();
+        if surplus {
+            machines.asleep.push(machine);
+            self.leave(was_searching, true);
+        }
+        surplus
+    }
+
+    /// A sleeper wants to end because nobody needed it: granted while more machines than permits are
+    /// free (asleep or active), and unless it is being woken at this moment. It is not woken any more
+    /// then.
+    pub(crate) fn retire(&self, machine: usize) -> bool {
+        let mut machines = lock(&self.machines);
+        let free = machines.asleep.len() + self.counts().active;
+        let position = machines.asleep.iter().position(|&m| m == machine);
+        match position {
+            Some(position) if free > self.permits => {
+                machines.asleep.remove(position);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a sleeper may be granted to [`retire`](Idle::retire) some day: there are more machines
+    /// than permits, though some may be blocked now. (To ask for free ones here would not do: if a
+    /// blocked machine comes back later, it is the one on top of the sleepers, in use now and then,
+    /// and the one below, which nobody needs, would sleep on for ever.)
+    pub(crate) fn may_retire(&self) -> bool {
+        lock(&self.machines).total > self.permits
+    }
+
+    /// A sleeper has something to do: it takes a permit, as a searcher, if one is free, and unless it is
+    /// being woken at this moment.
+    pub(crate) fn wake_up(&self, machine: usize) -> WakeUp {
+        let mut machines = lock(&self.machines);
+        let position = machines.asleep.iter().position(|&m| m == machine);
+        match position {
+            None => WakeUp::BeingWoken,
+            Some(position) if self.counts().active < self.permits => {
+                machines.asleep.remove(position);
+                self.add(ONE_ACTIVE + ONE_SEARCHING);
+                WakeUp::Done
+            }
+            Some(_) => WakeUp::NoPermit,
+        }
+    }
+
+    /// A machine gives its permit up, if the monitor has not taken it before.
+    pub(crate) fn leave(&self, was_searching: bool, had_permit: bool) {
+        let searching = if was_searching { ONE_SEARCHING } else { 0 };
+        let active = if had_permit { ONE_ACTIVE } else { 0 };
+        self.sub(active + searching);
+    }
+
+    /// A machine that has left or retired is gone, with all it held; returns whether it was the
+    /// last of all.
+    pub(crate) fn ended(&self) -> bool {
+        let mut machines = lock(&self.machines);
+        machines.total -= 1;
+        machines.total == 0
+    }
+
+    /// Wakes every sleeper, each as a searcher, and returns them for the caller to unpark.
+    pub(crate) fn wake_all(&self) -> Vec<usize> {
+        let mut machines = lock(&self.machines);
+        let woken = std::mem::take(&mut machines.asleep);
+        self.add((ONE_ACTIVE + ONE_SEARCHING) * woken.len() as u64);
+        woken
+    }
+
+    // Ordering: SeqCst on every change. The fences carry the proof above; SeqCst here only keeps
+    // the order of these changes the one in which each thread made them.
+    fn add(&self, counts: u64) {
+        self.state.fetch_add(counts, Ordering::SeqCst);
+    }
+
+    fn sub(&self, counts: u64) -> u64 {
+        let before = self.state.fetch_sub(counts, Ordering::SeqCst);
+        debug_assert!(Counts::from(before).active as u64 >= Counts::from(counts).active as u64);
+        debug_assert!(Counts::from(before).searching >= Counts::from(counts).searching);
+        before
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// An executor with `permits` machines, all asleep: the highest number fell asleep last.
+    fn all_asleep(permits: usize, max_machines: usize) -> Idle {
+        let idle = Idle::new(permits, max_machines);
+        for machine in 0..permits {
+            idle.add_initial();
+            assert!(!idle.sleep(machine, true, true));
+        }
+        idle
+    }
+
+    #[test]
+    fn the_last_to_fall_asleep_is_woken_first_and_as_a_searcher() {
+        let idle = all_asleep(4, 4);
+        assert_eq!(idle.notify(), Notify::Wake(3));
+        assert_eq!(
+            idle.counts(),
+            Counts {
+                active: 1,
+                searching: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_push_wakes_nobody_while_somebody_searches() {
+        let idle = all_asleep(4, 4);
+        assert_eq!(idle.notify(), Notify::Wake(3));
+        assert_eq!(idle.notify(), Notify::Nobody);
+        assert!(idle.stop_searching(), "the only searcher was the last");
+        assert_eq!(idle.notify(), Notify::Wake(2));
+    }
+
+    #[test]
+    fn at_most_half_the_machines_search() {
+        let idle = Idle::new(4, 4);
+        (0..4).for_each(|_| idle.add_initial());
+        (0..4).for_each(|_| assert_eq!(idle.stop_searching(), idle.counts().searching == 0));
+        assert_eq!(
+            [0; 4].map(|_| idle.start_searching()),
+            [true, true, false, false]
+        );
+        let one = Idle::new(1, 1);
+        one.add_initial();
+        assert!(one.stop_searching());
+        assert!(one.start_searching(), "a lone machine may search");
+    }
+
+    #[test]
+    fn a_place_given_away_is_taken_by_a_new_machine_up_to_the_limit() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        assert!(idle.stop_searching());
+        assert_eq!(idle.notify(), Notify::Nobody, "the permit is taken");
+        idle.block();
+        assert_eq!(idle.notify(), Notify::Start);
+        assert!(idle.stop_searching());
+        idle.block();
+        assert_eq!(idle.notify(), Notify::Limit, "two machines are the limit");
+        idle.unblock();
+        assert_eq!(
+            idle.counts(),
+            Counts {
+                active: 1,
+                searching: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_start_that_failed_leaves_the_counts_as_they_were() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        assert!(idle.stop_searching());
+        idle.block();
+        assert_eq!(idle.notify(), Notify::Start);
+        assert_eq!(idle.start_failed(), Some(Notify::Nobody));
+        assert_eq!(idle.notify(), Notify::Start, "and can be tried again");
+        assert_eq!(
+            idle.machines(),
+            MachineCounts {
+                total: 2,
+                asleep: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_start_that_failed_as_the_last_machine_is_the_end() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        assert!(idle.stop_searching());
+        idle.block();
+        assert_eq!(idle.notify(), Notify::Start);
+        idle.unblock();
+        idle.leave(false, true);
+        assert!(!idle.ended(), "one is being started");
+        assert_eq!(idle.start_failed(), None);
+    }
+
+    #[test]
+    fn nothing_is_started_once_every_machine_has_ended() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        idle.leave(true, true);
+        assert!(idle.ended());
+        assert_eq!(idle.notify(), Notify::Nobody);
+    }
+
+    #[test]
+    fn one_machine_too_many_steps_back_and_only_one() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        assert!(idle.stop_searching());
+        idle.block();
+        assert_eq!(idle.notify(), Notify::Start);
+        assert!(idle.stop_searching());
+        assert!(!idle.surplus());
+        idle.unblock();
+        assert!(idle.surplus());
+        assert!(idle.step_back(1, false));
+        assert!(!idle.step_back(0, false));
+    }
+
+    #[test]
+    fn a_spare_machine_may_end_but_not_one_of_the_n() {
+        let idle = Idle::new(1, 2);
+        idle.add_initial();
+        idle.block();
+        assert!(idle.stop_searching());
+        assert_eq!(idle.notify(), Notify::Start);
+        assert!(idle.sleep(1, true, true), "it may have to end some day");
+        assert!(!idle.retire(1), "it is the only free machine");
+        idle.unblock();
+        assert!(idle.retire(1));
+        assert!(!idle.retire(1), "it is gone");
+        assert!(!idle.ended());
+        assert!(
+            !idle.sleep(0, false, true),
+            "there is no more machine than permits"
+        );
+        assert!(!idle.retire(0));
+    }
+}

@@ -1,0 +1,102 @@
+//! A machine's own steps: where its permit, its part in the counts of `idle`, and what it does after
+//! each change belong together.
+//!
+//! | step             | permit             | then                                            |
+//! | ---------------- | ----------------- | ----------------------------------------------- |
+//! | `stop_searching` |                   | the last searcher looks again                   |
+//! | `sleep`          | given, unless taken | looks again, parks                            |
+//! | `step_back`      | given, if there is a machine too many | gives its queue away, looks again, parks |
+//! | `woken`          | held              | searches                                        |
+//! | `block`          | given, unless taken | looks again                                   |
+//! | `come_back`      | held              | one machine may be too many: see `step_back`    |
+//! | `leave`          | given, unless taken | ends                                          |
+
+use super::{permit::Permit, pool::Pool};
+use std::{cell::Cell, sync::Arc};
+
+/// A machine of a pool, as itself sees it.
+pub(crate) struct Machine<'a, C> {
+    pub(crate) pool: &'a Arc<C>,
+    pub(crate) number: usize,
+    pub(crate) permit: &'a Permit,
+    /// Whether it is counted among the searchers.
+    pub(crate) searching: &'a Cell<bool>,
+}
+
+impl<C: Pool> Machine<'_, C> {
+    /// With work in hand. Must agree with `idle`'s "to stop searching".
+    pub(crate) fn stop_searching(&self) {
+        if self.searching.replace(false) && self.pool.idle().stop_searching() {
+            self.pool.notify_if_work();
+        }
+    }
+
+    /// Goes to sleep; the caller parks. Returns whether the machine should wake up by itself some time.
+    /// Must agree with `idle`'s "to fall asleep or block", as `step_back` and `block`.
+    pub(crate) fn sleep(&self) -> bool {
+        let had_permit = self.permit.give();
+        let was_searching = self.searching.replace(false);
+        let may_retire = self
+            .pool
+            .idle()
+            .sleep(self.number, was_searching, had_permit);
+        self.pool.recheck();
+        may_retire
+    }
+
+    /// There is a machine too many; unless somebody else was faster, this one makes room: it goes to
+    /// sleep, and the caller parks. Returns whether it does.
+    pub(crate) fn step_back(&self, give_queue_away: impl FnOnce()) -> bool {
+        if !self.permit.give() {
+            // The monitor was faster. Seen anew from the next scheduling point.
+            self.come_back();
+            return false;
+        }
+        if !self
+            .pool
+            .idle()
+            .step_back(self.number, self.searching.get())
+        {
+            self.permit.hold();
+            return false;
+        }
+        self.searching.set(false);
+        give_queue_away();
+        self.pool.recheck();
+        true
+    }
+
+    /// After a sleep; whoever ended it has counted this machine.
+    pub(crate) fn woken(&self) {
+        self.permit.hold();
+        self.searching.set(true);
+    }
+
+    /// Gives its permit away for the time that it sits in code which says that it blocks; returns whether
+    /// the monitor has not done so before.
+    pub(crate) fn block(&self) -> bool {
+        let had_permit = self.permit.give();
+        if had_permit {
+            self.pool.idle().block();
+        }
+        self.pool.recheck();
+        had_permit
+    }
+
+    /// After such code, or after a poll during which the monitor gave its permit away. There may be
+    /// one active machine too many now.
+    pub(crate) fn come_back(&self) {
+        // Counted first: the monitor may take the permit again as soon as it is held.
+        self.pool.idle().unblock();
+        self.permit.hold();
+        self.pool.monitor_sleep().wake_if_asleep();
+    }
+
+    /// Gives its permit up for good.
+    pub(crate) fn leave(&self) {
+        let had_permit = self.permit.give();
+        self.pool
+            .idle()
+            .leave(self.searching.replace(false), had_permit);
+    }
+}

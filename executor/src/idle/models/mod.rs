@@ -1,0 +1,281 @@
+//! loom models of the code that ships: queues, parker, accounting, the steps of machines, the register
+//! of tasks, the end. Those of the timers are in `timer::models`.
+//!
+//! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib models`.
+//! Each model is named after its race and prints how many interleavings it explored, and in what
+//! time. Where a bound on preemptions is set, the model says so: two preemptions find nearly all
+//! known bugs (CHESS, PLDI 2007) and three threads without a bound do not end.
+//!
+//! A wake-up that is lost leaves a thread parked for ever, which loom reports as a deadlock: so
+//! models park for real, and end only if everybody was woken.
+
+mod end;
+mod idle;
+mod monitor;
+mod parker;
+
+use crate::{
+    idle::{
+        accounting::{Idle, MachineCounts},
+        machine::Machine,
+        monitor_sleep::MonitorSleep,
+        parker::Parker,
+        permit::Permit,
+        pool::Pool,
+    },
+    suspended::SuspendedTasks,
+    sync::{AtomicBool, AtomicUsize, explore::explore},
+};
+use loom::{sync::atomic::Ordering::Relaxed, thread};
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize as Count, Ordering::SeqCst},
+    },
+    time::Instant,
+};
+
+/// What the machines of a model work at, in place of queues of tasks.
+trait Work: Sized + Send + Sync + 'static {
+    /// Whether there is any.
+    fn waits(&self) -> bool;
+
+    /// Does a piece of it, if there is one; returns whether there was. Whoever has one in hand stops
+    /// searching before it begins, as `Worker::find_task`.
+    fn take(&self, machine: &Actor<Self>) -> bool;
+
+    /// The executor has ended.
+    fn end(&self) {}
+}
+
+/// Pieces of work, as a number. The operations are relaxed on purpose: the protocol's own fences must
+/// carry the proof.
+impl Work for AtomicUsize {
+    fn waits(&self) -> bool {
+        self.load(Relaxed) > 0
+    }
+
+    fn take(&self, actor: &Actor) -> bool {
+        let taken = self.fetch_update(Relaxed, Relaxed, |work| work.checked_sub(1));
+        if taken.is_ok() {
+            actor.machine().stop_searching();
+        }
+        taken.is_ok()
+    }
+}
+
+/// How the model's system answers to whoever starts a machine; false if it refuses.
+type Start<W> = fn(&Arc<Model<W>>) -> bool;
+
+/// The smallest executor around the code that ships.
+struct Model<W = AtomicUsize> {
+    idle: Idle,
+    suspended: SuspendedTasks,
+    closed: AtomicBool,
+    monitor_sleep: MonitorSleep,
+    parkers: Vec<Parker>,
+    permits: Vec<Permit>,
+    work: W,
+    start: Start<W>,
+    limit_reached: AtomicBool,
+    /// Of machines that were started.
+    threads: std::sync::Mutex<Vec<thread::JoinHandle<()>>>,
+    /// Unparked when the last machine has ended.
+    over: Parker,
+}
+
+/// A machine that can be had waits at its parker.
+fn start_last<W>(model: &Arc<Model<W>>) -> bool {
+    model.parkers[model.parkers.len() - 1].unpark();
+    true
+}
+
+impl Model {
+    fn new(permits: usize, machines: usize) -> Arc<Model> {
+        Arc::new(Model::with(AtomicUsize::new(0), permits, machines))
+    }
+
+    fn post(self: &Arc<Self>) {
+        self.work.fetch_add(1, Relaxed);
+        self.notify();
+    }
+}
+
+impl<W: Work> Model<W> {
+    fn with(work: W, permits: usize, machines: usize) -> Model<W> {
+        Model {
+            idle: Idle::new(permits, machines),
+            suspended: SuspendedTasks::new(SHARDS),
+            closed: AtomicBool::new(false),
+            monitor_sleep: MonitorSleep::new(),
+            parkers: (0..machines).map(|_| Parker::new()).collect(),
+            permits: (0..machines).map(|_| Permit::given()).collect(),
+            work,
+            start: start_last,
+            limit_reached: AtomicBool::new(false),
+            threads: std::sync::Mutex::default(),
+            over: Parker::new(),
+        }
+    }
+
+    /// A machine of the initial set, which searches.
+    fn searcher(self: &Arc<Self>, number: usize) -> Actor<W> {
+        self.idle.add_initial();
+        self.started(number)
+    }
+
+    /// The same, which does not search any more.
+    fn active(self: &Arc<Self>, number: usize) -> Actor<W> {
+        let actor = self.searcher(number);
+        actor.searching.set(false);
+        self.idle.stop_searching();
+        actor
+    }
+
+    /// Starts a machine as a thread, which is joined by `join_started`.
+    fn start_thread(self: &Arc<Self>, number: usize, run: impl FnOnce(Actor<W>) + Send + 'static) {
+        let thread = spawn(self.started(number), run);
+        self.threads.lock().unwrap().push(thread);
+    }
+
+    fn join_started(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    }
+
+    /// A machine that somebody else has counted, as a searcher.
+    fn started(self: &Arc<Self>, number: usize) -> Actor<W> {
+        self.permits[number].hold();
+        Actor {
+            model: self.clone(),
+            number,
+            searching: Cell::new(true),
+        }
+    }
+}
+
+/// Shards of the register: an abort must find the right one.
+const SHARDS: usize = 2;
+
+impl<W: Work> Pool for Model<W> {
+    fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    fn suspended(&self) -> &SuspendedTasks {
+        &self.suspended
+    }
+
+    fn closed(&self) -> &AtomicBool {
+        &self.closed
+    }
+
+    fn monitor_sleep(&self) -> &MonitorSleep {
+        &self.monitor_sleep
+    }
+
+    fn has_work(&self) -> bool {
+        self.work.waits()
+    }
+
+    fn unpark(&self, machine: usize) {
+        self.parkers[machine].unpark();
+    }
+
+    fn start(self: &Arc<Self>) -> bool {
+        (self.start)(self)
+    }
+
+    fn limit_reached(&self) {
+        self.limit_reached.store(true, Relaxed);
+    }
+
+    fn all_ended(self: &Arc<Self>) {
+        self.work.end();
+        self.over.unpark();
+    }
+}
+
+/// A machine's thread, as `Worker`.
+struct Actor<W = AtomicUsize> {
+    model: Arc<Model<W>>,
+    number: usize,
+    searching: Cell<bool>,
+}
+
+impl<W: Work> Actor<W> {
+    fn machine(&self) -> Machine<'_, Model<W>> {
+        Machine {
+            pool: &self.model,
+            number: self.number,
+            permit: &self.model.permits[self.number],
+            searching: &self.searching,
+        }
+    }
+
+    fn park(&self) {
+        self.model.parkers[self.number].park();
+        self.machine().woken();
+    }
+
+    fn sleep(&self) {
+        self.machine().sleep();
+        self.park();
+    }
+
+    /// Until it has done one piece of work.
+    fn work_once(&self) {
+        while !self.model.work.take(self) {
+            self.sleep();
+        }
+    }
+
+    /// Until the executor ends, as `run_machine` and `Worker::work`.
+    fn work(self, give_queue_away: impl Fn()) {
+        while !self.model.is_closed() {
+            if self.model.idle.surplus() && self.machine().step_back(&give_queue_away) {
+                self.park();
+            } else if !self.model.work.take(&self) {
+                self.sleep();
+            }
+        }
+        // As `Worker::drain`.
+        loop {
+            while self.model.work.take(&self) {}
+            if self.model.suspended.is_empty() {
+                self.machine().leave();
+                break;
+            }
+            self.sleep();
+        }
+        self.model.machine_ended();
+    }
+}
+
+/// The same on a thread of its own.
+fn spawn<W: Work>(
+    actor: Actor<W>,
+    run: impl FnOnce(Actor<W>) + Send + 'static,
+) -> thread::JoinHandle<()> {
+    thread::spawn(move || run(actor))
+}
+
+/// The stand-in of a machine whose permit is given away, as machine 1: does the work, and says so.
+fn spawn_stand_in(model: &Arc<Model>, done: &Arc<Parker>) -> thread::JoinHandle<()> {
+    let (model, done) = (model.clone(), done.clone());
+    thread::spawn(move || {
+        model.parkers[1].park();
+        model.started(1).work_once();
+        done.unpark();
+    })
+}
+
+/// When all machines were asleep, or gone.
+fn assert_at_rest<W: Work>(model: &Model<W>, (total, asleep): (usize, usize)) {
+    let counts = model.idle.counts();
+    assert_eq!((counts.active, counts.searching), (0, 0));
+    assert_eq!(model.idle.machines(), MachineCounts { total, asleep });
+}

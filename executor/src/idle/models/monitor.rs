@@ -1,0 +1,241 @@
+//! Models of the monitor: it takes permits, rests, and is roused.
+
+use super::{Actor, Model, assert_at_rest, explore, spawn, spawn_stand_in};
+use crate::{
+    idle::{parker::Parker, pool::Pool},
+    sync::{AtomicBool, AtomicU64, AtomicUsize, clock::NEVER},
+};
+use loom::{sync::atomic::Ordering::Relaxed, thread};
+use std::sync::Arc;
+
+/// As `Rounds::hand_off` with a machine that it believes to be stuck.
+fn take_permit(model: &Arc<Model>, machine: usize) {
+    if model.permits[machine].take() {
+        model.idle.block();
+        model.notify_if_work();
+    }
+}
+
+/// What a machine does after a poll, as `Worker::run`.
+fn poll_returned(actor: &Actor) {
+    if actor.model.permits[actor.number].is_taken() {
+        actor.machine().come_back();
+    }
+}
+
+/// One machine with a permit, and the monitor, which tries to take it twice. In the end the machine
+/// has gone to sleep, so nobody may be counted.
+fn monitor_against(name: &str, machine: impl Fn(&Actor) + Send + Sync + Copy + 'static) {
+    explore(name, None, move || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || {
+                take_permit(&model, 0);
+                take_permit(&model, 0);
+            })
+        };
+        machine(&actor);
+        actor.machine().sleep();
+        monitor.join().unwrap();
+        assert_at_rest(&model, (1, 1));
+    });
+}
+
+#[test]
+fn monitor_takes_a_permit_against_the_return_of_the_poll() {
+    monitor_against("monitor against return", |actor| {
+        poll_returned(actor);
+        poll_returned(actor);
+    });
+}
+
+#[test]
+fn monitor_takes_a_permit_against_sleep() {
+    monitor_against("monitor against sleep", |_| {});
+}
+
+#[test]
+fn monitor_takes_a_permit_against_an_announced_block() {
+    monitor_against("monitor against block", |actor| {
+        actor.machine().block();
+        actor.machine().come_back();
+    });
+}
+
+#[test]
+fn monitor_takes_a_permit_against_a_machine_that_steps_back() {
+    // Two machines, one permit: with the permit of one the surplus is gone, whoever gives it away.
+    explore("monitor against stepping back", None, || {
+        let model = Model::new(1, 2);
+        let (actor, other) = (model.active(0), model.active(1));
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || take_permit(&model, 0))
+        };
+        let asleep = actor.machine().step_back(|| {});
+        monitor.join().unwrap();
+        poll_returned(&actor);
+        if !asleep {
+            assert!(actor.machine().step_back(|| {}), "it was too early");
+        }
+        other.machine().sleep();
+        assert_at_rest(&model, (2, 2));
+    });
+}
+
+#[test]
+fn monitor_takes_a_permit_against_push() {
+    // The one worker is stuck until the work is done that is posted meanwhile. The monitor has seen
+    // no work when it looked, or it takes the permit; in its next round it sees the work.
+    explore("monitor against push", Some(3), || {
+        let model = Model::new(1, 2);
+        let done = Arc::new(Parker::new());
+        let stand_in = spawn_stand_in(&model, &done);
+        let stuck = spawn(model.active(0), move |actor| {
+            done.park();
+            poll_returned(&actor);
+        });
+        let poster = {
+            let model = model.clone();
+            thread::spawn(move || model.post())
+        };
+        if model.has_work() {
+            take_permit(&model, 0);
+        }
+        poster.join().unwrap();
+        take_permit(&model, 0);
+        stuck.join().unwrap();
+        stand_in.join().unwrap();
+        // Its next scheduling point, if the monitor was late and took the permit after the return.
+        if model.permits[0].is_taken() {
+            model.idle.unblock();
+        }
+        // One too many, until somebody steps back.
+        assert_eq!(model.idle.counts().active, 2);
+    });
+}
+
+/// The monitor's rest without a round to come, as `Rounds::sleep` and `Rounds::needed`.
+fn sleep(model: &Arc<Model>) {
+    let needed = || model.idle.counts().active > 0 || model.has_work();
+    model.monitor_sleep.sleep(needed, || NEVER);
+}
+
+#[test]
+fn monitor_falls_asleep_against_a_machine_that_becomes_active() {
+    explore("monitor asleep against wake_if_asleep", None, || {
+        let model = Model::new(1, 1);
+        let blocked = model.active(0);
+        blocked.machine().block();
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || sleep(&model))
+        };
+        blocked.machine().come_back();
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
+fn monitor_falls_asleep_against_a_machine_that_is_woken() {
+    explore("monitor asleep against notify", None, || {
+        let model = Model::new(1, 1);
+        model.active(0).machine().sleep();
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || sleep(&model))
+        };
+        model.post();
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
+fn monitor_falls_asleep_against_a_start_that_fails() {
+    // The one machine is blocked and the system has no thread for another at first: nobody but the
+    // monitor can try again.
+    explore("monitor asleep against failed start", Some(3), || {
+        let mut model = Model::with(AtomicUsize::new(0), 1, 2);
+        model.start = |model| {
+            let again = model.limit_reached.swap(true, Relaxed);
+            if again {
+                model.start_thread(1, |actor| actor.work_once());
+            }
+            again
+        };
+        let model = Arc::new(model);
+        model.active(0).machine().block();
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || {
+                // As `Rounds::run` and `round`.
+                while model.threads.lock().unwrap().is_empty() {
+                    sleep(&model);
+                    if model.has_work() {
+                        model.notify();
+                    }
+                    thread::yield_now();
+                }
+            })
+        };
+        model.post();
+        monitor.join().unwrap();
+        model.join_started();
+        assert!(!model.has_work(), "a machine was started");
+    });
+}
+
+#[test]
+fn monitor_falls_asleep_against_the_limit_of_machines() {
+    // Nobody but the monitor says that the limit is reached.
+    explore("monitor asleep against limit", None, || {
+        let model = Model::new(1, 2);
+        for number in [0, 1] {
+            model.active(number).machine().block();
+        }
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || sleep(&model))
+        };
+        model.post();
+        monitor.join().unwrap();
+        assert!(model.limit_reached.load(Relaxed));
+    });
+}
+
+/// The monitor rests, without a round to come so that nothing but a wake-up ends it, and somebody leaves
+/// a timer to it, as `Scheduler::leave_timers`.
+fn a_timer_left_alone(
+    name: &str,
+    rest: impl Fn(&Model, &dyn Fn() -> u64) + Send + Sync + Copy + 'static,
+) {
+    explore(name, None, move || {
+        let model = Model::new(1, 1);
+        let driven = Arc::new(AtomicBool::new(true));
+        let monitor = {
+            let (model, driven) = (model.clone(), driven.clone());
+            thread::spawn(move || {
+                rest(&model, &|| if driven.load(Relaxed) { NEVER } else { 1 });
+            })
+        };
+        driven.store(false, Relaxed);
+        model.monitor_sleep.wake_by(1);
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
+fn monitor_falls_asleep_against_a_timer_that_is_left_alone() {
+    a_timer_left_alone("monitor asleep against timer", |model, first_deadline| {
+        model.monitor_sleep.sleep(|| false, first_deadline);
+    });
+}
+
+#[test]
+fn monitor_naps_against_a_timer_that_is_left_alone() {
+    a_timer_left_alone("monitor's nap against timer", |model, first_deadline| {
+        model.monitor_sleep.nap(NEVER, first_deadline);
+    });
+}

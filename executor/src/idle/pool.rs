@@ -1,0 +1,156 @@
+//! The steps that concern all machines of an executor: posting work, looking again, ending.
+//!
+//! They know no task: the scheduler is one [`Pool`], and the one that loom's models run is another.
+//! Why no wake-up is lost is said in `idle`, why no task outlives the executor below.
+//!
+//! # The end
+//!
+//! `close` raises the flag, then closes the register, which returns the wakers of all tasks that
+//! wait, then wakes all machines. From then on:
+//!
+//! * A task that waits is woken, a task that is about to wait is refused (`live`). So each comes
+//!   back to a queue, and the machine that runs it drops it.
+//! * A machine leaves only when it finds no task and the register is empty. One that finds no task
+//!   while others wait sleeps, and must be woken when the last of them is gone: *it* gets onto the list of
+//!   sleepers, then looks whether the register is empty; *whoever empties the register* does so, then
+//!   wakes all sleepers. List and register have a lock each, so one of the two sees the other.
+//!   In the same way it sees the flag, or is woken by `close`.
+//! * The last machine that ends (`Idle::ended`) ends the executor in `all_ended`. A wake-up after
+//!   that starts no machine (`Idle::notify`).
+
+use super::{
+    accounting::{Idle, Notify},
+    monitor_sleep::MonitorSleep,
+};
+use crate::{
+    suspended::{Registration, SuspendedTasks},
+    sync::{AtomicBool, Ordering},
+};
+// `self: &Arc<Self>` must be std's, and nothing here depends on what loom's would see.
+use std::sync::Arc;
+
+/// See the module's text.
+pub(crate) trait Pool: Sized {
+    /// Who runs and who sleeps.
+    fn idle(&self) -> &Idle;
+
+    /// The tasks that wait.
+    fn suspended(&self) -> &SuspendedTasks;
+
+    /// The executor has been told to end.
+    fn closed(&self) -> &AtomicBool;
+
+    /// The monitor's rest.
+    fn monitor_sleep(&self) -> &MonitorSleep;
+
+    /// Whether a task waits in a queue.
+    fn has_work(&self) -> bool;
+
+    /// Unparks a machine that `idle` has counted.
+    fn unpark(&self, machine: usize);
+
+    /// Starts a machine that `idle` has counted; returns whether it could be had.
+    fn start(self: &Arc<Self>) -> bool;
+
+    /// Work waits and no further machine is allowed.
+    fn limit_reached(&self);
+
+    /// The last machine has ended.
+    fn all_ended(self: &Arc<Self>);
+
+    /// There is work: wakes a worker for it unless somebody looks already.
+    fn notify(self: &Arc<Self>) {
+        self.carry_out(self.idle().notify());
+    }
+
+    /// Does what [`Idle::notify`] decided.
+    fn carry_out(self: &Arc<Self>, mut decision: Notify) {
+        loop {
+            match decision {
+                Notify::Nobody => return,
+                Notify::Wake(machine) => {
+                    self.unpark(machine);
+                    break;
+                }
+                Notify::Start if self.start() => break,
+                Notify::Start => match self.idle().start_failed() {
+                    Some(other) => {
+                        // If that is nobody, the monitor is the one to try again.
+                        self.monitor_sleep().wake_if_asleep();
+                        decision = other;
+                    }
+                    None => return self.all_ended(),
+                },
+                // Machines that end are in nobody's way.
+                Notify::Limit if self.is_closed() => return,
+                Notify::Limit => {
+                    // The monitor reports it.
+                    self.limit_reached();
+                    break;
+                }
+            }
+        }
+        self.monitor_sleep().wake_if_asleep();
+    }
+
+    /// Notifies if there is work, for whoever stops searching. `Idle::stop_searching` came before.
+    fn notify_if_work(self: &Arc<Self>) {
+        self.idle().fence_before_recheck();
+        if self.has_work() {
+            self.notify();
+        }
+    }
+
+    /// For whoever goes to sleep or blocks, after it has said so: nothing that came meanwhile, and
+    /// no end of the executor, is overlooked.
+    fn recheck(self: &Arc<Self>) {
+        self.notify_if_work();
+        if self.is_closed() && self.suspended().is_empty() {
+            self.wake_all();
+        }
+    }
+
+    /// Wakes every machine that sleeps.
+    fn wake_all(&self) {
+        for machine in self.idle().wake_all() {
+            self.unpark(machine);
+        }
+        self.monitor_sleep().wake_if_asleep();
+    }
+
+    /// A registered task's future has been dropped.
+    fn deregister(&self, registration: &Registration) {
+        let last = self.suspended().remove(registration);
+        if last {
+            // The machines wait for this to end.
+            self.wake_all();
+        }
+    }
+
+    /// The last step of a machine, after it has given its processor back.
+    fn machine_ended(self: &Arc<Self>) {
+        if !self.idle().ended() {
+            // Somebody may just have wanted a machine and found one too many of them.
+            return self.notify_if_work();
+        }
+        self.all_ended();
+    }
+
+    /// Whether the executor has been told to end.
+    fn is_closed(&self) -> bool {
+        // Ordering: Acquire pairs with the swap in `close`. Who misses it meets it again: a task
+        // that `close` wakes sees it when it is polled (`task`), a worker before it sleeps.
+        self.closed().load(Ordering::Acquire)
+    }
+
+    /// Tells the executor to end; see the module's text. Does not wait.
+    fn close(&self) {
+        if self.closed().swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for waker in self.suspended().close() {
+            waker.wake();
+        }
+        self.wake_all();
+    }
+}

@@ -1,0 +1,150 @@
+//! The settings of an executor, as the scheduler uses them.
+
+use super::{env, monitor::MIN_HANDOFF_AFTER};
+use crate::sync::panic::caught;
+use std::{io, sync::Arc, time::Duration};
+
+/// Threads beyond the workers that may exist by default.
+const DEFAULT_STAND_INS: usize = 512;
+
+/// Threads one executor can have at most; what `max_threads` asks beyond is not granted.
+const MAX_THREADS: usize = 1 << 15;
+
+/// The smallest stack accepted: what a poll and the report of a panic need, with a margin.
+const MIN_STACK: usize = 64 << 10;
+
+/// What a longer `handoff_after` is cut to: sums of it and a point in time must not overflow.
+const MAX_HANDOFF_AFTER: Duration = Duration::from_secs(3600);
+
+/// See the module's text. `Builder` has the docs of each setting.
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// N; 0 until [`resolve`](Config::resolve).
+    pub(crate) workers: usize,
+    /// How many machines may exist; 0 until [`resolve`](Config::resolve).
+    pub(crate) max_machines: usize,
+    pub(crate) thread_name: String,
+    pub(crate) thread_stack_size: Option<usize>,
+    pub(crate) on_thread_start: Option<Hook>,
+    pub(crate) on_thread_stop: Option<Hook>,
+    pub(crate) handoff: bool,
+    pub(crate) handoff_after: Duration,
+}
+
+/// What the user wants called on each thread.
+pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            workers: 0,
+            max_machines: 0,
+            thread_name: "executor".into(),
+            thread_stack_size: None,
+            on_thread_start: None,
+            on_thread_stop: None,
+            handoff: true,
+            handoff_after: Duration::from_millis(10),
+        }
+    }
+}
+
+impl Config {
+    /// Checks everything, and fills in what the user has left open. For the errors see
+    /// `Builder::build`.
+    pub(crate) fn resolve(
+        mut self,
+        workers: Option<usize>,
+        max_threads: Option<usize>,
+    ) -> io::Result<Config> {
+        self.workers = resolve_workers(workers)?;
+        self.max_machines = self.resolve_max_machines(max_threads)?;
+        self.check_threads()?;
+        if self.handoff_after.is_zero() {
+            return invalid(
+                "`handoff_after(0)` would take every poll for a blocked one: give it a positive \
+                 duration, or turn hand-off off with `handoff(false)`",
+            );
+        }
+        self.handoff_after = self
+            .handoff_after
+            .clamp(MIN_HANDOFF_AFTER, MAX_HANDOFF_AFTER);
+        Ok(self)
+    }
+
+    fn resolve_max_machines(&self, max_threads: Option<usize>) -> io::Result<usize> {
+        let workers = self.workers;
+        let max_threads = max_threads.unwrap_or(workers + DEFAULT_STAND_INS);
+        if max_threads < workers {
+            return invalid(format!(
+                "`max_threads({max_threads})` is below the number of workers, {workers}: raise it \
+                 or ask for fewer `workers`"
+            ));
+        }
+        Ok(if self.handoff {
+            max_threads.min(MAX_THREADS)
+        } else {
+            workers
+        })
+    }
+
+    fn check_threads(&self) -> io::Result<()> {
+        if self.thread_name.contains('\0') {
+            return invalid(format!(
+                "`thread_name({:?})` has a NUL byte, which no system takes in a thread's name: \
+                 remove it",
+                self.thread_name
+            ));
+        }
+        if let Some(bytes) = self.thread_stack_size
+            && !(MIN_STACK..=isize::MAX as usize).contains(&bytes)
+        {
+            return invalid(format!(
+                "`thread_stack_size({bytes})`: a stack has {MIN_STACK} bytes or more, and fits the \
+                 address space; leave it out for 2 MiB"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Calls the user's hook on a thread that starts.
+    pub(crate) fn call_on_thread_start(&self) {
+        call(self.on_thread_start.as_ref());
+    }
+
+    /// Calls the user's hook on a thread that ends.
+    pub(crate) fn call_on_thread_stop(&self) {
+        call(self.on_thread_stop.as_ref());
+    }
+}
+
+fn resolve_workers(asked: Option<usize>) -> io::Result<usize> {
+    let workers = asked.unwrap_or_else(env::workers);
+    if workers == 0 {
+        return invalid(
+            "`workers(0)`: an executor needs at least one worker; leave `workers` out for one per \
+             core",
+        );
+    }
+    if workers > MAX_THREADS {
+        let (asked, way_out) = match asked {
+            Some(_) => (format!("workers({workers})"), "leave `workers` out"),
+            None => (format!("EXECUTOR_WORKERS={workers}"), "unset it"),
+        };
+        return invalid(format!(
+            "`{asked}`: at most {MAX_THREADS} are possible; {way_out} for one per core"
+        ));
+    }
+    Ok(workers)
+}
+
+/// A hook is foreign code: its panic has been reported by the panic hook, and the thread goes on.
+fn call(hook: Option<&Hook>) {
+    if let Some(hook) = hook {
+        drop(caught(|| hook()));
+    }
+}
+
+fn invalid<T>(text: impl Into<String>) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text.into()))
+}

@@ -1,0 +1,88 @@
+//! `EXECUTOR_SCHEDTRACE`: the scheduler's state as a line on standard error, like Go's
+//! `GODEBUG=schedtrace`.
+
+use super::{Scheduler, config::Config, env, metrics::Metrics};
+use std::{
+    io,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The thread that prints; dropping this ends it.
+pub(crate) struct SchedTrace {
+    /// Dropped first, which ends the thread's wait.
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl SchedTrace {
+    /// Starts a scheduler, and the thread that traces it if the environment asks for one.
+    pub(crate) fn start_with_scheduler(
+        config: Config,
+    ) -> io::Result<(Arc<Scheduler>, Option<SchedTrace>)> {
+        let period = env::trace_period();
+        let scheduler = Scheduler::start(config)?;
+        let trace = period.map(|period| SchedTrace::start(&scheduler, period));
+        match trace.transpose() {
+            Ok(trace) => Ok((scheduler, trace)),
+            Err(error) => Err(scheduler.give_up("the thread that traces", error)),
+        }
+    }
+
+    fn start(scheduler: &Arc<Scheduler>, period: Duration) -> io::Result<SchedTrace> {
+        #[cfg(test)]
+        super::threads::refusals::refuse_if_asked()?;
+        let scheduler = Arc::downgrade(scheduler);
+        let (stop, stopped) = mpsc::channel();
+        let started = Instant::now();
+        let print = move || {
+            while stopped.recv_timeout(period) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let Some(scheduler) = scheduler.upgrade() else {
+                    return;
+                };
+                eprintln!(
+                    "{}",
+                    line(started.elapsed().as_millis(), &Metrics::of(&scheduler))
+                );
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("executor-trace".into())
+            .spawn(print)?;
+        Ok(SchedTrace {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for SchedTrace {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // Its only panic would be a closed standard error.
+            drop(thread.join());
+        }
+    }
+}
+
+fn line(ms: u128, metrics: &Metrics) -> String {
+    let queues: Vec<_> = metrics
+        .processors()
+        .iter()
+        .map(|p| p.local_queue_len())
+        .collect();
+    format!(
+        "SCHED {ms}ms: workers={} threads={} idle={} searching={} blocked={} suspended={} \
+         handoffs={} globalq={} localq={queues:?}",
+        metrics.workers(),
+        metrics.threads(),
+        metrics.idle_threads(),
+        metrics.searching_threads(),
+        metrics.blocked_threads(),
+        metrics.suspended_tasks(),
+        metrics.handoffs(),
+        metrics.global_queue_len(),
+    )
+}

@@ -1,0 +1,363 @@
+//! The only file that makes tasks.
+//!
+//! A task is one allocation by `async-task`:
+//!
+//! ```text
+//!   async-task's header │ Meta: id, registration │ Guarded future, later its outcome
+//! ```
+//!
+//! # How a task finds its scheduler, and why it is there
+//!
+//! A task knows its executor's number: an `Arc` in each task would cost two contended
+//! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In one
+//! place, `schedule` on any other thread, the number becomes a pointer (`executor_id::get`). Whoever
+//! comes there has just turned the task runnable and therefore holds its one [`Runnable`]. Claim:
+//! **while a `Runnable` exists and its future has not been dropped, the scheduler exists.**
+//!
+//! * A task that was never polled: its `Runnable` was made by `spawn`, whose caller has the
+//!   scheduler in hand until it is in a queue, and the queues belong to the scheduler.
+//! * A task that was polled and is pending is *registered* with the scheduler (`Guarded::poll`)
+//!   until its future is dropped, which only the holder of the `Runnable` can do. The last machine
+//!   does not leave, and so does not let go of its `Arc`, before nothing is registered any more
+//!   (`scheduler::worker`). If registration is refused because the scheduler is closing, the task
+//!   wakes itself during that poll and is dropped by the machine that polled it.
+//! * A waker that outlives its task never reaches `schedule`: async-task ignores wake-ups of tasks
+//!   that are completed or closed, and a task whose future was dropped is one or the other.
+//!
+//! Once the `Runnable` is in a queue it may be run and the scheduler may end at any moment, so a
+//! foreign thread takes an `Arc` for the time of the push; a worker's own `Arc` serves it anyway.
+//!
+//! # Panics in user code
+//!
+//! async-task aborts the process if a future or an output panics as it is dropped. So neither is
+//! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
+
+use super::{
+    Scheduler, context, executor_id,
+    recycle::{Maker, MakerByte},
+    task_id::TaskId,
+};
+#[cfg(shuttle)]
+use crate::sync::shuttle::LocalCell as _;
+use crate::{
+    idle::pool::Pool,
+    queue::Word,
+    suspended::Registration,
+    sync::{
+        panic::{Panic, caught},
+        thread_local,
+    },
+};
+use async_task::{Builder, Runnable, ScheduleInfo, WithInfo};
+use std::{
+    cell::Cell,
+    future::Future,
+    mem::{self, ManuallyDrop},
+    panic::Location,
+    pin::Pin,
+    ptr::NonNull,
+    task::{Context, Poll},
+};
+
+/// A task that is ready to be polled: run it or [`cancel`] it. (Dropping it would leave its handle
+/// without an outcome.)
+pub(crate) type Task = Runnable<Meta>;
+
+/// The handle's side of a task: `async-task`'s join machinery. Dropping it would cancel the task.
+pub(crate) type Joiner<T> = async_task::Task<Outcome<T>, Meta>;
+
+// SAFETY: async-task documents `into_raw` and `from_raw` as inverse; a raw pointer left alone only
+// leaks. `Runnable` is `Send` because `Meta` is `Send + Sync`.
+unsafe impl Word for Task {
+    fn into_raw(self) -> NonNull<()> {
+        Runnable::into_raw(self)
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Task {
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { Runnable::from_raw(raw) }
+    }
+}
+
+/// What is known of a task at its birth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpawnMeta {
+    /// The line of the user's source that spawns it.
+    site: &'static Location<'static>,
+}
+
+impl SpawnMeta {
+    /// Of a task that the caller spawns.
+    #[track_caller]
+    pub(crate) fn here() -> SpawnMeta {
+        SpawnMeta {
+            site: Location::caller(),
+        }
+    }
+}
+
+/// What the scheduler keeps with each task.
+#[derive(Debug)]
+pub(crate) struct Meta {
+    pub(crate) id: TaskId,
+    /// Its entry among the suspended tasks, and the abort flag.
+    pub(crate) registration: Registration,
+}
+
+impl Meta {
+    /// Who has made the task, and whether it is detached: what decides who frees it.
+    pub(crate) fn maker(&self) -> MakerByte<'_> {
+        MakerByte::of(self.registration.spare_byte())
+    }
+
+    /// The maker of a detached task that has not waited yet.
+    pub(crate) fn maker_if_fresh(&self) -> Option<Maker> {
+        let maker = self.maker().if_detached()?;
+        self.registration.is_fresh().then_some(maker)
+    }
+}
+
+// With async-task's header, a task that holds one word fits into 56 bytes: the largest that malloc has
+// a cache line for.
+#[cfg(not(shuttle))]
+const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
+
+/// Futures above this size are moved to the heap before anything else is done with them: what
+/// captures one on its way, or keeps it beside its output, has room for it on the stack as well. And the
+/// memory of a task whose output is above it is freed at once.
+const LARGE: usize = 2 << 10;
+
+/// Whether a future or an output of this type is above that size.
+pub(crate) const fn is_large<T>() -> bool {
+    size_of::<T>() > LARGE
+}
+
+/// Makes a task on `scheduler`. It is not in any queue yet.
+pub(crate) fn create<F>(
+    scheduler: &Scheduler,
+    spawned: SpawnMeta,
+    future: F,
+) -> (Task, Joiner<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let meta = Meta {
+        id: TaskId::next(spawned.site),
+        registration: Registration::none(scheduler.id.get(), MakerByte::ELSEWHERE),
+    };
+    let guarded = |_: &Meta| Guarded(ManuallyDrop::new(future));
+    Builder::new()
+        .metadata(meta)
+        .spawn(guarded, WithInfo(schedule))
+}
+
+thread_local! {
+    /// The task that this thread runs.
+    static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
+}
+
+/// What the future of a task finds here instead of carrying pointers to it.
+#[derive(Clone, Copy)]
+struct Running {
+    meta: NonNull<Meta>,
+    scheduler: NonNull<Scheduler>,
+}
+
+/// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else does
+/// either.
+pub(crate) fn run(task: Task, scheduler: &Scheduler) {
+    RUNNING.set(Some(Running {
+        meta: NonNull::from(task.metadata()),
+        scheduler: NonNull::from(scheduler),
+    }));
+    // Does not unwind: what may panic is caught (`Guarded`).
+    task.run();
+    RUNNING.set(None);
+}
+
+/// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
+fn running<'a>() -> (&'a Meta, &'a Scheduler) {
+    let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
+    // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the same
+    // allocation as the future, and outlives it; only shared references to it exist, and nobody here
+    // keeps one beyond a call on the future.
+    let meta = unsafe { meta.as_ref() };
+    // SAFETY: `run` borrows it until this task's run is over; nobody here keeps it beyond that.
+    let scheduler = unsafe { scheduler.as_ref() };
+    (meta, scheduler)
+}
+
+/// Drops the future of a task on this thread. Its executor has ended, so the run does not poll the
+/// future (`Guarded::poll`), and the handle yields `Cancelled`.
+pub(crate) fn cancel(task: Task, scheduler: &Scheduler) {
+    // Of all that runs tasks, this alone may be called by one.
+    let outer = RUNNING.get();
+    run(task, scheduler);
+    RUNNING.set(outer);
+}
+
+/// Asks a worker to drop a task's future soon, unless the task ends first.
+pub(crate) fn abort(meta: &Meta) {
+    if !meta.registration.request_abort() {
+        // It is about to be polled, or being polled, and will see the flag; or it has ended.
+        return;
+    }
+    // The number may belong to a later executor by now; it does not know this registration.
+    let scheduler = executor_id::find(meta.registration.executor());
+    if let Some(waker) = scheduler.and_then(|s| s.suspended.find(&meta.registration)) {
+        waker.wake();
+    }
+}
+
+/// Puts a task that has become runnable into a queue. async-task calls it for every wake-up.
+fn schedule(task: Task, info: ScheduleInfo) {
+    let executor = task.metadata().registration.executor();
+    context::with_worker(|worker| match worker {
+        Some(worker) if worker.scheduler().id.get() == executor => {
+            worker.schedule(task, info.woken_while_running);
+        }
+        _ => {
+            // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future has
+            // not been dropped (the module's text); it was entered before it made the task.
+            let scheduler = unsafe { executor_id::get(executor) };
+            scheduler.push_global(task);
+        }
+    });
+}
+
+/// How a task ended, on its way to the handle. It may be dropped anywhere: a panic of the value's
+/// destructor is caught.
+pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Box<Failure>>>);
+
+/// Why there is no value. Boxed, because failures are rare, and a small task has room for a word.
+pub(crate) enum Failure {
+    Cancelled,
+    Panicked(Panic),
+}
+
+impl<T> Outcome<T> {
+    fn new(ending: Result<T, Failure>) -> Outcome<T> {
+        Outcome(ManuallyDrop::new(ending.map_err(Box::new)))
+    }
+
+    /// A panic while the future was dropped is what the handle hears of, unless the poll has panicked
+    /// before.
+    fn or_panicked(self, panic: Panic) -> Outcome<T> {
+        match self.0.as_ref().map_err(|failure| &**failure) {
+            Err(Failure::Panicked(_)) => self,
+            Ok(_) | Err(Failure::Cancelled) => Outcome::new(Err(Failure::Panicked(panic))),
+        }
+    }
+
+    /// Hands the ending out, and with it the care for its destructor.
+    pub(crate) fn into_result(self) -> Result<T, Failure> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never used or dropped again, so the ending is taken once.
+        let ending = unsafe { ManuallyDrop::take(&mut this.0) };
+        ending.map_err(|failure| *failure)
+    }
+}
+
+impl<T> Drop for Outcome<T> {
+    fn drop(&mut self) {
+        if mem::needs_drop::<Result<T, Box<Failure>>>() {
+            // SAFETY: dropped here and nowhere else; `into_result` forgets `self`.
+            let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+        }
+    }
+}
+
+/// The user's future with the guards that async-task lacks. Whether it is there still, its
+/// registration says.
+struct Guarded<F: Future>(
+    /// Structurally pinned. (Not an `Option`: few futures have a niche for it.)
+    ManuallyDrop<F>,
+);
+
+impl<F: Future> Guarded<F> {
+    /// The future, pinned as this wrapper is, for one who knows that it is there.
+    fn project(self: Pin<&mut Self>) -> Pin<&mut F> {
+        // SAFETY: the future is structurally pinned: it is only dropped in place (`drop_future`),
+        // never moved; `Guarded` is `Unpin` only if `F` is; it is not packed.
+        unsafe { self.map_unchecked_mut(|this| &mut *this.0) }
+    }
+
+    /// Drops the future in place, if it is there still; its panic comes back.
+    fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
+        let (meta, scheduler) = running();
+        if meta.registration.has_ended() {
+            return Ok(());
+        }
+        // SAFETY: moves nothing out of the pinned place.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: dropped once, as the registration says from now on.
+        let drop = || unsafe { ManuallyDrop::drop(&mut this.0) };
+        let dropped = if mem::needs_drop::<F>() {
+            caught(drop)
+        } else {
+            Ok(())
+        };
+        if meta.registration.is_registered() {
+            scheduler.deregister(&meta.registration);
+        } else {
+            meta.registration.set_ended();
+        }
+        dropped
+    }
+}
+
+/// After the first poll that left the task pending: it is written down from now on, so that an abort
+/// or the end of the executor finds it. A task that never waits is never written down.
+fn register(registration: &Registration, scheduler: &Scheduler, cx: &Context<'_>) {
+    let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
+    if !scheduler.suspended.insert(shard, registration, cx.waker()) {
+        cx.waker().wake_by_ref();
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Outcome<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (Meta { registration, .. }, scheduler) = running();
+        assert!(
+            !registration.has_ended(),
+            "async-task polls no task that has ended"
+        );
+        // The end of the executor is looked for here, and not only by the worker before it runs the
+        // task: `close` wakes each task that waits, and finds one scheduled already by somebody
+        // else's wake-up. Then async-task makes what came before that wake-up (the flag) visible to
+        // the run, but does not run the task twice.
+        let outcome = if registration.is_aborted() || scheduler.is_closed() {
+            Outcome::new(Err(Failure::Cancelled))
+        } else {
+            let future = self.as_mut().project();
+            let _timers = context::enter_poll(scheduler, cx.waker());
+            match caught(|| future.poll(cx)) {
+                Ok(Poll::Pending) => {
+                    if !registration.is_registered() {
+                        register(registration, scheduler, cx);
+                    }
+                    return Poll::Pending;
+                }
+                Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),
+                Err(panic) => Outcome::new(Err(Failure::Panicked(panic))),
+            }
+        };
+        // The handle must find the future dropped, and hears of a panic in that drop.
+        Poll::Ready(match self.drop_future() {
+            Ok(()) => outcome,
+            Err(panic) => outcome.or_panicked(panic),
+        })
+    }
+}
+
+impl<F: Future> Drop for Guarded<F> {
+    fn drop(&mut self) {
+        // SAFETY: `Drop` is the last use, and nothing is moved out of the pinned place.
+        let this = unsafe { Pin::new_unchecked(self) };
+        // Nobody is left to tell of a panic here; the hook has reported it.
+        drop(this.drop_future());
+    }
+}

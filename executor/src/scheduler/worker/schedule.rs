@@ -1,0 +1,98 @@
+//! Where a task goes that becomes runnable on a worker.
+//!
+//! | the task                                          | goes to                                       |
+//! | ------------------------------------------------- | --------------------------------------------- |
+//! | is woken or spawned                               | the next slot; what was there goes on to the local queue |
+//! | is woken during its own poll: it yields           | the back of the local queue                   |
+//! | either, while the worker has no permit            | the global queue                              |
+//! | is the 257th in the local queue                   | the global queue, with the older half of the local one |
+//!
+//! On any other thread it goes to the global queue (`task::schedule`).
+//!
+//! # What wakes another worker
+//!
+//! A task that goes to the local queue, or to the global one. Not a lone task that goes to the next
+//! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
+//! caller as much as two hundred polls.
+//!
+//! That moment is long if the poll goes on and on. So the monitor, if it sees a worker poll seldom, asks it
+//! to measure how long the task waits (without a monitor it does so each 61st poll); and while that is long,
+//! a lone task in the next slot wakes another worker too. That is a hint: it is lost if a searcher has
+//! looked there just before, and the task then waits as it would without.
+
+use super::Worker;
+use crate::{idle::pool::Pool, scheduler::task::Task, sync::clock};
+
+/// How long a lone task waits in the next slot for the end of the poll that has made it runnable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LoneWait {
+    /// Not for long, for all that is known.
+    Short,
+    /// So long that another worker is worth waking.
+    Long,
+    /// That is being measured in this poll, from this time on.
+    Measured(Option<u64>),
+}
+
+/// A wait of so many nanoseconds is long: it takes about as long to wake a worker.
+const LONG_WAIT: u64 = 4_000;
+
+/// Making tasks runnable.
+impl Worker {
+    /// Takes a task that has become runnable, from whatever runs on this thread. `yielded`: it was
+    /// woken during its own poll, so that others come first.
+    pub(crate) fn schedule(&self, task: Task, yielded: bool) {
+        if !self.processor().permit.is_held() {
+            // Nobody would run it here before the poll, or the blocking call in it, returns.
+            self.scheduler().push_global(task);
+        } else if yielded {
+            self.push_local(task);
+            if self.queue().len() > 1 && self.scheduler().idle.may_notify() {
+                self.scheduler().notify();
+            }
+        } else if let Some(displaced) = self.processor().next.put(task) {
+            self.push_local(displaced);
+            self.scheduler().notify();
+        } else if self.lone_wait.get() != LoneWait::Short {
+            self.lone_task_waits();
+        }
+    }
+
+    /// A lone task has come into the next slot, where tasks wait for long, or may do.
+    #[cold]
+    fn lone_task_waits(&self) {
+        match self.lone_wait.get() {
+            LoneWait::Long => self.scheduler().notify(),
+            LoneWait::Measured(None) => self.lone_wait.set(LoneWait::Measured(Some(clock::now()))),
+            LoneWait::Measured(Some(_)) | LoneWait::Short => {}
+        }
+    }
+
+    /// Appends to the local queue; half of it goes to the global queue if it is full.
+    pub(super) fn push_local(&self, task: Task) {
+        if self.queue().push(task, |tasks| {
+            self.scheduler().push_batch_quietly(tasks.into())
+        }) {
+            self.processor().counters.overflows.add(1);
+            self.settle_recycler();
+            self.scheduler().notify();
+        }
+    }
+
+    /// Runs a task and sees how long a lone task waits behind it, if it makes any runnable. Meanwhile it
+    /// wakes nobody for that, which would take long itself.
+    #[cold]
+    pub(super) fn run_measured(&self, task: Task) {
+        self.measure_next.set(false);
+        let before = self.lone_wait.replace(LoneWait::Measured(None));
+        self.run(task);
+        let after = match self.lone_wait.get() {
+            LoneWait::Measured(Some(since)) if clock::now().saturating_sub(since) >= LONG_WAIT => {
+                LoneWait::Long
+            }
+            LoneWait::Measured(Some(_)) => LoneWait::Short,
+            _ => before,
+        };
+        self.lone_wait.set(after);
+    }
+}

@@ -1,0 +1,235 @@
+//! The register of tasks that wait: how an abort, and the end of the executor, find them.
+//!
+//! A runnable task is in a queue, a running one on a thread; a *waiting* one is known to nobody
+//! but its wakers, wherever those are. So the first poll that leaves a task pending writes it down
+//! here, with a waker, until its future is dropped. A task that never waits costs nothing.
+//!
+//! The register is cut into shards, one for each worker, each under a lock of its own that is
+//! uncontended as long as tasks end where they first waited. No foreign code runs under a lock:
+//! the wakers are async-task's own, cloning one is an addition, and they are woken and dropped
+//! outside.
+//!
+//! `close` closes each shard under its lock and returns the wakers that are there: a task is either
+//! among those, or comes later, is refused and wakes itself.
+//!
+//! Rejected: one slab for all (23 ns a task and a lock that all share); links inside the tasks
+//! (16 bytes more for each task, and unlinking touches two neighbours' cache lines).
+
+mod paged_slab;
+
+use crate::sync::{AtomicU8, AtomicU32, Mutex, Ordering, lock};
+use crossbeam_utils::CachePadded;
+use paged_slab::PagedSlab;
+use std::task::Waker;
+
+/// Shards there are at most: enough that few workers share one, and a task finds room for its number.
+const MAX_SHARDS: usize = 1 << u8::BITS;
+
+/// A task's side of the register.
+///
+/// One word holds the entry in the shard and the request to end:
+///
+/// ```text
+///   word = aborted (top bit) | key, `NONE`, or `ENDED`
+/// ```
+///
+/// | from    | to      | step            | by                        |
+/// | ------- | ------- | --------------- | ------------------------- |
+/// | `NONE`  | a key   | `insert`        | the holder, under the lock |
+/// | a key   | `ENDED` | `remove`        | the holder, under the lock |
+/// | `NONE`  | `ENDED` | `set_ended`     | the holder                |
+/// | any     | aborted | `request_abort` | anybody                   |
+///
+/// The *holder* is the machine that holds the task's `Runnable`. Why no abort is lost: `insert` and
+/// `request_abort` are read-modify-writes of this one word, so one comes first. If the abort does,
+/// `insert` meets the request and the task does not wait. If `insert` does, the aborter meets the key.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    word: AtomicU32,
+    /// Whose register this is about, see `directory`.
+    executor: u16,
+    /// Good as long as there is a key.
+    shard: AtomicU8,
+    /// A byte that would else be padding, for whoever keeps the registration.
+    spare: AtomicU8,
+}
+
+/// Someone asked for the future to be dropped.
+const ABORTED: u32 = 1 << 31;
+/// The task is not written down: it has not waited yet. All bits of a key, so that `insert` can
+/// clear those that its key has not.
+const NONE: u32 = ABORTED - 1;
+/// The future has been dropped.
+const ENDED: u32 = NONE - 1;
+
+fn key(word: u32) -> u32 {
+    word & !ABORTED
+}
+
+/// The key of a task that is written down.
+fn entry(word: u32) -> Option<usize> {
+    (key(word) < ENDED).then_some(key(word) as usize)
+}
+
+impl Registration {
+    /// Of a task that has not waited yet.
+    pub(crate) fn none(executor: u16, spare: u8) -> Registration {
+        Registration {
+            word: AtomicU32::new(NONE),
+            executor,
+            shard: AtomicU8::new(0),
+            spare: AtomicU8::new(spare),
+        }
+    }
+
+    /// The number of the task's executor.
+    pub(crate) fn executor(&self) -> u16 {
+        self.executor
+    }
+
+    /// Whether the task is written down. For the holder of the `Runnable`.
+    pub(crate) fn is_registered(&self) -> bool {
+        // Ordering: Relaxed; async-task orders what the holders do.
+        entry(self.word.load(Ordering::Relaxed)).is_some()
+    }
+
+    /// Whether the task has neither waited yet nor been asked to end. A guess for others than the holder.
+    pub(crate) fn is_fresh(&self) -> bool {
+        // Ordering: Relaxed; nothing is published by the answer.
+        self.word.load(Ordering::Relaxed) == NONE
+    }
+
+    /// A byte that the register has no use for.
+    pub(crate) fn spare_byte(&self) -> &AtomicU8 {
+        &self.spare
+    }
+
+    /// Asks for the future to be dropped at the task's next poll. Returns whether the task was
+    /// written down: then it may wait, and the caller wakes it, see [`SuspendedTasks::find`].
+    #[must_use]
+    pub(crate) fn request_abort(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number;
+        // Release with the Acquire in `is_aborted` and `insert`: the drop comes after the abort.
+        entry(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
+    }
+
+    /// Whether an abort was asked for.
+    pub(crate) fn is_aborted(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `request_abort`.
+        self.word.load(Ordering::Acquire) & ABORTED != 0
+    }
+
+    /// Whether the future is gone. For the holder of the `Runnable`, as `set_ended`.
+    pub(crate) fn has_ended(&self) -> bool {
+        // Ordering: Relaxed; async-task orders what the holders do.
+        key(self.word.load(Ordering::Relaxed)) == ENDED
+    }
+
+    /// Says that the future is gone, of a task that is not written down. What is stored over a
+    /// request to end has come too late for it.
+    pub(crate) fn set_ended(&self) {
+        // Ordering: Relaxed, as above.
+        self.word.store(ENDED, Ordering::Relaxed);
+    }
+}
+
+#[derive(Default)]
+struct Shard {
+    wakers: PagedSlab<Waker>,
+    closed: bool,
+}
+
+/// All waiting tasks of one executor.
+pub(crate) struct SuspendedTasks {
+    shards: Box<[CachePadded<Mutex<Shard>>]>,
+}
+
+impl SuspendedTasks {
+    /// An empty register for `workers` workers.
+    pub(crate) fn new(workers: usize) -> SuspendedTasks {
+        let shards = workers.min(MAX_SHARDS);
+        SuspendedTasks {
+            shards: (0..shards).map(|_| CachePadded::default()).collect(),
+        }
+    }
+
+    fn shard(&self, number: u8) -> &Mutex<Shard> {
+        &self.shards[usize::from(number)]
+    }
+
+    /// Writes a task down that a poll has left pending. `hint` picks the shard. Returns whether the
+    /// task may wait; if not, the register is closed or an abort was asked for, and the caller wakes
+    /// the task itself.
+    #[must_use]
+    pub(crate) fn insert(&self, hint: usize, registration: &Registration, waker: &Waker) -> bool {
+        let number = (hint % self.shards.len()) as u8;
+        let waker = waker.clone();
+        let mut shard = lock(self.shard(number));
+        if shard.closed {
+            drop(shard);
+            return false;
+        }
+        let new = u32::try_from(shard.wakers.insert(waker)).ok();
+        let new = new
+            .filter(|&new| new < ENDED)
+            .expect("fewer than 2^31 tasks wait in one shard");
+        // Ordering: Relaxed; published by the key.
+        registration.shard.store(number, Ordering::Relaxed);
+        // Ordering: Release and Acquire pair with those of `request_abort`.
+        let before = registration.word.fetch_and(new | ABORTED, Ordering::AcqRel);
+        before & ABORTED == 0
+    }
+
+    /// Strikes a task out, whose future has been dropped. Returns whether that left its shard of a
+    /// closed register empty.
+    pub(crate) fn remove(&self, registration: &Registration) -> bool {
+        // Ordering: Relaxed for both; the caller holds the `Runnable`.
+        let number = registration.shard.load(Ordering::Relaxed);
+        let mut shard = lock(self.shard(number));
+        // Ordering: Relaxed; for `find`, the lock orders it. A request to end that is overwritten
+        // has come too late.
+        let word = registration.word.swap(ENDED, Ordering::Relaxed);
+        let waker = shard.wakers.remove(key(word) as usize);
+        let last = shard.wakers.is_empty() && shard.closed;
+        drop(shard);
+        drop(waker);
+        last
+    }
+
+    /// The waker of a task, if it is written down here. (If it is not, its shard's number may be
+    /// another executor's.)
+    pub(crate) fn find(&self, registration: &Registration) -> Option<Waker> {
+        // Ordering: Relaxed; whoever asks has seen the key (`request_abort`).
+        let number = registration.shard.load(Ordering::Relaxed);
+        let shard = lock(self.shards.get(usize::from(number))?);
+        // Ordering: Relaxed; the key changes under this lock only.
+        let key = entry(registration.word.load(Ordering::Relaxed))?;
+        shard.wakers.get(key).cloned()
+    }
+
+    /// Refuses further tasks and returns the wakers of those that wait.
+    pub(crate) fn close(&self) -> Vec<Waker> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.closed = true;
+            all.extend(shard.wakers.iter().cloned());
+        }
+        all
+    }
+
+    /// Tasks that wait now. Exact once the register is closed and nobody else runs.
+    pub(crate) fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| lock(shard).wakers.len())
+            .sum()
+    }
+
+    /// Whether no task waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards
+            .iter()
+            .all(|shard| lock(shard).wakers.is_empty())
+    }
+}

@@ -1,0 +1,96 @@
+//! Wheels live for ever, and are used again.
+//!
+//! An entry knows its wheel by address, and may outlive the executor or the call of `block_on` that the
+//! wheel belonged to. A count of references would cost each timer two atomic operations; as many
+//! wheels as were ever in use at once cost 9 KiB each.
+
+use super::Timers;
+use crate::sync::clock;
+#[cfg(not(shuttle))]
+use crate::sync::lock_static as lock;
+#[cfg(shuttle)]
+use crate::sync::{Mutex, lock};
+use std::fmt;
+#[cfg(shuttle)]
+use std::ops::Deref;
+#[cfg(not(shuttle))]
+use std::sync::Mutex;
+
+#[cfg(not(shuttle))]
+static FREE: Mutex<Vec<&'static Timers>> = Mutex::new(Vec::new());
+
+#[cfg(shuttle)]
+shuttle::lazy_static! {
+    static ref FREE: Free = Free(Mutex::new(Vec::new()));
+}
+
+/// For ever is one execution of shuttle's, whose locks are good for no other.
+#[cfg(shuttle)]
+struct Free(Mutex<Vec<&'static Timers>>);
+
+#[cfg(shuttle)]
+impl Deref for Free {
+    type Target = Mutex<Vec<&'static Timers>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+#[cfg(shuttle)]
+impl Drop for Free {
+    fn drop(&mut self) {
+        let wheels = self.0.get_mut();
+        for wheel in wheels.into_iter().flat_map(|wheels| wheels.drain(..)) {
+            // SAFETY: leaked by `take`, and nobody uses it any more: the execution is over.
+            drop(unsafe { Box::from_raw(std::ptr::from_ref(wheel).cast_mut()) });
+        }
+    }
+}
+
+/// The use of a wheel until this is dropped.
+pub(crate) struct OwnedTimers(&'static Timers);
+
+impl OwnedTimers {
+    /// Takes a wheel that nobody uses, or makes one.
+    pub(crate) fn take() -> OwnedTimers {
+        let free = lock(&FREE).pop();
+        let timers = free.unwrap_or_else(|| Box::leak(Box::new(Timers::new())));
+        timers.skip_to(clock::now());
+        OwnedTimers(timers)
+    }
+
+    /// The wheel itself.
+    pub(crate) fn timers(&self) -> &'static Timers {
+        self.0
+    }
+}
+
+impl fmt::Debug for OwnedTimers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedTimers").finish_non_exhaustive()
+    }
+}
+
+impl Drop for OwnedTimers {
+    fn drop(&mut self) {
+        self.0.evict();
+        self.0.set_driven(false);
+        lock(&FREE).push(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wheel_is_used_again() {
+        // Other tests take wheels too, so one of many attempts has to find its own.
+        let again = (0..1_000).any(|_| {
+            let first: *const Timers = OwnedTimers::take().timers();
+            std::ptr::eq(first, OwnedTimers::take().timers())
+        });
+        assert!(again);
+    }
+}
