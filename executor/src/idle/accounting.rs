@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_given_away_is_taken_by_a_new_machine_up_to_the_limit() {
+    fn a_permit_given_away_is_taken_by_a_new_machine_up_to_the_limit() {
         let idle = Idle::new(1, 2);
         idle.add_initial();
         assert!(idle.stop_searching());

@@ -51,7 +51,7 @@ fn last_searcher_against_producer() {
 }
 
 #[test]
-fn two_posts_against_two_sleepers_with_one_place() {
+fn two_posts_against_two_sleepers_with_one_permit() {
     explore("two posts, one permit", None, || {
         let model = Model::new(1, 2);
         for actor in [0, 1].map(|number| model.searcher(number)) {
