@@ -1,6 +1,6 @@
 //! The settings of an executor, as the scheduler uses them.
 
-use super::{env, monitor::MIN_HANDOFF_AFTER};
+use super::env;
 use crate::sync::panic::caught;
 use std::{io, sync::Arc, time::Duration};
 
@@ -12,6 +12,9 @@ const MAX_THREADS: usize = 1 << 15;
 
 /// The smallest stack accepted: what a poll and the report of a panic need, with a margin.
 const MIN_STACK: usize = 64 << 10;
+
+/// What a shorter `handoff_after` is raised to: the monitor cannot look more often.
+pub(super) const MIN_HANDOFF_AFTER: Duration = Duration::from_micros(200);
 
 /// What a longer `handoff_after` is cut to: sums of it and a point in time must not overflow.
 const MAX_HANDOFF_AFTER: Duration = Duration::from_secs(3600);

@@ -57,7 +57,7 @@ pub(super) mod thread_state;
 
 use super::{
     Scheduler,
-    config::Config,
+    config::{Config, MIN_HANDOFF_AFTER},
     driver::{LoneDriver, Source},
     processor::Processor,
     task_id::TaskId,
@@ -95,8 +95,8 @@ const MIN_PERIOD: Duration = Duration::from_micros(100);
 /// Nor less often: it also reports stalls, and tries again to start a thread that the system refused.
 const MAX_PERIOD: Duration = Duration::from_millis(100);
 
-/// What a shorter `handoff_after` is raised to.
-pub(crate) const MIN_HANDOFF_AFTER: Duration = MIN_PERIOD.saturating_mul(SAMPLES);
+const _: () =
+    assert!(MIN_PERIOD.saturating_mul(SAMPLES).as_nanos() <= MIN_HANDOFF_AFTER.as_nanos());
 
 /// How many periods the monitor's sleep may take beyond a `handoff_after` before it distrusts what it has
 /// seen.
