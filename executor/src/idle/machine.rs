@@ -1,5 +1,4 @@
-//! A machine's own steps: where its permit, its part in the counts of `idle`, and what it does after
-//! each change belong together.
+//! A machine's own steps. Each changes permit and counts together, then does what the protocol asks next.
 //!
 //! | step             | permit             | then                                            |
 //! | ---------------- | ----------------- | ----------------------------------------------- |

@@ -1,22 +1,8 @@
-//! The steps that concern all machines of an executor: posting work, looking again, ending.
+//! The steps that concern all machines of an executor: posting work, a last look before sleep, ending.
 //!
-//! They know no task: the scheduler is one [`Pool`], and the one that loom's models run is another.
-//! Why no wake-up is lost is said in `idle`, why no task outlives the executor below.
-//!
-//! # The end
-//!
-//! `close` raises the flag, then closes the register, which returns the wakers of all tasks that
-//! wait, then wakes all machines. From then on:
-//!
-//! * A task that waits is woken, a task that is about to wait is refused (`live`). So each comes
-//!   back to a queue, and the machine that runs it drops it.
-//! * A machine leaves only when it finds no task and the register is empty. One that finds no task
-//!   while others wait sleeps, and must be woken when the last of them is gone: *it* gets onto the list of
-//!   sleepers, then looks whether the register is empty; *whoever empties the register* does so, then
-//!   wakes all sleepers. List and register have a lock each, so one of the two sees the other.
-//!   In the same way it sees the flag, or is woken by `close`.
-//! * The last machine that ends (`Idle::ended`) ends the executor in `all_ended`. A wake-up after
-//!   that starts no machine (`Idle::notify`).
+//! They know no task: the scheduler is one [`Pool`], and the one that loom's models run is another. Why no
+//! wake-up is lost is said in `accounting`, why no task outlives the executor and nobody sleeps through its
+//! end in `README.md`.
 
 use super::{
     accounting::{Idle, Notify},
@@ -29,18 +15,18 @@ use crate::{
 // `self: &Arc<Self>` must be std's, and nothing here depends on what loom's would see.
 use std::sync::Arc;
 
-/// See the module's text.
+/// The machines of an executor; see the module's text.
 pub(crate) trait Pool: Sized {
     /// Who runs and who sleeps.
     fn idle(&self) -> &Idle;
 
-    /// The tasks that wait.
+    /// The register of suspended tasks.
     fn suspended(&self) -> &SuspendedTasks;
 
     /// The executor has been told to end.
     fn closed(&self) -> &AtomicBool;
 
-    /// The monitor's rest.
+    /// How the monitor rests.
     fn monitor_sleep(&self) -> &MonitorSleep;
 
     /// Whether a task waits in a queue.
@@ -138,12 +124,12 @@ pub(crate) trait Pool: Sized {
 
     /// Whether the executor has been told to end.
     fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the swap in `close`. Who misses it meets it again: a task
-        // that `close` wakes sees it when it is polled (`task`), a worker before it sleeps.
+        // Ordering: Acquire pairs with the swap in `close`. A thread that reads `false` too early checks
+        // again: a task that `close` wakes when it is polled (`task`), a worker before it sleeps.
         self.closed().load(Ordering::Acquire)
     }
 
-    /// Tells the executor to end; see the module's text. Does not wait.
+    /// Tells the executor to end; see `README.md`. Does not wait.
     fn close(&self) {
         if self.closed().swap(true, Ordering::AcqRel) {
             return;

@@ -25,6 +25,25 @@
 //! * **Steal** copies straight into the thief's own ring beyond its tail, where nobody looks, and
 //!   publishes the lot with one store.
 //!
+//! # The window of a steal
+//!
+//! Between the claim (`head` moved) and the publication (the thief's `tail`) the stolen tasks are in no queue.
+//! Whoever looks at all queues meanwhile sees none of them, and may fall asleep. No wake-up is lost by that,
+//! because only a *searcher* steals (`Worker::steal`), and it counts as one until it has published: it leaves
+//! the searchers afterwards (`Machine::stop_searching`), with a read-modify-write of the word in
+//! `idle::accounting`. A machine that falls asleep changes the same word before it looks. One of the two
+//! changes comes first:
+//!
+//! * The sleeper's: then the thief still counts as a searcher. Whoever is the last to stop searching, the
+//!   thief or another, looks at every queue after that (a full fence), finds the tasks in the thief's, and
+//!   notifies.
+//! * The thief's: it publishes before it, the sleeper looks after it, and so the sleeper sees the tasks in the
+//!   thief's queue and notifies itself.
+//!
+//! Those who take tasks without searching notify once they have put them where they belong: the monitor, which
+//! empties a stuck machine's queue, and a worker that takes a share of the global queue. The model is
+//! `a_theft_that_is_not_published_yet_against_a_thief_that_falls_asleep`.
+//!
 //! Rejected: tokio's two heads in one word (one thief at a time, and a thief that is preempted
 //! between its two steps keeps the owner from overflowing); a Chase-Lev deque (LIFO for the owner,
 //! which starves old tasks, and a full fence in each pop).

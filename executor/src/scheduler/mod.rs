@@ -17,21 +17,7 @@
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
 //! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
-//! # The end of an executor
-//!
-//! 1. `close` raises the flag: from here on nothing is polled, and new tasks are dropped by whoever spawns
-//!    them. Then it closes the register of suspended tasks, which refuses further ones, and wakes all that
-//!    are in it, so that they turn up in the queues. Then it wakes all machines.
-//! 2. Workers drop what they find in the queues, until nothing is registered ([`Worker::drain`]). A machine
-//!    that is blocked in somebody's code drops its task when that code returns, then does the same. A
-//!    machine that finds nothing while others are registered sleeps, and whoever empties the register wakes
-//!    it (why it does not sleep through that: `idle/README.md`, "The end").
-//! 3. The last machine to end closes the global queue and drops what was spawned meanwhile
-//!    ([`Scheduler::end`]); the monitor sees that no machine is left, and ends.
-//! 4. Whoever drops the `Executor` waits for 3 and joins the threads ([`Scheduler::join_machines`]).
-//!
-//! A waker never runs a future's destructor on its caller's stack in any of this: the caller may
-//! hold a lock that the destructor wants.
+//! How an executor ends is told in `idle/README.md`.
 
 pub(crate) mod config;
 pub(crate) mod context;

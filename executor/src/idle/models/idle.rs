@@ -9,7 +9,7 @@ use crate::{
         pool::Pool,
     },
     queue::{
-        local::{Stealer, local_queue},
+        local::{LocalQueue, Stealer, local_queue},
         testing::Number,
     },
     sync::AtomicUsize,
@@ -200,6 +200,67 @@ fn stepping_back_with_tasks_in_the_queue_against_a_thief_that_falls_asleep() {
         });
         thief.join().unwrap();
         assert_at_rest(&model, (0, 0));
+    });
+}
+
+/// Three tasks in the queue of a machine that does not come to them, and two thieves with queues of their
+/// own. A theft takes two tasks of three: one is run, the other is in no queue until it is published.
+struct Stolen {
+    victim: Stealer<Number, 4>,
+    /// Each locked by its machine alone.
+    own: [std::sync::Mutex<LocalQueue<Number, 4>>; 2],
+    stealers: [Stealer<Number, 4>; 2],
+}
+
+impl Work for Stolen {
+    fn waits(&self) -> bool {
+        let all = self.stealers.iter().chain([&self.victim]);
+        all.into_iter().any(|queue| !queue.is_empty())
+    }
+
+    /// As `Worker::find_task`: from its own queue, else as a searcher from the others'.
+    fn take(&self, actor: &Actor<Stolen>) -> bool {
+        let own = self.own[actor.number].lock().unwrap();
+        if own.pop().is_none() {
+            if !actor.searching.get() {
+                if !actor.model.idle.start_searching() {
+                    return false;
+                }
+                actor.searching.set(true);
+            }
+            let other = &self.stealers[1 - actor.number];
+            let stolen = [&self.victim, other]
+                .into_iter()
+                .find_map(|queue| queue.steal_into(&own));
+            if stolen.is_none() {
+                return false;
+            }
+        }
+        actor.machine().stop_searching();
+        true
+    }
+}
+
+#[test]
+fn a_theft_that_is_not_published_yet_against_a_thief_that_falls_asleep() {
+    // The first is stuck in the one task that it runs. What else it has stolen is for the second, which
+    // may have looked everywhere, and fallen asleep, while that was in no queue.
+    explore("unpublished theft against sleep", None, || {
+        let (owner, victim) = local_queue::<Number, 4>();
+        (1..=3).for_each(|i| _ = owner.push(Number(i), |_| unreachable!("there is room")));
+        let [(first, its), (second, and_its)] = [(); 2].map(|()| local_queue::<Number, 4>());
+        let work = Stolen {
+            victim,
+            own: [first, second].map(std::sync::Mutex::new),
+            stealers: [its, and_its],
+        };
+        let model = Arc::new(Model::with(work, 2, 2));
+        let [stuck, other] = [0, 1].map(|number| model.searcher(number));
+        let stuck = spawn(stuck, |actor| actor.work_once());
+        let other = spawn(other, |actor| (0..2).for_each(|_| actor.work_once()));
+        stuck.join().unwrap();
+        other.join().unwrap();
+        assert!(!model.has_work());
     });
 }
 
