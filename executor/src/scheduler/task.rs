@@ -122,9 +122,8 @@ impl Meta {
 #[cfg(not(shuttle))]
 const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
 
-/// Futures above this size are moved to the heap before anything else is done with them: what
-/// captures one on its way, or keeps it beside its output, has room for it on the stack as well. And the
-/// memory of a task whose output is above it is freed at once.
+/// Larger futures are boxed first: closures and unions that they pass through would copy them onto the stack.
+/// And the memory of a task with a larger output is freed at once.
 const LARGE: usize = 2 << 10;
 
 /// Whether a future or an output of this type is above that size.
@@ -307,8 +306,8 @@ impl<F: Future> Guarded<F> {
     }
 }
 
-/// After the first poll that left the task pending: it is written down from now on, so that an abort
-/// or the end of the executor finds it. A task that never waits is never written down.
+/// After the first poll that left the task pending: registers it, so that an abort or the end of the executor
+/// finds it. A task that is never suspended is never registered.
 fn register(registration: &Registration, scheduler: &Scheduler, cx: &Context<'_>) {
     let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
     if !scheduler.suspended.insert(shard, registration, cx.waker()) {

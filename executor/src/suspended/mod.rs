@@ -1,11 +1,11 @@
-//! The register of tasks that wait: how an abort, and the end of the executor, find them.
+//! The register of suspended tasks: how an abort, and the end of the executor, find them.
 //!
-//! A runnable task is in a queue, a running one on a thread; a *waiting* one is known to nobody
-//! but its wakers, wherever those are. So the first poll that leaves a task pending writes it down
-//! here, with a waker, until its future is dropped. A task that never waits costs nothing.
+//! A runnable task is in a queue, a running one on a thread; a *suspended* one is known to nobody
+//! but its wakers, wherever those are. So the first poll that leaves a task pending registers it
+//! here, with a waker, until its future is dropped. A task that is never suspended costs nothing.
 //!
 //! The register is cut into shards, one for each worker, each under a lock of its own that is
-//! uncontended as long as tasks end where they first waited. No foreign code runs under a lock:
+//! uncontended as long as tasks end where they were first suspended. No foreign code runs under a lock:
 //! the wakers are async-task's own, cloning one is an addition, and they are woken and dropped
 //! outside.
 //!
@@ -27,7 +27,7 @@ const MAX_SHARDS: usize = 1 << u8::BITS;
 
 /// A task's side of the register.
 ///
-/// One word holds the entry in the shard and the request to end:
+/// One word holds the key in the shard and the request to end:
 ///
 /// ```text
 ///   word = aborted (top bit) | key, `NONE`, or `ENDED`
@@ -56,7 +56,7 @@ pub(crate) struct Registration {
 
 /// Someone asked for the future to be dropped.
 const ABORTED: u32 = 1 << 31;
-/// The task is not written down: it has not waited yet. All bits of a key, so that `insert` can
+/// The task is not registered: it has not been suspended yet. All bits of a key, so that `insert` can
 /// clear those that its key has not.
 const NONE: u32 = ABORTED - 1;
 /// The future has been dropped.
@@ -66,13 +66,13 @@ fn key(word: u32) -> u32 {
     word & !ABORTED
 }
 
-/// The key of a task that is written down.
-fn entry(word: u32) -> Option<usize> {
+/// The key of a task that is registered.
+fn registered_key(word: u32) -> Option<usize> {
     (key(word) < ENDED).then_some(key(word) as usize)
 }
 
 impl Registration {
-    /// Of a task that has not waited yet.
+    /// Of a task that has not been suspended yet.
     pub(crate) fn none(executor: u16, spare: u8) -> Registration {
         Registration {
             word: AtomicU32::new(NONE),
@@ -87,13 +87,13 @@ impl Registration {
         self.executor
     }
 
-    /// Whether the task is written down. For the holder of the `Runnable`.
+    /// Whether the task is registered. For the holder of the `Runnable`.
     pub(crate) fn is_registered(&self) -> bool {
         // Ordering: Relaxed; async-task orders what the holders do.
-        entry(self.word.load(Ordering::Relaxed)).is_some()
+        registered_key(self.word.load(Ordering::Relaxed)).is_some()
     }
 
-    /// Whether the task has neither waited yet nor been asked to end. A guess for others than the holder.
+    /// Whether the task has neither been suspended yet nor been asked to end. A guess, for others than the holder.
     pub(crate) fn is_fresh(&self) -> bool {
         // Ordering: Relaxed; nothing is published by the answer.
         self.word.load(Ordering::Relaxed) == NONE
@@ -105,12 +105,12 @@ impl Registration {
     }
 
     /// Asks for the future to be dropped at the task's next poll. Returns whether the task was
-    /// written down: then it may wait, and the caller wakes it, see [`SuspendedTasks::find`].
+    /// registered: then it may be suspended, and the caller wakes it, see [`SuspendedTasks::find`].
     #[must_use]
     pub(crate) fn request_abort(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number;
         // Release with the Acquire in `is_aborted` and `insert`: the drop comes after the abort.
-        entry(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
+        registered_key(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
     }
 
     /// Whether an abort was asked for.
@@ -125,8 +125,8 @@ impl Registration {
         key(self.word.load(Ordering::Relaxed)) == ENDED
     }
 
-    /// Says that the future is gone, of a task that is not written down. What is stored over a
-    /// request to end has come too late for it.
+    /// Says that the future is gone, of a task that is not registered. An abort that this overwrites came after
+    /// the end and has no effect.
     pub(crate) fn set_ended(&self) {
         // Ordering: Relaxed, as above.
         self.word.store(ENDED, Ordering::Relaxed);
@@ -139,7 +139,7 @@ struct Shard {
     closed: bool,
 }
 
-/// All waiting tasks of one executor.
+/// All suspended tasks of one executor.
 pub(crate) struct SuspendedTasks {
     shards: Box<[CachePadded<Mutex<Shard>>]>,
 }
@@ -157,8 +157,8 @@ impl SuspendedTasks {
         &self.shards[usize::from(number)]
     }
 
-    /// Writes a task down that a poll has left pending. `hint` picks the shard. Returns whether the
-    /// task may wait; if not, the register is closed or an abort was asked for, and the caller wakes
+    /// Registers a task that a poll has left pending. `hint` picks the shard. Returns whether the
+    /// task may be suspended; if not, the register is closed or an abort was asked for, and the caller wakes
     /// the task itself.
     #[must_use]
     pub(crate) fn insert(&self, hint: usize, registration: &Registration, waker: &Waker) -> bool {
@@ -172,7 +172,7 @@ impl SuspendedTasks {
         let new = u32::try_from(shard.wakers.insert(waker)).ok();
         let new = new
             .filter(|&new| new < ENDED)
-            .expect("fewer than 2^31 tasks wait in one shard");
+            .expect("fewer than 2^31 tasks are suspended in one shard");
         // Ordering: Relaxed; published by the key.
         registration.shard.store(number, Ordering::Relaxed);
         // Ordering: Release and Acquire pair with those of `request_abort`.
@@ -180,8 +180,7 @@ impl SuspendedTasks {
         before & ABORTED == 0
     }
 
-    /// Strikes a task out, whose future has been dropped. Returns whether that left its shard of a
-    /// closed register empty.
+    /// Unregisters a task whose future is gone. True if the register is closed and this shard is now empty.
     pub(crate) fn remove(&self, registration: &Registration) -> bool {
         // Ordering: Relaxed for both; the caller holds the `Runnable`.
         let number = registration.shard.load(Ordering::Relaxed);
@@ -196,18 +195,18 @@ impl SuspendedTasks {
         last
     }
 
-    /// The waker of a task, if it is written down here. (If it is not, its shard's number may be
+    /// The waker of a task, if it is registered here. (If it is not, its shard's number may be
     /// another executor's.)
     pub(crate) fn find(&self, registration: &Registration) -> Option<Waker> {
         // Ordering: Relaxed; whoever asks has seen the key (`request_abort`).
         let number = registration.shard.load(Ordering::Relaxed);
         let shard = lock(self.shards.get(usize::from(number))?);
         // Ordering: Relaxed; the key changes under this lock only.
-        let key = entry(registration.word.load(Ordering::Relaxed))?;
+        let key = registered_key(registration.word.load(Ordering::Relaxed))?;
         shard.wakers.get(key).cloned()
     }
 
-    /// Refuses further tasks and returns the wakers of those that wait.
+    /// Refuses further tasks and returns the wakers of those that are registered.
     pub(crate) fn close(&self) -> Vec<Waker> {
         let mut all = Vec::new();
         for shard in &self.shards {
@@ -218,7 +217,7 @@ impl SuspendedTasks {
         all
     }
 
-    /// Tasks that wait now. Exact once the register is closed and nobody else runs.
+    /// Tasks that are registered now. Exact once the register is closed and nobody else runs.
     pub(crate) fn len(&self) -> usize {
         self.shards
             .iter()
@@ -226,7 +225,7 @@ impl SuspendedTasks {
             .sum()
     }
 
-    /// Whether no task waits.
+    /// Whether no task is registered.
     pub(crate) fn is_empty(&self) -> bool {
         self.shards
             .iter()

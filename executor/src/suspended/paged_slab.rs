@@ -1,8 +1,7 @@
 //! A slab that grows page by page.
 //!
-//! [`Slab`] is one vector: as it grows, all it holds is copied to twice the room, by whoever comes at the
-//! wrong moment, and what was there before is a hole in the heap that fits nothing. Of a million
-//! entries of 16 bytes that left holes of another 16 MiB. A page never moves.
+//! [`Slab`] is one vector: growing it copies everything under the lock, to twice the room, and leaves the old
+//! block as fragmentation. Of a million entries of 16 bytes that was another 16 MiB. A page never moves.
 
 use slab::Slab;
 

@@ -64,8 +64,8 @@ pub(crate) enum State {
     Fired,
     /// It has not.
     Waiting,
-    /// It has not, and is now the first that this wheel, the calling thread's, waits for. If nobody
-    /// attends to that, somebody has to be told.
+    /// It has not, and is now the first that this wheel, the calling thread's, waits for: its driver may have
+    /// to be told.
     First(&'static Timers),
 }
 

@@ -4,13 +4,13 @@
 //! | ------- | ----------------------------------------------------------------- |
 //! | `entry` | one timer, inside the future that waits for it                    |
 //! | `wheel` | which entries are due                                             |
-//! | `pool`  | wheels live for ever, and are used again                          |
+//! | `owned` | wheels live for ever, and are used again                          |
 //!
 //! # Wheels
 //!
-//! A *wheel* is a wheel with its lock. An entry is in the wheel of the thread that polled it last: a
+//! [`Timers`] is a wheel with its lock. An entry is in the wheel of the thread that polled it last: a
 //! worker's, in its processor; that of the call of `block_on`, if it is this call that the entry
-//! wakes; else the one of the default executor. So the lock is nearly always free and in the cache
+//! wakes; else the one of the default executor's monitor. So the lock is nearly always free and in the cache
 //! of whoever takes it, though anybody may take it: the owner of an entry that has moved, and the
 //! monitor.
 //!
@@ -25,10 +25,10 @@
 //! nobody and needs no ordering: what others do to a wheel can only make `next_due` later, and the
 //! driver then wakes up once for nothing.
 //!
-//! Some wheels have no driver: the one for other threads, those of workers that sit in code which
-//! has announced that it blocks, those of processors without a machine. These are the monitor's
-//! business. Whoever makes `next_due` of such a wheel earlier, or leaves a wheel that is not empty,
-//! tells the monitor. It also looks after workers that are late, in a poll that takes long.
+//! Some wheels have no driver: those of workers that sit in code which has announced that it blocks, those of
+//! processors without a machine, and the one for threads that belong to no executor. These are the monitor's
+//! business. Whoever makes `next_due` of such a wheel earlier, or leaves a wheel that is not empty, wakes the
+//! monitor. It also fires the timers of workers that are late, in a poll that takes long.
 //!
 //! # Foreign code
 //!
@@ -110,12 +110,12 @@ impl Timers {
         self.driven.load(Ordering::Relaxed)
     }
 
-    /// Says so. Whoever takes the attendance from a wheel that is not empty tells the monitor.
+    /// Sets whether the wheel has a driver. If you clear it on a wheel that is not empty, wake the monitor.
     pub(crate) fn set_driven(&self, driven: bool) {
         self.driven.store(driven, Ordering::Relaxed);
     }
 
-    /// Whether a deadline has come. `next_due` is about the future afterwards, if not.
+    /// Advances to `now`; returns whether a timer is due. Otherwise `next_due` is later than `now` afterwards.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         if now < self.next_due() {
             return false;
@@ -126,8 +126,7 @@ impl Timers {
         due
     }
 
-    /// For a wheel that is empty: what comes next comes after `now`, and not after a long time in which
-    /// nothing was.
+    /// Skips idle time on an empty wheel, so that the next insert need not cascade.
     #[cfg(not(loom))]
     fn skip_to(&self, now: u64) {
         self.lock().advance(now);
@@ -181,7 +180,7 @@ impl Timers {
         lock(&self.wheel)
     }
 
-    /// Writes down when to look at the wheel again; returns whether that is earlier than before.
+    /// Publishes when to look at the wheel again; returns whether that is earlier than before.
     fn publish(&self, wheel: &Wheel) -> bool {
         let next_due = wheel.next_look().unwrap_or(NEVER);
         let earlier = next_due < self.next_due();

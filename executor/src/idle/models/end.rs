@@ -1,4 +1,4 @@
-//! Models of the end: of a task (`live`), and of the executor (`pool`).
+//! Models of the end: of a task (`suspended`), and of the executor (`pool`).
 
 use super::{Actor, Model, Work, assert_at_rest, explore, spawn};
 use crate::{
@@ -152,8 +152,8 @@ fn end_against(
 }
 
 #[test]
-fn abort_against_write_down() {
-    end_against("abort against write-down", Some(3), 1, false, |model| {
+fn abort_against_register() {
+    end_against("abort against register", Some(3), 1, false, |model| {
         model.work.abort(&model.suspended);
     });
 }
@@ -206,21 +206,21 @@ fn what_was_done_before_the_close_against_who_sees_it() {
 #[test]
 fn abort_against_the_end_of_the_task_and_the_next_one_at_its_key() {
     explore("abort against end", None, || {
-        let live = Arc::new(SuspendedTasks::new(super::SHARDS));
+        let suspended = Arc::new(SuspendedTasks::new(super::SHARDS));
         let [first, second] = [(); 2].map(|()| Arc::new(Registration::none(0, 0)));
         let woken = Arc::new(Woken(Mutex::new(0)));
         let (other, waker) = (Waker::noop(), Waker::from(woken.clone()));
-        assert!(live.insert(SHARD, &first, other));
+        assert!(suspended.insert(SHARD, &first, other));
         let aborter = {
-            let (live, first) = (live.clone(), first.clone());
+            let (suspended, first) = (suspended.clone(), first.clone());
             thread::spawn(move || {
-                let written_down = first.request_abort();
-                let found = written_down.then(|| live.find(&first)).flatten();
+                let registered = first.request_abort();
+                let found = registered.then(|| suspended.find(&first)).flatten();
                 found.into_iter().for_each(Waker::wake);
             })
         };
-        assert!(!live.remove(&first), "it is not closed");
-        assert!(live.insert(SHARD, &second, &waker));
+        assert!(!suspended.remove(&first), "it is not closed");
+        assert!(suspended.insert(SHARD, &second, &waker));
         aborter.join().unwrap();
         assert_eq!(*lock(&woken.0), 0, "another task is woken");
         assert!(first.has_ended() && second.is_registered());

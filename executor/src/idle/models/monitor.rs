@@ -1,4 +1,4 @@
-//! Models of the monitor: it takes permits, rests, and is roused.
+//! Models of the monitor: it takes permits, rests, and is woken.
 
 use super::{Actor, Model, assert_at_rest, explore, spawn, spawn_stand_in};
 use crate::{

@@ -41,10 +41,10 @@
 //! After some rounds in which no machine was active, and nothing waited, it parks without a
 //! time-out: see `monitor_sleep`.
 //!
-//! # Timers
+//! # Timers and other sources
 //!
-//! It is the driver of timers that have no other (see `timer`): it parks no longer than until the
-//! first of their deadlines. The shards of machines that are stuck, or that it has taken the permit
+//! It looks after sources whose own thread is away (see `driver`): it parks no longer than until the first of
+//! their deadlines. The sources of machines that are stuck, or that it has taken the permit
 //! from, are among them. A machine that is busy and late is told so.
 //!
 //! # When it overslept

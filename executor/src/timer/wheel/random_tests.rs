@@ -79,7 +79,7 @@ impl Pair {
         };
         let _ = entry
             .as_mut()
-            .reset(deadline, 0, |_| unreachable!("it is in no shard"));
+            .reset(deadline, 0, |_| unreachable!("it is in no wheel"));
         self.insert(step, entry);
     }
 
