@@ -1,29 +1,29 @@
 //! A machine's own steps. Each changes permit and counts together, then does what the protocol asks next.
 //!
-//! | step             | permit             | then                                            |
-//! | ---------------- | ----------------- | ----------------------------------------------- |
-//! | `stop_searching` |                   | the last searcher looks again                   |
-//! | `sleep`          | given, unless taken | looks again, parks                            |
+//! | step             | permit              | then                                         |
+//! | ---------------- | ------------------- | -------------------------------------------- |
+//! | `stop_searching` |                     | the last searcher looks again                |
+//! | `sleep`          | given, unless taken | looks again, parks                           |
 //! | `step_back`      | given, if there is a machine too many | gives its queue away, looks again, parks |
-//! | `woken`          | held              | searches                                        |
-//! | `block`          | given, unless taken | looks again                                   |
-//! | `come_back`      | held              | one machine may be too many: see `step_back`    |
-//! | `leave`          | given, unless taken | ends                                          |
+//! | `woken`          | held                | searches                                     |
+//! | `block`          | given, unless taken | looks again                                  |
+//! | `come_back`      | held                | one machine may be too many: see `step_back` |
+//! | `leave`          | given, unless taken | ends                                         |
 
 use super::{permit::Permit, pool::Pool};
 use std::{cell::Cell, sync::Arc};
 
 /// A machine of a pool, as itself sees it.
-pub(crate) struct Machine<'a, C> {
-    pub(crate) pool: &'a Arc<C>,
+pub(crate) struct Machine<'a, P> {
+    pub(crate) pool: &'a Arc<P>,
     pub(crate) number: usize,
     pub(crate) permit: &'a Permit,
     /// Whether it is counted among the searchers.
     pub(crate) searching: &'a Cell<bool>,
 }
 
-impl<C: Pool> Machine<'_, C> {
-    /// With work in hand. Must agree with `idle`'s "to stop searching".
+impl<P: Pool> Machine<'_, P> {
+    /// With work in hand. Must agree with "to stop searching" in `accounting`.
     pub(crate) fn stop_searching(&self) {
         if self.searching.replace(false) && self.pool.idle().stop_searching() {
             self.pool.notify_if_work();
@@ -31,7 +31,7 @@ impl<C: Pool> Machine<'_, C> {
     }
 
     /// Goes to sleep; the caller parks. Returns whether the machine should wake up by itself some time.
-    /// Must agree with `idle`'s "to fall asleep or block", as `step_back` and `block`.
+    /// Must agree with "to fall asleep or block" in `accounting`, as `step_back` and `block`.
     pub(crate) fn sleep(&self) -> bool {
         let had_permit = self.permit.give();
         let was_searching = self.searching.replace(false);

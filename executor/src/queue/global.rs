@@ -19,14 +19,14 @@ use std::{collections::VecDeque, iter};
 /// The queue that all workers share.
 #[derive(Debug)]
 pub(crate) struct GlobalQueue<T> {
-    entries: ConcurrentQueue<Entry<T>>,
+    entries: ConcurrentQueue<Item<T>>,
     /// Tasks in batches, less one for each batch. Added before a batch is pushed, and so never too
     /// small.
     beyond_entries: AtomicUsize,
 }
 
 #[derive(Debug)]
-enum Entry<T> {
+enum Item<T> {
     One(T),
     Many(Box<Batch<T>>),
 }
@@ -62,11 +62,11 @@ impl<T: Word> GlobalQueue<T> {
 
     /// Appends a task; gives it back if the queue is closed.
     pub(crate) fn push(&self, task: T) -> Result<(), T> {
-        match self.entries.push(Entry::One(task)) {
+        match self.entries.push(Item::One(task)) {
             Ok(()) => Ok(()),
             Err(refused) => match refused.into_inner() {
-                Entry::One(task) => Err(task),
-                Entry::Many(_) => unreachable!("what comes back is what was pushed"),
+                Item::One(task) => Err(task),
+                Item::Many(_) => unreachable!("what comes back is what was pushed"),
             },
         }
     }
@@ -76,32 +76,32 @@ impl<T: Word> GlobalQueue<T> {
         let beyond_one = batch.0.len() - 1;
         // Ordering: Relaxed; a number for shares and for show.
         self.beyond_entries.fetch_add(beyond_one, Ordering::Relaxed);
-        match self.entries.push(Entry::Many(Box::new(batch))) {
+        match self.entries.push(Item::Many(Box::new(batch))) {
             Ok(()) => Ok(()),
             Err(refused) => match refused.into_inner() {
-                Entry::Many(batch) => {
+                Item::Many(batch) => {
                     self.beyond_entries.fetch_sub(beyond_one, Ordering::Relaxed);
                     Err(*batch)
                 }
-                Entry::One(_) => unreachable!("what comes back is what was pushed"),
+                Item::One(_) => unreachable!("what comes back is what was pushed"),
             },
         }
     }
 
-    fn pop_entry(&self) -> Option<Entry<T>> {
-        let entry = self.entries.pop().ok()?;
-        if let Entry::Many(batch) = &entry {
+    fn pop_item(&self) -> Option<Item<T>> {
+        let item = self.entries.pop().ok()?;
+        if let Item::Many(batch) = &item {
             self.beyond_entries
                 .fetch_sub(batch.0.len() - 1, Ordering::Relaxed);
         }
-        Some(entry)
+        Some(item)
     }
 
     /// Takes the oldest task, and what else was in its batch. The caller puts that back, or elsewhere.
     pub(crate) fn pop(&self) -> Option<(T, Option<Batch<T>>)> {
-        Some(match self.pop_entry()? {
-            Entry::One(task) => (task, None),
-            Entry::Many(batch) => {
+        Some(match self.pop_item()? {
+            Item::One(task) => (task, None),
+            Item::Many(batch) => {
                 let Batch(mut tasks) = *batch;
                 let first = tasks.pop_front().expect("a batch is not empty");
                 let rest = (!tasks.is_empty()).then_some(Batch(tasks));
@@ -127,9 +127,9 @@ impl<T: Word> GlobalQueue<T> {
             return Some((first, taken));
         }
         for _ in 1..share {
-            match self.pop_entry() {
-                Some(Entry::One(task)) => keep(task),
-                Some(Entry::Many(batch)) => {
+            match self.pop_item() {
+                Some(Item::One(task)) => keep(task),
+                Some(Item::Many(batch)) => {
                     batch.into_iter().for_each(keep);
                     break;
                 }

@@ -182,7 +182,7 @@ impl Timers {
 
     /// Publishes when to look at the wheel again; returns whether that is earlier than before.
     fn publish(&self, wheel: &Wheel) -> bool {
-        let next_due = wheel.next_look().unwrap_or(NEVER);
+        let next_due = wheel.next_due().unwrap_or(NEVER);
         let earlier = next_due < self.next_due();
         // Ordering: Relaxed; see "Who looks at a wheel".
         self.next_due.store(next_due, Ordering::Relaxed);

@@ -21,15 +21,15 @@ use std::{
 const SECOND: u64 = 1_000_000_000;
 
 /// A wheel for one run of a model; an [`Entry`] takes only those that live for ever.
-struct Wheel(&'static Timers);
+struct Leaked(&'static Timers);
 
-impl Wheel {
-    fn new() -> Wheel {
-        Wheel(Box::leak(Box::new(Timers::new())))
+impl Leaked {
+    fn new() -> Leaked {
+        Leaked(Box::leak(Box::new(Timers::new())))
     }
 }
 
-impl Drop for Wheel {
+impl Drop for Leaked {
     fn drop(&mut self) {
         let timers: *const Timers = self.0;
         // SAFETY: leaked by `new`; the model has dropped its entries, and joined its threads.
@@ -63,7 +63,7 @@ fn entry(deadline: u64) -> Pin<Box<Entry>> {
 }
 
 /// An entry that waits in `wheel`.
-fn registered(deadline: u64, waker: &Waker, wheel: &Wheel) -> Pin<Box<Entry>> {
+fn registered(deadline: u64, waker: &Waker, wheel: &Leaked) -> Pin<Box<Entry>> {
     let mut entry = entry(deadline);
     assert!(!entry.as_mut().poll(waker, || wheel.0).is_fired());
     entry
@@ -79,7 +79,7 @@ impl State {
     }
 }
 
-fn fire(wheel: &Wheel, now: u64) -> thread::JoinHandle<bool> {
+fn fire(wheel: &Leaked, now: u64) -> thread::JoinHandle<bool> {
     let timers = wheel.0;
     thread::spawn(move || timers.fire(now, usize::MAX))
 }
@@ -87,7 +87,7 @@ fn fire(wheel: &Wheel, now: u64) -> thread::JoinHandle<bool> {
 #[test]
 fn fire_against_drop() {
     explore("fire against drop", None, || {
-        let wheel = Wheel::new();
+        let wheel = Leaked::new();
         let (alarm, waker) = Alarm::new();
         let entry = registered(SECOND, &waker, &wheel);
         let firing = fire(&wheel, 2 * SECOND);
@@ -102,7 +102,7 @@ fn fire_against_drop() {
 #[test]
 fn fire_against_a_change_of_wakers() {
     explore("fire against a change of wakers", None, || {
-        let wheel = Wheel::new();
+        let wheel = Leaked::new();
         let (_, first) = Alarm::new();
         let (alarm, second) = Alarm::new();
         let mut entry = registered(SECOND, &first, &wheel);
@@ -117,7 +117,7 @@ fn fire_against_a_change_of_wakers() {
 #[test]
 fn fire_against_reset_to_a_later_time() {
     explore("fire against reset to a later time", None, || {
-        let wheel = Wheel::new();
+        let wheel = Leaked::new();
         let (alarm, waker) = Alarm::new();
         let mut entry = registered(SECOND, &waker, &wheel);
         let firing = fire(&wheel, 2 * SECOND);
@@ -138,7 +138,7 @@ fn fire_against_reset_to_a_later_time() {
 #[test]
 fn fire_against_reset_to_an_earlier_time_from_elsewhere() {
     explore("fire against reset from elsewhere", None, || {
-        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
+        let (wheel, elsewhere) = (Leaked::new(), Leaked::new());
         let (alarm, waker) = Alarm::new();
         let mut entry = registered(3 * SECOND, &waker, &wheel);
         let firing = fire(&wheel, 4 * SECOND);
@@ -153,7 +153,7 @@ fn fire_against_reset_to_an_earlier_time_from_elsewhere() {
 #[test]
 fn two_that_fire_and_one_that_evicts() {
     explore("two that fire and one that evicts", Some(3), || {
-        let wheel = Wheel::new();
+        let wheel = Leaked::new();
         let (alarm, waker) = Alarm::new();
         let entries = [SECOND, SECOND, 2 * SECOND].map(|time| registered(time, &waker, &wheel));
         let firing = [fire(&wheel, SECOND * 3 / 2), fire(&wheel, 3 * SECOND)];
@@ -169,7 +169,7 @@ fn two_that_fire_and_one_that_evicts() {
 #[test]
 fn evict_against_a_poll_elsewhere() {
     explore("evict against a poll elsewhere", None, || {
-        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
+        let (wheel, elsewhere) = (Leaked::new(), Leaked::new());
         let (_, first) = Alarm::new();
         let (alarm, second) = Alarm::new();
         let mut entry = registered(SECOND, &first, &wheel);
@@ -186,7 +186,7 @@ fn evict_against_a_poll_elsewhere() {
 #[test]
 fn fire_against_a_poll_elsewhere() {
     explore("fire against a poll elsewhere", None, || {
-        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
+        let (wheel, elsewhere) = (Leaked::new(), Leaked::new());
         let (former, first) = Alarm::new();
         let (alarm, second) = Alarm::new();
         let mut entry = registered(SECOND, &first, &wheel);
@@ -204,7 +204,7 @@ fn fire_against_a_poll_elsewhere() {
 fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
     // Both are in one slot's list. Once that is empty, neither may touch the other any more.
     explore("evict against the drop of a neighbour", None, || {
-        let (wheel, elsewhere) = (Wheel::new(), Wheel::new());
+        let (wheel, elsewhere) = (Leaked::new(), Leaked::new());
         let (alarm, waker) = Alarm::new();
         let [dropped, mut kept] = [SECOND; 2].map(|time| registered(time, &waker, &wheel));
         let (timers, others) = (wheel.0, elsewhere.0);
@@ -224,7 +224,7 @@ fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
 #[test]
 fn what_happened_before_a_deadline_was_noticed_is_visible_after_it() {
     explore("fire publishes", None, || {
-        let wheel = Wheel::new();
+        let wheel = Leaked::new();
         let (_, waker) = Alarm::new();
         let mut entry = registered(SECOND, &waker, &wheel);
         let before = Arc::new(loom::sync::atomic::AtomicUsize::new(0));

@@ -71,7 +71,7 @@ impl Wheel {
     }
 
     /// When to look at the wheel again; nothing is due before. `None` if it is empty.
-    pub(super) fn next_look(&self) -> Option<u64> {
+    pub(super) fn next_due(&self) -> Option<u64> {
         self.earliest().map(|slot| self.start(slot) << TICK_BITS)
     }
 
@@ -93,7 +93,7 @@ impl Wheel {
             None => list.first = Some(entry),
         }
         self.levels |= 1 << slot.level;
-        self.occupied[slot.level] |= 1 << slot.slot;
+        self.occupied[slot.level] |= 1 << slot.index;
     }
 
     /// Unlinks an entry.
@@ -175,29 +175,29 @@ impl Wheel {
         let tick = tick_after(deadline).max(self.elapsed);
         let highest_difference = (tick ^ self.elapsed).checked_ilog2().unwrap_or(0);
         let level = (highest_difference / LEVEL_BITS) as usize;
-        let slot = (tick >> (level as u32 * LEVEL_BITS)) as usize % SLOTS;
-        Slot { level, slot }
+        let index = (tick >> (level as u32 * LEVEL_BITS)) as usize % SLOTS;
+        Slot { level, index }
     }
 
     fn earliest(&self) -> Option<Slot> {
         let level = self.levels.trailing_zeros() as usize;
-        let slot = self.occupied.get(level)?.trailing_zeros() as usize;
-        Some(Slot { level, slot })
+        let index = self.occupied.get(level)?.trailing_zeros() as usize;
+        Some(Slot { level, index })
     }
 
     /// The first tick of a slot.
     fn start(&self, slot: Slot) -> u64 {
         let shift = slot.level as u32 * LEVEL_BITS;
         let above = self.elapsed >> (shift + LEVEL_BITS) << (shift + LEVEL_BITS);
-        above | (slot.slot as u64) << shift
+        above | (slot.index as u64) << shift
     }
 
     fn list(&mut self, slot: Slot) -> &mut List {
-        &mut self.slots[slot.level][slot.slot]
+        &mut self.slots[slot.level][slot.index]
     }
 
     fn mark_empty(&mut self, slot: Slot) {
-        self.occupied[slot.level] &= !(1 << slot.slot);
+        self.occupied[slot.level] &= !(1 << slot.index);
         if self.occupied[slot.level] == 0 {
             self.levels &= !(1 << slot.level);
         }
@@ -207,7 +207,7 @@ impl Wheel {
 #[derive(Clone, Copy)]
 struct Slot {
     level: usize,
-    slot: usize,
+    index: usize,
 }
 
 type Neighbour = Option<NonNull<Entry>>;
@@ -296,9 +296,9 @@ mod tests {
             let entry = entry(deadline);
             insert(&mut wheel, &entry);
             assert_eq!(due(&mut wheel, deadline - 1), []);
-            assert!(wheel.next_look().unwrap() < deadline + TICK);
+            assert!(wheel.next_due().unwrap() < deadline + TICK);
             assert_eq!(due(&mut wheel, deadline + TICK), [deadline]);
-            assert_eq!(wheel.next_look(), None);
+            assert_eq!(wheel.next_due(), None);
         }
     }
 
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(due(&mut wheel, NEVER - 2 * TICK), []);
         // SAFETY: linked.
         unsafe { wheel.remove(NonNull::from(&*never)) };
-        assert_eq!(wheel.next_look(), None);
+        assert_eq!(wheel.next_due(), None);
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
         let entry = entry(3_600_000_000_000);
         insert(&mut wheel, &entry);
         let mut looks = 0;
-        while let Some(time) = wheel.next_look() {
+        while let Some(time) = wheel.next_due() {
             looks += 1;
             due(&mut wheel, time);
         }

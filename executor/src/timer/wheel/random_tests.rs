@@ -122,10 +122,10 @@ impl Pair {
     }
 
     /// The next look comes if there is anything to see, and not too late.
-    fn check_next_look(&self) {
+    fn check_next_due(&self) {
         let first = self.map.keys().next().map(|(tick, _)| tick << TICK_BITS);
-        assert_eq!(self.wheel.next_look().is_some(), first.is_some());
-        assert!(self.wheel.next_look() <= first, "too late a look");
+        assert_eq!(self.wheel.next_due().is_some(), first.is_some());
+        assert!(self.wheel.next_due() <= first, "too late a look");
     }
 }
 
@@ -133,7 +133,7 @@ fn check(operations: &[Operation]) {
     let mut pair = Pair::new();
     for (step, &operation) in operations.iter().enumerate() {
         pair.carry_out(operation, step);
-        pair.check_next_look();
+        pair.check_next_due();
     }
     operations.iter().for_each(|_| pair.pop());
     assert!(
