@@ -11,8 +11,11 @@
 //! whether the entry is still there. Whoever fires or evicts an entry writes `location` last, with
 //! Release; an owner that reads that (Acquire) may free the entry without the lock.
 
-use super::Timers;
-use crate::sync::{AtomicPtr, Ordering, UnsafeCell};
+use super::{
+    Timers,
+    wheel::{Removed, Wheel},
+};
+use crate::sync::{AtomicPtr, MutexGuard, Ordering, UnsafeCell};
 use std::{
     cell::Cell,
     marker::PhantomPinned,
@@ -158,10 +161,15 @@ impl Entry {
         unsafe { location.as_ref() }
     }
 
-    /// For whoever holds the lock of `timers`: whether the entry is linked there.
-    fn is_in(&self, timers: &Timers) -> bool {
+    /// Locks `timers`, unless the entry is not linked there.
+    fn lock_if_in<'a>(&'a self, timers: &'a Timers) -> Option<Linked<'a>> {
+        let wheel = timers.lock();
         // Ordering: Relaxed; the lock orders it.
-        ptr::eq(self.location.load(Ordering::Relaxed), timers)
+        ptr::eq(self.location.load(Ordering::Relaxed), timers).then_some(Linked {
+            entry: self,
+            timers,
+            wheel,
+        })
     }
 
     fn register(&self, timers: &'static Timers, waker: Waker) -> State {
@@ -171,9 +179,11 @@ impl Entry {
             self.location.store(FIRED, Ordering::Relaxed);
             return State::Fired;
         }
-        // SAFETY: linked nowhere, so it is the owner's.
+        // SAFETY: 1. Linked nowhere, and this is the owner. 2. A store; what was there is `None`, for who unlinked
+        // the entry has taken the waker.
         unsafe { self.with_link(|link| link.waker = Some(waker)) };
-        // SAFETY: linked nowhere; pinned, and unlinked before it is dropped.
+        // SAFETY: 1. Linked nowhere, and this is the owner. 2. Pinned, and unlinked before it is dropped; the owner
+        // changes the deadline, and touches the link, only under the lock of the wheel that it is linked in.
         unsafe { wheel.insert(NonNull::from(self)) };
         // Ordering: Relaxed; others come to know the entry by the lock.
         self.location
@@ -184,39 +194,27 @@ impl Entry {
     /// Sees to it that `waker` is woken, if the entry is still linked in `timers`. No code of the
     /// waker's runs under the lock.
     fn renew(&self, timers: &Timers, waker: &Waker) -> bool {
-        let wheel = timers.lock();
-        if !self.is_in(timers) {
+        let Some(mut linked) = self.lock_if_in(timers) else {
             return false;
-        }
-        // SAFETY: linked, and the lock is held.
-        let same = unsafe { self.with_link(|link| link.wakes(waker)) };
-        drop(wheel);
+        };
+        let same = linked.link(|link| link.wakes(waker));
+        drop(linked);
         if same {
             return true;
         }
         let mut waker = Some(waker.clone());
-        let wheel = timers.lock();
-        let linked = self.is_in(timers);
-        if linked {
-            // SAFETY: linked, and the lock is held.
-            unsafe { self.with_link(|link| mem::swap(&mut link.waker, &mut waker)) };
-        }
-        drop(wheel);
-        linked
+        let Some(mut linked) = self.lock_if_in(timers) else {
+            return false;
+        };
+        linked.link(|link| mem::swap(&mut link.waker, &mut waker));
+        drop(linked);
+        true
     }
 
     /// Takes the entry out, if it is still linked in `timers`, and returns its waker: a destructor of
     /// one is foreign code.
     fn leave(&self, timers: &Timers) -> Option<Waker> {
-        let mut wheel = timers.lock();
-        if !self.is_in(timers) {
-            return None;
-        }
-        // SAFETY: linked there, as the lock's holder knows.
-        unsafe { wheel.remove(NonNull::from(self)) };
-        timers.publish(&wheel);
-        // SAFETY: unlinked, and the lock is held.
-        unsafe { release(NonNull::from(self), Unlinked::Evicted) }
+        self.lock_if_in(timers)?.unlink(Unlinked::Evicted)
     }
 
     /// Moves the entry to where it belongs for `deadline`, if it is still linked in `timers`.
@@ -227,40 +225,67 @@ impl Entry {
         now: u64,
         is_local: bool,
     ) -> Option<State> {
-        let mut wheel = timers.lock();
-        if !self.is_in(timers) {
-            return None;
-        }
-        // SAFETY: linked there, as the lock's holder knows.
-        unsafe { wheel.remove(NonNull::from(self)) };
-        self.deadline.set(deadline);
+        let linked = self.lock_if_in(timers)?;
         let (why, state) = if deadline <= now {
             (Unlinked::Fired, State::Fired)
         } else if is_local || deadline >= timers.next_due() {
-            // SAFETY: just unlinked; pinned, and unlinked before it is dropped.
-            unsafe { wheel.insert(NonNull::from(self)) };
-            return Some(waiting(timers, timers.publish(&wheel)));
+            return Some(waiting(timers, linked.move_to(deadline)));
         } else {
             // Whoever looks at another thread's wheel may be asleep for longer than that.
             (Unlinked::Evicted, State::Waiting)
         };
-        timers.publish(&wheel);
-        // SAFETY: unlinked, and the lock is held.
-        let waker = unsafe { release(NonNull::from(self), why) };
-        drop(wheel);
+        let waker = linked.unlink(why);
+        self.deadline.set(deadline);
         waker.inspect(Waker::wake_by_ref);
         Some(state)
     }
 
+    /// Calls `f` with the link.
+    ///
     /// # Safety
     ///
-    /// The caller holds the lock of the wheel that the entry is linked in, or is the owner of one
-    /// that is not linked; `f` does not come here again.
+    /// 1. The link is the caller's alone: the caller holds the lock of the wheel that the entry is linked in, or the
+    ///    entry is not linked and the caller is its owner.
+    /// 2. `f` does not come here again, for this entry.
     pub(super) unsafe fn with_link<R>(&self, f: impl FnOnce(&mut Link) -> R) -> R {
         self.link.with_mut(|link| {
-            // SAFETY: the contract makes the access exclusive.
+            // SAFETY: valid, as it is the cell's; and nobody else has access, by the caller's 1 and 2.
             f(unsafe { &mut *link })
         })
+    }
+}
+
+/// An entry that is linked in a wheel, whose lock this is.
+struct Linked<'a> {
+    entry: &'a Entry,
+    timers: &'a Timers,
+    wheel: MutexGuard<'a, Wheel>,
+}
+
+impl Linked<'_> {
+    fn link<R>(&mut self, f: impl FnOnce(&mut Link) -> R) -> R {
+        // SAFETY: 1. Linked in the wheel whose lock this is. 2. `f` has no `Linked`, and to make one takes the lock.
+        unsafe { self.entry.with_link(f) }
+    }
+
+    /// Moves the entry within the wheel; returns whether it is the first then.
+    fn move_to(mut self, deadline: u64) -> bool {
+        let entry = NonNull::from(self.entry);
+        // SAFETY: linked in this wheel.
+        let _ = unsafe { self.wheel.remove(entry) };
+        self.entry.deadline.set(deadline);
+        // SAFETY: 1. Just unlinked, under the lock. 2. As in `register`, which linked it at first.
+        unsafe { self.wheel.insert(entry) };
+        self.timers.publish(&self.wheel)
+    }
+
+    /// Takes the entry out, and returns its waker.
+    fn unlink(mut self, why: Unlinked) -> Option<Waker> {
+        // SAFETY: linked in this wheel.
+        let removed = unsafe { self.wheel.remove(NonNull::from(self.entry)) };
+        let waker = release(removed, why);
+        self.timers.publish(&self.wheel);
+        waker
     }
 }
 
@@ -274,14 +299,11 @@ impl Drop for Entry {
 
 /// Gives an entry that has just been unlinked back to its owner, and returns its waker. The owner may
 /// have freed the entry when this returns.
-///
-/// # Safety
-///
-/// The caller unlinked the entry under the lock, and still holds that.
-pub(super) unsafe fn release(entry: NonNull<Entry>, why: Unlinked) -> Option<Waker> {
-    // SAFETY: its owner cannot pass the lock before it reads the new `location`.
-    let entry = unsafe { entry.as_ref() };
-    // SAFETY: the caller holds the lock.
+pub(super) fn release(removed: Removed<'_>, why: Unlinked) -> Option<Waker> {
+    // SAFETY: alive: its owner cannot pass the lock, which `removed` borrows, before it reads the new `location`.
+    let entry = unsafe { removed.entry().as_ref() };
+    // SAFETY: 1. The lock of the wheel that it was linked in is held, and its owner does not know yet that it is
+    // not linked any more. 2. It takes, no more.
     let waker = unsafe { entry.with_link(|link| link.waker.take()) };
     let location = match why {
         Unlinked::Fired => FIRED,

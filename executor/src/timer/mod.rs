@@ -4,6 +4,7 @@
 //! | ------- | ----------------------------------------------------------------- |
 //! | `entry` | one timer, inside the future that waits for it                    |
 //! | `wheel` | which entries are due                                             |
+//! | `list`  | the entries of one slot of a wheel                                |
 //! | `owned` | wheels live for ever, and are used again                          |
 //!
 //! # Wheels
@@ -43,6 +44,7 @@
 //! are never freed.
 
 pub(crate) mod entry;
+mod list;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(not(loom))]
@@ -52,9 +54,9 @@ mod wheel;
 use crate::sync::{
     AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, clock::NEVER, lock, panic::caught,
 };
-use entry::{Entry, Unlinked, release};
-use std::{ptr::NonNull, task::Waker};
-use wheel::Wheel;
+use entry::{Unlinked, release};
+use std::task::Waker;
+use wheel::{Removed, Wheel};
 
 /// How many entries are taken out of the wheel at a time.
 const BATCH: usize = 32;
@@ -158,16 +160,15 @@ impl Timers {
     fn wake_batch(
         &self,
         why: Unlinked,
-        mut pop: impl FnMut(&mut Wheel) -> Option<NonNull<Entry>>,
+        mut pop: impl FnMut(&mut Wheel) -> Option<Removed<'_>>,
     ) -> usize {
         let mut wakers: [Option<Waker>; BATCH] = [const { None }; BATCH];
         let mut popped = 0;
         let mut wheel = self.lock();
         while popped < BATCH
-            && let Some(entry) = pop(&mut wheel)
+            && let Some(removed) = pop(&mut wheel)
         {
-            // SAFETY: just unlinked, under the lock.
-            wakers[popped] = unsafe { release(entry, why) };
+            wakers[popped] = release(removed, why);
             popped += 1;
         }
         self.publish(&wheel);

@@ -58,7 +58,8 @@ impl Pair {
     }
 
     fn insert(&mut self, step: usize, entry: Pin<Box<Entry>>) {
-        // SAFETY: linked nowhere; it stays in its box, and in the map, until it is unlinked.
+        // SAFETY: 1. New, or just removed. 2. It stays in its box, and in the map, until it is unlinked; and there is
+        // no other thread.
         unsafe { self.wheel.insert(NonNull::from(&*entry)) };
         // What is late already is due at once, beside what is due now.
         let tick = tick_after(entry.deadline()).max(self.wheel.elapsed);
@@ -68,8 +69,8 @@ impl Pair {
     fn remove(&mut self, number: usize) -> Option<Pin<Box<Entry>>> {
         let key = *self.map.keys().nth(number % self.map.len().max(1))?;
         let entry = self.map.remove(&key)?;
-        // SAFETY: linked, as everything in the map.
-        unsafe { self.wheel.remove(NonNull::from(&*entry)) };
+        // SAFETY: linked in this wheel, as everything in the map is.
+        let _ = unsafe { self.wheel.remove(NonNull::from(&*entry)) };
         Some(entry)
     }
 
@@ -95,7 +96,7 @@ impl Pair {
 
     fn fire(&mut self, time: u64) {
         self.now += time;
-        while let Some(fired) = self.wheel.pop_due(self.now) {
+        while let Some(fired) = self.wheel.pop_due(self.now).map(|removed| removed.entry()) {
             let earliest = self.map.keys().next().map(|key| key.0);
             assert!(self.is_due(), "early");
             assert_eq!(Some(self.take_out(fired)), earliest, "out of order");
@@ -104,7 +105,7 @@ impl Pair {
     }
 
     fn pop(&mut self) {
-        match self.wheel.pop() {
+        match self.wheel.pop().map(|removed| removed.entry()) {
             Some(popped) => _ = self.take_out(popped),
             None => assert!(self.map.is_empty()),
         }
