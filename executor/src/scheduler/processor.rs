@@ -1,9 +1,9 @@
 //! Processors: what a machine needs to run tasks, and the table where others find them.
 //!
-//! A processor is a local queue, a next slot, timers, a tick and counters. Its machine *holds* it: the
-//! [`Lease`] is the right to push and pop. Everybody else may steal, read and unpark. Each machine
-//! holds a processor of its own, also while it is blocked; that only N are active at once is
-//! `idle`'s business.
+//! A processor is a local queue, a next slot, timers, a tick and counters. Its machine *holds* it:
+//! the [`Lease`] is the right to push and pop. Everybody else may steal, read and unpark. Each
+//! machine holds a processor of its own, also while it is blocked; that only N are active at once
+//! is `idle`'s business.
 
 use super::{
     Scheduler,
@@ -17,15 +17,12 @@ use crate::{
         local::{LocalQueue, Stealer, local_queue},
         next_slot::NextSlot,
     },
-    sync::{AtomicUsize, Mutex, Ordering, lock},
+    sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, lock},
 };
 use crossbeam_utils::CachePadded;
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, OnceLock, atomic::AtomicU64 as UnseenAtomicU64},
 };
 
 /// The part of a processor that everybody sees.
@@ -40,16 +37,16 @@ pub(crate) struct Processor {
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) driver: Driver,
     pub(super) mailbox: CachePadded<Mailbox>,
-    /// Set by the monitor: do the maintenance before the next task, and measure how long a lone task
-    /// waits behind that.
+    /// Set by the monitor: do the maintenance before the next task, and measure how long a lone
+    /// task waits behind that.
     pub(crate) maintenance_requested: AtomicBool,
 }
 
 /// Written by the processor's machine only, read by everybody.
 #[derive(Default)]
 pub(crate) struct Counters {
-    /// Polls so far: the tick. A thief sees by it whether a worker is stuck in one poll.
-    pub(crate) polls: Counter,
+    /// Polls so far. Thieves and the monitor see by it whether a worker is still in the same poll.
+    pub(crate) polls: Tick,
     pub(crate) steals: Counter,
     pub(crate) stolen_tasks: Counter,
     pub(crate) global_tasks: Counter,
@@ -64,14 +61,34 @@ pub(crate) struct Counters {
     pub(crate) thread: AtomicU64,
 }
 
-/// A number with one writer: a plain load and store instead of a locked addition.
+/// A number that others decide by, with one writer: a plain load and store instead of a locked
+/// addition.
 #[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct Tick(AtomicU64);
+
+impl Tick {
+    /// Adds one, on the one thread that may.
+    pub(crate) fn advance(&self) {
+        // Ordering: Relaxed; nothing is published by it, and the guesses that are made by it
+        // something else confirms: a permit, or the swap of a next slot.
+        self.0.store(self.get().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The number.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number for show, with one writer. Nobody but the writer decides by it, so models and random
+/// schedules need not see it: it is std's in each build.
+#[derive(Default)]
+pub(crate) struct Counter(UnseenAtomicU64);
 
 impl Counter {
     /// Adds, on the one thread that may.
     pub(crate) fn add(&self, n: u64) {
-        // Ordering: Relaxed; a number for show, and for guesses that something else confirms.
+        // Ordering: Relaxed; a number for show.
         self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
 
@@ -86,8 +103,8 @@ pub(crate) struct Processors {
     table: Box<[OnceLock<Arc<Processor>>]>,
     /// Slots filled so far, without gaps.
     len: AtomicUsize,
-    /// No processor from this number on has a machine, and so none has a task. Changes under the lock
-    /// of `free`.
+    /// No processor from this number on has a machine, and so none has a task. Changes under the
+    /// lock of `free`.
     in_use: AtomicUsize,
     /// The queues of processors that no machine holds, the lowest first, so that thieves
     /// have few queues to look at.
@@ -123,8 +140,8 @@ impl Processors {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// How many of the first processors to look at for tasks: after many threads were blocked, there
-    /// are many that have no machine any more.
+    /// How many of the first processors to look at for tasks: after many threads were blocked,
+    /// there are many that have no machine any more.
     pub(crate) fn in_use(&self) -> usize {
         // Ordering: Acquire, as in `len`. A machine's tasks come after its processor was taken.
         self.in_use.load(Ordering::Acquire)

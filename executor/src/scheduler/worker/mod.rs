@@ -170,7 +170,7 @@ impl Worker {
         counters
             .task
             .store(task.metadata().id.as_u64(), Ordering::Relaxed);
-        counters.polls.add(1);
+        counters.polls.advance();
         match task.metadata().maker_if_fresh() {
             Some(maker) if maker != self.as_maker => self.run_foreign(task, maker),
             _ => task::run(task, self.scheduler()),
