@@ -145,7 +145,6 @@ impl Source for () {
 }
 
 /// The sources that one thread looks after; see the module's text.
-#[derive(Debug)]
 pub(crate) struct Driver<S = SharedSource> {
     timers: OwnedTimers,
     shared: S,

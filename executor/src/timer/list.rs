@@ -1,7 +1,7 @@
 //! The entries of one slot: a doubly linked list, first in, first out.
 //!
-//! The links are inside the entries. The right to touch them is the list itself: whoever has it by `&mut` has the
-//! links of all its entries, and nobody else has.
+//! The links are inside the entries. The right to touch them is the list itself: whoever has it by
+//! `&mut` has the links of all its entries, and nobody else has.
 
 use super::entry::{Entry, Link};
 use std::{mem, ptr::NonNull};
@@ -32,8 +32,8 @@ impl List {
     /// # Safety
     ///
     /// 1. The entry is in no list, and its link is the caller's alone.
-    /// 2. Until it is out of this list, it stays where it is, and nobody touches its link without having the list
-    ///    by `&mut`.
+    /// 2. Until it is out of this list, it stays where it is, and nobody touches its link without
+    ///    having the list by `&mut`.
     pub(super) unsafe fn push_back(&mut self, entry: NonNull<Entry>) {
         let previous = self.last.replace(entry);
         // SAFETY: in this list from here on, as the caller's 1 and 2 allow.
@@ -81,8 +81,8 @@ impl List {
     unsafe fn link<R>(&mut self, entry: NonNull<Entry>, f: impl FnOnce(&mut Link) -> R) -> R {
         // SAFETY: alive and where it was, as long as it is in this list (clause 2 of `push_back`).
         let entry = unsafe { entry.as_ref() };
-        // SAFETY: 1. `&mut self` is the right to the link of an entry in this list. 2. To come here again, `f`
-        // would need the list, which is borrowed.
+        // SAFETY: 1. `&mut self` is the right to the link of an entry in this list. 2. To come here
+        // again, `f` would need the list, which is borrowed.
         unsafe { entry.with_link(f) }
     }
 }

@@ -1,33 +1,37 @@
 //! A hierarchical timing wheel.
 //!
-//! Time is counted in *ticks* of 16.4 µs; a deadline is rounded up to the next one. Level 0 has a slot
-//! for each of 64 ticks, level 1 one for each of 64 times 64 ticks, and so on: nine levels are
-//! enough for all 2⁶⁴ ns. A slot is a list of entries, first in, first out.
+//! Time is counted in *ticks* of 16.4 µs; a deadline is rounded up to the next tick. A slot of
+//! level 0 is one tick long, a slot of level 1 is 64 ticks long, and so on. Each level has 64
+//! slots, and nine levels are enough for all 2⁶⁴ ns. A slot holds a list of entries, first in,
+//! first out.
 //!
-//! `elapsed` is the tick up to which everything has been taken out. An entry's slot follows from it
-//! and the entry's tick alone: the level is the highest group of six bits in which the two differ, the
-//! slot is that group of the entry's tick. This stays true as `elapsed` grows: it never passes the
-//! start of a slot that is not empty, and when it comes to one, the slot's entries move to lower
-//! levels. So all entries of a lower level come before all of a higher one, and the earliest entries
-//! of all are in the lowest occupied slot of the lowest occupied level.
+//! `elapsed` is the tick up to which everything has been taken out. An entry's slot follows from
+//! `elapsed` and the entry's tick alone: the level is the highest group of six bits in which the
+//! two differ, and the slot is what the entry's tick has in that group. This stays true as
+//! `elapsed` grows: `elapsed` never passes the start of a slot that is not empty, and when it comes
+//! to the start of one, the entries of that slot move to lower levels. So all entries of a lower
+//! level come before all of a higher one, and the earliest entries are in the lowest occupied slot
+//! of the lowest occupied level.
 //!
-//! Inserting and removing take constant time, firing amounts to at most a move a level.
+//! Inserting and removing take constant time. Until it fires, an entry moves at most once per
+//! level.
 //!
-//! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit maps
-//! follow Linux's timer wheel before 4.8, and tokio's.
+//! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit
+//! maps follow Linux's timer wheel before 4.8, and tokio's.
 
 use super::{entry::Entry, list::List};
 use std::{marker::PhantomData, ptr::NonNull};
 
-/// Bits of a time in nanoseconds below a tick.
+/// Bits of a time in nanoseconds that are less than a tick. Rounding makes a timer late by less than
+/// a tick: an eighth of what `MODERATION` does.
 const TICK_BITS: u32 = 14;
-/// Bits of a tick that each level looks at.
+/// Bits of a tick that each level looks at: as many as make its map of slots one word.
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = (u64::BITS - TICK_BITS).div_ceil(LEVEL_BITS) as usize;
 const LAST_TICK: u64 = u64::MAX >> TICK_BITS;
 
-/// The tick at which a deadline has passed.
+/// The first tick at which a deadline has passed.
 fn tick_after(deadline: u64) -> u64 {
     deadline
         .div_ceil(1 << TICK_BITS)
@@ -35,7 +39,7 @@ fn tick_after(deadline: u64) -> u64 {
         .min(LAST_TICK)
 }
 
-/// See the module's text. Whoever owns the wheel drops it when it is empty.
+/// A wheel, without its lock. Whoever drops one has emptied it before.
 pub(crate) struct Wheel {
     elapsed: u64,
     /// A bit for each level with an entry.
@@ -45,12 +49,13 @@ pub(crate) struct Wheel {
     slots: [[List; SLOTS]; LEVELS],
 }
 
-// SAFETY: what comes along are the entries that are linked here, by their addresses. Any thread may read them, for
-// they are `Sync`; and what the wheel has to itself, their links, holds nothing that is bound to a thread.
+// SAFETY: what comes along are the entries that are linked here, by their addresses. Any thread may
+// read them, for they are `Sync`; and what the wheel has to itself, their links, holds nothing that
+// is bound to a thread.
 unsafe impl Send for Wheel {}
 
-/// An entry that was unlinked a moment ago, while the wheel, and so its lock, is still held. The owner of the entry
-/// does not know yet; see `release`.
+/// An entry that was unlinked a moment ago, while the wheel, and so its lock, is still held. The
+/// owner of the entry does not know yet; see `release`.
 #[must_use]
 pub(super) struct Removed<'wheel> {
     entry: NonNull<Entry>,
@@ -75,12 +80,12 @@ impl Wheel {
         }
     }
 
-    /// Whether that deadline has passed, as far as the wheel knows.
+    /// Whether `deadline` has passed, by the time to which the wheel was advanced last.
     pub(super) fn has_passed(&self, deadline: u64) -> bool {
         tick_after(deadline) <= self.elapsed
     }
 
-    /// When to look at the wheel again; nothing is due before. `None` if it is empty.
+    /// When to look at the wheel again: no timer is due before. `None` if the wheel is empty.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.earliest().map(|slot| self.start(slot) << TICK_BITS)
     }
@@ -90,13 +95,14 @@ impl Wheel {
     /// # Safety
     ///
     /// 1. The entry is linked nowhere, and its link is the caller's alone.
-    /// 2. Until it is out of the wheel, it stays where it is, its deadline stays as it is, and nobody touches its
-    ///    link without having the wheel by `&mut`, that is, under its lock.
+    /// 2. Until it is out of the wheel, it stays where it is, its deadline stays as it is, and
+    ///    nobody touches its link without having the wheel by `&mut`, that is, under its lock.
     pub(super) unsafe fn insert(&mut self, entry: NonNull<Entry>) {
         // SAFETY: alive, by the caller's 2.
         let deadline = unsafe { entry.as_ref() }.deadline();
         let slot = self.slot(deadline);
-        // SAFETY: 1. the caller's 1. 2. The caller's 2: whoever has the list by `&mut` has the wheel.
+        // SAFETY: 1. the caller's 1. 2. The caller's 2: whoever has the list by `&mut` has the
+        // wheel.
         unsafe { self.list(slot).push_back(entry) };
         self.levels |= 1 << slot.level;
         self.occupied[slot.level] |= 1 << slot.index;
@@ -142,7 +148,8 @@ impl Wheel {
         }
     }
 
-    /// Goes on in time; returns whether an entry is due. It is the first in the earliest slot then.
+    /// Advances to `now`. Returns whether an entry is due: then one is the first in the earliest
+    /// slot.
     pub(super) fn advance(&mut self, now: u64) -> bool {
         let now = now >> TICK_BITS;
         while let Some(slot) = self.earliest() {
@@ -160,13 +167,13 @@ impl Wheel {
         false
     }
 
-    /// Moves the entries of a slot that has begun to lower levels.
+    /// Moves the entries of a slot, whose start `elapsed` has come to, to lower levels.
     fn spread(&mut self, slot: Slot) {
         let mut entries = self.list(slot).take();
         self.mark_empty(slot);
         while let Some(entry) = entries.pop_front() {
-            // SAFETY: 1. Just taken out of its list, which nobody else has. 2. Whoever inserted it first promised
-            // that for as long as it is in the wheel.
+            // SAFETY: 1. Just taken out of its list, which nobody else has. 2. Whoever inserted it
+            // first promised that for as long as it is in the wheel.
             unsafe { self.insert(entry) };
         }
     }
@@ -227,8 +234,8 @@ mod tests {
     }
 
     fn insert(wheel: &mut Wheel, entry: &Pin<Box<Entry>>) {
-        // SAFETY: 1. The tests link each once. 2. They keep it pinned until it is out of the wheel, and there is no
-        // other thread.
+        // SAFETY: 1. The tests link each once. 2. They keep it pinned until it is out of the wheel,
+        // and there is no other thread.
         unsafe { wheel.insert(NonNull::from(&**entry)) };
     }
 
