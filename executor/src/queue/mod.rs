@@ -17,7 +17,8 @@ use std::ptr::NonNull;
 ///
 /// # Safety
 ///
-/// `from_raw(into_raw(x))` gives `x` back, on whatever thread `from_raw` is called.
+/// `from_raw(into_raw(x))` gives `x` back, on whatever thread `from_raw` is called; and a pointer
+/// that is never taken back is a leak, no more.
 pub(crate) unsafe trait Word: Sized + Send {
     /// Gives up ownership for a pointer.
     fn into_raw(self) -> NonNull<()>;
@@ -38,7 +39,7 @@ pub(crate) mod testing {
     #[derive(Debug, PartialEq, Eq, Clone, Copy, PartialOrd, Ord, Hash)]
     pub(crate) struct Number(pub(crate) usize);
 
-    // SAFETY: the address is the number, on every thread.
+    // SAFETY: the address is the number, on every thread; and nothing is owned.
     unsafe impl Word for Number {
         fn into_raw(self) -> NonNull<()> {
             NonNull::new(std::ptr::without_provenance_mut(self.0)).expect("numbers start at 1")
