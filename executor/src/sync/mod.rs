@@ -72,9 +72,8 @@ pub(crate) use {
     },
 };
 
-/// std's cell behind loom's interface, through which loom sees two accesses that overlap.
+/// std's cell behind the interface of loom's, which notices two accesses that overlap.
 #[cfg(not(loom))]
-#[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
 #[cfg(not(loom))]
@@ -84,7 +83,8 @@ impl<T> UnsafeCell<T> {
         UnsafeCell(std::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `f` with a pointer that it may write through, if nobody else has access meanwhile.
+    /// Calls `f` with a pointer to the value. `f` may write through it if nobody else has access
+    /// meanwhile.
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
@@ -109,7 +109,7 @@ pub(crate) fn lock_static<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGua
     whole(mutex.lock())
 }
 
-/// Waits for a signal until `deadline`; `None`, and no wait, if that has come.
+/// Waits for a signal until `deadline`. Returns `None`, without a wait, if the deadline has come.
 #[cfg(not(loom))]
 pub(crate) fn wait_until<'a, T>(
     signal: &Condvar,
