@@ -202,8 +202,8 @@ impl SuspendedTasks {
         last
     }
 
-    /// The waker of a task, if the task is registered here. (A task of an executor that has ended may
-    /// name a shard that does not exist here.)
+    /// The waker of a task, if the task is registered here. (A task of an executor that has ended
+    /// may name a shard that does not exist here.)
     pub(crate) fn find(&self, registration: &Registration) -> Option<Waker> {
         // Ordering: Relaxed; the caller has seen the key, with the Acquire of `request_abort`.
         let number = registration.shard.load(Ordering::Relaxed);

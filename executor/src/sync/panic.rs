@@ -38,8 +38,8 @@ impl Panic {
     }
 }
 
-/// How many payloads are dropped in a row, each one thrown by the destructor of the one before. What
-/// goes on beyond that may go on for ever.
+/// How many payloads are dropped in a row, each one thrown by the destructor of the one before.
+/// What goes on beyond that may go on for ever.
 const HOSTILE_PAYLOADS: usize = 8;
 
 impl Drop for Panic {

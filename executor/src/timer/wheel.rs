@@ -22,8 +22,8 @@
 use super::{entry::Entry, list::List};
 use std::{marker::PhantomData, ptr::NonNull};
 
-/// Bits of a time in nanoseconds that are less than a tick. Rounding makes a timer late by less than
-/// a tick: an eighth of what `MODERATION` does.
+/// Bits of a time in nanoseconds that are less than a tick. Rounding makes a timer late by less
+/// than a tick: an eighth of what `MODERATION` does.
 const TICK_BITS: u32 = 14;
 /// Bits of a tick that each level looks at: as many as make its map of slots one word.
 const LEVEL_BITS: u32 = 6;
