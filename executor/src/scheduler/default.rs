@@ -1,5 +1,5 @@
-//! The process-wide default executor, which serves threads that are in no other: started at first use,
-//! never shut down.
+//! The process-wide default executor, which serves threads that are in no other. It is started at
+//! first use, and never shut down.
 
 use super::{Scheduler, config::Config, context, schedtrace::SchedTrace};
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ static DEFAULT: OnceLock<Default> = OnceLock::new();
 
 struct Default {
     scheduler: Arc<Scheduler>,
-    /// Goes on as long as this is there.
+    /// The trace is printed as long as this exists.
     _schedtrace: Option<SchedTrace>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn started() -> Option<&'static Arc<Scheduler>> {
     DEFAULT.get().map(|default| &default.scheduler)
 }
 
-/// Calls `f` with the current executor, elsewhere with the default one.
+/// Calls `f` with the executor that this thread is in, or else with the default one.
 pub(crate) fn with_current_or_default<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
     context::with_current(|current| match current {
         Some(scheduler) => f(scheduler),

@@ -1,4 +1,4 @@
-//! The environment variables that the executor heeds. An empty one counts as unset.
+//! The environment variables that the executor reads. An empty one counts as unset.
 
 use std::{env, time::Duration};
 
