@@ -1,11 +1,11 @@
-//! Task ids, which also say where their tasks were spawned.
+//! Task ids, which also say where the task was spawned.
 //!
 //! ```text
 //!   id = serial number (48 bits) | number of the source line that called `spawn` (16 bits)
 //! ```
 //!
-//! So one store for each poll tells the monitor both, and no task carries a pointer for a report
-//! that is hardly ever written.
+//! So one store for each poll tells the monitor both, and no task carries a pointer for the sake of a
+//! report that is hardly ever written.
 
 use crate::sync::lock_static;
 use std::{
@@ -30,18 +30,16 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(NonZeroU64);
 
-/// Bits of an id that number the source line.
 const SITE_BITS: u32 = 16;
 
-/// How many serial numbers a thread takes from the common counter at a time, so that a spawn seldom
-/// writes a cache line that others write.
+/// Serial numbers a thread takes from the common counter at a time, so that spawning touches no
+/// shared cache line.
 const SERIALS_PER_BLOCK: u64 = 1 << 10;
 
-/// Of how many source lines a thread remembers the numbers, for the next spawn from there: a
-/// program spawns in few places at a time, and a line that is forgotten costs a lock.
+/// Source lines a thread remembers the numbers of, for the next spawn from there.
 const SITES_REMEMBERED: usize = 16;
 
-/// The number of all lines for which no number was left.
+/// The number of a line for which there was no number left.
 const UNKNOWN_SITE: u16 = 0;
 
 impl TaskId {
@@ -51,10 +49,9 @@ impl TaskId {
         TaskId(NonZeroU64::new(id).expect("serial numbers begin at 1"))
     }
 
-    /// The source line that spawned the task: the call of `spawn` or `spawn_blocking`.
-    ///
-    /// `None` for lines beyond the first 65,535 that spawn. For a task that was spawned through
-    /// `futures::task::Spawn`, a line of this crate.
+    /// The source line that spawned the task: the call of `spawn` or `spawn_blocking`. `None` in a
+    /// program that spawns from more than 65,535 lines, for the rest of them, and if a library
+    /// spawned through `futures::task::Spawn` it is a line of this crate.
     ///
     /// ```
     /// let task = executor::spawn(async {});
@@ -95,18 +92,15 @@ fn next_serial() -> u64 {
     serial
 }
 
-/// The lines that have numbers.
+/// The numbered lines, in the order of their numbers from 1 on.
 struct Sites {
-    /// In the order of their numbers, from 1 on.
     locations: Vec<&'static Location<'static>>,
-    /// By the addresses of the locations.
     numbers: HashMap<usize, u16>,
 }
 
 static SITES: Mutex<Option<Sites>> = Mutex::new(None);
 
-/// The number of a source line. A line may have several numbers, if the compiler keeps several
-/// copies of its `Location`.
+/// The number of a line. A line may have several, if the compiler keeps several copies of it.
 fn number_of(site: &'static Location<'static>) -> u16 {
     thread_local! {
         static REMEMBERED: [Cell<(usize, u16)>; SITES_REMEMBERED] =
@@ -114,7 +108,7 @@ fn number_of(site: &'static Location<'static>) -> u16 {
     }
     let address = std::ptr::from_ref(site).addr();
     REMEMBERED.with(|remembered| {
-        // Neighbours in memory get different entries: `Location`s lie side by side.
+        // Locations are some words long and lie side by side.
         let entry = &remembered[address / size_of::<Location<'_>>() % SITES_REMEMBERED];
         let (known, number) = entry.get();
         if known == address {
