@@ -51,7 +51,7 @@ impl Waiting {
         let idle = WAITING.try_with(Cell::take).ok().flatten();
         idle.unwrap_or_else(|| {
             let signal = Arc::new(Signal(Parker::new()));
-            let driver = LoneDriver::new(());
+            let driver = LoneDriver::lone();
             driver.set_driven(true);
             Waiting {
                 waker: Waker::from(signal.clone()),

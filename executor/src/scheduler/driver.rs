@@ -125,13 +125,17 @@ impl Source for OwnedTimers {
     }
 }
 
-/// The source that all drivers of an executor share. In an ordinary build there is none.
+/// The source that all drivers of an executor share.
 #[cfg(not(all(test, shuttle)))]
-pub(crate) type SharedSource = ();
+pub(crate) type SharedSource = NoSource;
 #[cfg(all(test, shuttle))]
 pub(crate) use super::schedules::events::SharedSource;
 
-impl Source for () {
+/// In place of a source, where there is none.
+#[derive(Clone, Default)]
+pub(crate) struct NoSource;
+
+impl Source for NoSource {
     fn is_waited_for(&self) -> bool {
         false
     }
@@ -159,7 +163,7 @@ pub(crate) struct Driver<S = SharedSource> {
 
 /// The driver of a thread in `block_on`, or of threads in no executor. What workers share is for
 /// workers to look after.
-pub(crate) type LoneDriver = Driver<()>;
+pub(crate) type LoneDriver = Driver<NoSource>;
 
 /// How a call of [`Driver::park`] ended.
 #[must_use]
@@ -167,11 +171,17 @@ pub(crate) type LoneDriver = Driver<()>;
 pub(crate) enum Parked {
     /// The thread was unparked.
     Unparked,
-    /// The time came.
+    /// The time has come.
     TimedOut,
-    /// The thread slept in a source, where it was of use, until something happened there or the
-    /// time came.
+    /// It slept in a source, where it is of use, until something happened there, or a time had come.
     InSource,
+}
+
+impl LoneDriver {
+    /// Makes a driver with timers only.
+    pub(crate) fn lone() -> LoneDriver {
+        Driver::new(NoSource)
+    }
 }
 
 impl<S: Source> Driver<S> {

@@ -135,7 +135,7 @@ impl Monitor {
 
     /// The wheel for timers that are polled on threads which belong to no executor.
     pub(super) fn timers(&self) -> &'static Timers {
-        self.outside.get_or_init(|| LoneDriver::new(())).timers()
+        self.outside.get_or_init(LoneDriver::lone).timers()
     }
 
     /// Places taken so far.
