@@ -4,7 +4,7 @@
 //! `&mut` has the links of all its entries, and nobody else has.
 
 use super::entry::{Entry, Link};
-use std::{mem, ptr::NonNull};
+use std::{iter, mem, ptr::NonNull};
 
 /// See the module's text.
 pub(super) struct List {
@@ -20,11 +20,6 @@ impl List {
 
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
-    }
-
-    /// Takes all entries.
-    pub(super) fn take(&mut self) -> List {
-        mem::replace(self, List::EMPTY)
     }
 
     /// Appends an entry.
@@ -69,8 +64,24 @@ impl List {
     pub(super) fn pop_front(&mut self) -> Option<NonNull<Entry>> {
         let first = self.first?;
         // SAFETY: it is the first in this list.
-        unsafe { self.remove(first) };
+        self.first = unsafe { self.link(first, |link| link.next) };
+        match self.first {
+            // SAFETY: in this list, as its neighbour was.
+            Some(next) => unsafe { self.link(next, |link| link.previous = None) },
+            None => self.last = None,
+        }
         Some(first)
+    }
+
+    /// Takes all entries out, one after the other.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = NonNull<Entry>> + use<> {
+        let mut rest = mem::replace(self, List::EMPTY);
+        iter::from_fn(move || {
+            let first = rest.first?;
+            // SAFETY: in the list that was taken, up to this call.
+            rest.first = unsafe { rest.link(first, |link| link.next) };
+            Some(first)
+        })
     }
 
     /// Calls `f` with the link of an entry.

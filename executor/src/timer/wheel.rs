@@ -63,6 +63,13 @@ pub(super) struct Removed<'wheel> {
 }
 
 impl Removed<'_> {
+    fn new(entry: NonNull<Entry>) -> Self {
+        Removed {
+            entry,
+            _held: PhantomData,
+        }
+    }
+
     /// The entry, which is alive as long as its owner does not know.
     pub(super) fn entry(&self) -> NonNull<Entry> {
         self.entry
@@ -117,9 +124,13 @@ impl Wheel {
         // SAFETY: alive, as long as it is linked (clause 2 of `insert`).
         let deadline = unsafe { entry.as_ref() }.deadline();
         let slot = self.slot(deadline);
+        let list = self.list(slot);
         // SAFETY: linked in this wheel, and so in the list that its deadline says.
-        unsafe { self.list(slot).remove(entry) };
-        self.removed(entry, slot)
+        unsafe { list.remove(entry) };
+        if list.is_empty() {
+            self.mark_empty(slot);
+        }
+        Removed::new(entry)
     }
 
     /// Unlinks an entry whose deadline is not after `now`, the earliest first.
@@ -133,19 +144,12 @@ impl Wheel {
     /// Unlinks an entry, the earliest first.
     pub(super) fn pop(&mut self) -> Option<Removed<'_>> {
         let slot = self.earliest()?;
-        let entry = self.list(slot).pop_front()?;
-        Some(self.removed(entry, slot))
-    }
-
-    /// After `entry` was taken out of the list of `slot`.
-    fn removed(&mut self, entry: NonNull<Entry>, slot: Slot) -> Removed<'_> {
-        if self.list(slot).is_empty() {
+        let list = self.list(slot);
+        let entry = list.pop_front()?;
+        if list.is_empty() {
             self.mark_empty(slot);
         }
-        Removed {
-            entry,
-            _held: PhantomData,
-        }
+        Some(Removed::new(entry))
     }
 
     /// Advances to `now`. Returns whether an entry is due: then one is the first in the earliest
@@ -169,9 +173,9 @@ impl Wheel {
 
     /// Moves the entries of a slot, whose start `elapsed` has come to, to lower levels.
     fn spread(&mut self, slot: Slot) {
-        let mut entries = self.list(slot).take();
+        let entries = self.list(slot).take_all();
         self.mark_empty(slot);
-        while let Some(entry) = entries.pop_front() {
+        for entry in entries {
             // SAFETY: 1. Just taken out of its list, which nobody else has. 2. Whoever inserted it
             // first promised that for as long as it is in the wheel.
             unsafe { self.insert(entry) };
