@@ -1,11 +1,8 @@
 //! Running a future on the thread that asks for it.
 
 use crate::{
-    idle::parker::Parker,
-    scheduler::{
-        Scheduler, context,
-        driver::{LoneDriver, Parked},
-    },
+    idle::parker::{Parked, Parker},
+    scheduler::{Scheduler, context, driver::LoneDriver},
     sync::{
         clock::{self, NEVER},
         thread_local,

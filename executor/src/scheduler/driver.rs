@@ -22,8 +22,8 @@
 //!
 //! * A worker that runs dry looks. One that goes to sleep does so *in* the source ([`Source::sleep`])
 //!   unless another machine does already; whoever unparks it interrupts that.
-//! * While somebody waits there and nobody sleeps there, the monitor is awake and looks in its rounds
-//!   ([`Source::needs_monitor`]).
+//! * While somebody waits there, and nobody is active or sleeps there, the monitor stays awake
+//!   ([`Source::needs_monitor`]), and looks there for the machines that are away.
 //! * Who begins to wait there counts as posting work (`Pool::notify`): a machine is woken, finds nothing,
 //!   and sleeps in the source.
 //! * A machine that sleeps there does not retire as a spare: it is of use.
@@ -31,7 +31,7 @@
 //! Under random schedules such a source exists: `schedules::events`.
 
 use crate::{
-    idle::parker::Parker,
+    idle::parker::{Parked, Parker},
     sync::clock::{self, NEVER},
     timer::{Timers, owned::OwnedTimers},
 };
@@ -153,18 +153,6 @@ pub(crate) struct Driver<S = SharedSource> {
 
 /// Of a thread in `block_on`, or of one in no executor: what the workers share is theirs to look after.
 pub(crate) type LoneDriver = Driver<()>;
-
-/// How a call of [`Driver::park`] ended.
-#[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parked {
-    /// The thread was unparked.
-    Unparked,
-    /// The time has come.
-    TimedOut,
-    /// It slept in a source, where it is of use, until something happened there, or a time had come.
-    InSource,
-}
 
 impl<S: Source> Driver<S> {
     /// Of a thread that does not look after it yet.

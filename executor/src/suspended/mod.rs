@@ -107,10 +107,21 @@ impl Registration {
     /// Asks for the future to be dropped at the task's next poll. Returns whether the task was
     /// registered: then it may be suspended, and the caller wakes it, see [`SuspendedTasks::find`].
     #[must_use]
-    pub(crate) fn request_abort(&self) -> bool {
+    fn request_abort(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number;
         // Release with the Acquire in `is_aborted` and `insert`: the drop comes after the abort.
         registered_key(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
+    }
+
+    /// Asks for the future to be dropped, and wakes the task if it may be suspended. `find` looks for its waker
+    /// where it is registered.
+    pub(crate) fn abort(&self, find: impl FnOnce() -> Option<Waker>) {
+        // Else it is about to be polled, or being polled, and will see the request; or it has ended.
+        if self.request_abort()
+            && let Some(waker) = find()
+        {
+            waker.wake();
+        }
     }
 
     /// Whether an abort was asked for.

@@ -2,25 +2,15 @@
 
 use super::{Actor, Model, assert_at_rest, explore, spawn, spawn_stand_in};
 use crate::{
-    idle::{parker::Parker, pool::Pool},
+    idle::{parker::Parker, pool::Pool, work_loop::WorkLoop},
     sync::{AtomicBool, AtomicU64, AtomicUsize, clock::NEVER},
 };
 use loom::{sync::atomic::Ordering::Relaxed, thread};
 use std::sync::Arc;
 
-/// As `Rounds::hand_off` with a machine that it believes to be stuck.
+/// What the monitor does with a machine that it believes to be stuck.
 fn take_permit(model: &Arc<Model>, machine: usize) {
-    if model.permits[machine].take() {
-        model.idle.block();
-        model.notify_if_work();
-    }
-}
-
-/// What a machine does after a poll, as `Worker::run`.
-fn poll_returned(actor: &Actor) {
-    if actor.model.permits[actor.number].is_taken() {
-        actor.machine().come_back();
-    }
+    model.hand_off(&model.permits[machine], || {});
 }
 
 /// One machine with a permit, and the monitor, which tries to take it twice. In the end the machine
@@ -46,8 +36,8 @@ fn monitor_against(name: &str, machine: impl Fn(&Actor) + Send + Sync + Copy + '
 #[test]
 fn monitor_takes_a_permit_against_the_return_of_the_poll() {
     monitor_against("monitor against return", |actor| {
-        poll_returned(actor);
-        poll_returned(actor);
+        actor.machine().after_poll();
+        actor.machine().after_poll();
     });
 }
 
@@ -76,7 +66,7 @@ fn monitor_takes_a_permit_against_a_machine_that_steps_back() {
         };
         let asleep = actor.machine().step_back(|| {});
         monitor.join().unwrap();
-        poll_returned(&actor);
+        actor.machine().after_poll();
         if !asleep {
             assert!(actor.machine().step_back(|| {}), "it was too early");
         }
@@ -95,7 +85,7 @@ fn monitor_takes_a_permit_against_push() {
         let stand_in = spawn_stand_in(&model, &done);
         let stuck = spawn(model.active(0), move |actor| {
             done.park();
-            poll_returned(&actor);
+            actor.machine().after_poll();
         });
         let poster = {
             let model = model.clone();
@@ -117,10 +107,11 @@ fn monitor_takes_a_permit_against_push() {
     });
 }
 
-/// The monitor's rest without a round to come, as `Rounds::sleep` and `Rounds::needed`.
+/// The monitor's rest without a round to come, as `Rounds::sleep`.
 fn sleep(model: &Arc<Model>) {
-    let needed = || model.idle.counts().active > 0 || model.has_work();
-    model.monitor_sleep.sleep(needed, || NEVER);
+    model
+        .monitor_sleep
+        .sleep(|| model.needs_monitor(), || NEVER);
 }
 
 #[test]
@@ -170,12 +161,10 @@ fn monitor_falls_asleep_against_a_start_that_fails() {
         let monitor = {
             let model = model.clone();
             thread::spawn(move || {
-                // As `Rounds::run` and `round`.
+                // As `Rounds::run` and `round`, which has nothing else to do.
                 while model.threads.lock().unwrap().is_empty() {
                     sleep(&model);
-                    if model.has_work() {
-                        model.notify();
-                    }
+                    model.notify_if_work();
                     thread::yield_now();
                 }
             })

@@ -254,8 +254,7 @@ impl<'a> Rounds<'a> {
             processor.permit.is_taken() && !samples.reported
         };
         let scheduler = self.scheduler;
-        scheduler.idle.counts().active > 0
-            || scheduler.has_work()
+        scheduler.needs_monitor()
             || scheduler.shared_source.needs_monitor()
             || self.sampled().any(taken)
     }
@@ -303,10 +302,6 @@ impl<'a> Rounds<'a> {
                     .store(true, Ordering::Relaxed);
             }
         }
-        let shared = &self.scheduler.shared_source;
-        if shared.needs_monitor() {
-            shared.fire(now, usize::MAX);
-        }
     }
 
     fn round(&mut self, passed: Passed, storm: bool) {
@@ -352,10 +347,8 @@ impl<'a> Rounds<'a> {
             self.reported_limit = true;
             report_limit(scheduler.config.max_machines);
         }
-        if scheduler.has_work() {
-            // Also where an earlier attempt to start a machine has failed.
-            scheduler.notify();
-        }
+        // Also where an earlier attempt to start a machine has failed.
+        scheduler.notify_if_work();
     }
 
     /// Takes the permit of a machine that is stuck in a poll.
@@ -390,7 +383,11 @@ impl<'a> Rounds<'a> {
             return;
         }
         // Asking took its time.
-        if processor.counters.polls.get() != tick || !processor.permit.take() {
+        if processor.counters.polls.get() != tick {
+            return;
+        }
+        let give_queue_away = || self.give_queue_away(processor);
+        if !self.scheduler.hand_off(&processor.permit, give_queue_away) {
             return;
         }
         self.seen[index].burning = burning;
@@ -401,9 +398,6 @@ impl<'a> Rounds<'a> {
             .monitor
             .handoffs
             .fetch_add(1, Ordering::Relaxed);
-        self.scheduler.idle.block();
-        self.give_queue_away(processor);
-        self.scheduler.notify_if_work();
     }
 
     /// Machines that compute although their permits were taken.

@@ -14,7 +14,7 @@
 
 use super::{Worker, schedule::LoneWait};
 use crate::{
-    idle::pool::Pool,
+    idle::{pool::Pool, work_loop::WorkLoop},
     scheduler::{processor::Processor, task::Task},
     sync::hint,
 };
@@ -47,19 +47,14 @@ const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 /// Finding a task.
 impl Worker {
     #[inline]
-    pub(super) fn find_task(&self) -> Option<Task> {
+    pub(super) fn look_everywhere(&self) -> Option<Task> {
         let task = if self.is_maintenance_due() {
             self.maintain()
         } else {
             None
         };
-        let task = task
-            .or_else(|| self.take_local())
-            .or_else(|| self.find_elsewhere());
-        if task.is_some() {
-            self.stop_searching();
-        }
-        task
+        task.or_else(|| self.take_local())
+            .or_else(|| self.find_elsewhere())
     }
 
     fn is_maintenance_due(&self) -> bool {
@@ -140,7 +135,7 @@ impl Worker {
             return false;
         };
         // A waker is foreign code and may take its time: nobody may rely on this searcher.
-        self.stop_searching();
+        self.machine().stop_searching();
         self.clear_current_task();
         self.driver().fire_moderated(now, EVENTS_IN_A_ROW)
     }
@@ -159,11 +154,8 @@ impl Worker {
     }
 
     fn steal(&self) -> Option<Task> {
-        if !self.searching.get() {
-            if !self.scheduler().idle.start_searching() {
-                return None;
-            }
-            self.searching.set(true);
+        if !self.machine().start_searching() {
+            return None;
         }
         self.steal_from_queues(WORTH_STEALING)
             .or_else(|| self.take_global_share())
@@ -219,10 +211,6 @@ impl Worker {
     fn count_theft(&self, tasks: usize) {
         self.processor().counters.steals.add(1);
         self.processor().counters.stolen_tasks.add(tasks as u64);
-    }
-
-    pub(super) fn stop_searching(&self) {
-        self.machine().stop_searching();
     }
 
     /// Marsaglia's xorshift: victims need to be spread, not unpredictable.

@@ -85,7 +85,7 @@ impl Worker {
     pub(super) fn run_measured(&self, task: Task) {
         self.measure_next.set(false);
         let before = self.lone_wait.replace(LoneWait::Measured(None));
-        self.run(task);
+        self.run_unmeasured(task);
         let after = match self.lone_wait.get() {
             LoneWait::Measured(Some(since)) if clock::now().saturating_sub(since) >= LONG_WAIT => {
                 LoneWait::Long
