@@ -11,6 +11,8 @@ pub(crate) mod clock;
 #[cfg(all(test, loom))]
 pub(crate) mod explore;
 pub(crate) mod panic;
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) mod refusals;
 #[cfg(shuttle)]
 pub(crate) mod shuttle;
 
@@ -23,9 +25,14 @@ pub(crate) use std::{
             AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
         },
     },
-    thread, thread_local,
+    thread_local,
     time::Instant,
 };
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) use refusals::thread;
+#[cfg(not(any(test, loom, shuttle)))]
+pub(crate) use std::thread;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{

@@ -171,8 +171,6 @@ impl Scheduler {
         if !self.config.handoff {
             return Ok(());
         }
-        #[cfg(test)]
-        super::threads::refusals::refuse_if_asked()?;
         let scheduler = self.clone();
         let name = self.config.thread_name.clone();
         let rounds = move || Rounds::new(&scheduler).run();
