@@ -12,8 +12,8 @@
 //!
 //! Nothing is taken from the thread but its permit, so there is nothing to give back.
 //!
-//! It looks at least ten times a second while anybody is active, however long `handoff_after` is: polls
-//! of more than a second are reported, and a thread that the system has refused is asked for again.
+//! While anybody is active it looks at least ten times a second, however long `handoff_after` is: it reports
+//! polls of more than a second, and asks again for a thread that the system has refused.
 //!
 //! # Asleep or burning
 //!
@@ -32,9 +32,9 @@
 //!
 //! # Long polls
 //!
-//! It asks a machine that has polled seldom since the last look to measure how long what a poll makes
-//! runnable waits for its end (see `worker`). Whether polls were few because they are long, or because there
-//! was nothing to do, it cannot tell.
+//! If a worker has polled rarely since the last sample, the monitor asks it to measure how long a woken task
+//! waits for the current poll to return (see `worker::schedule`). Whether polls were few because they are
+//! long, or because there was nothing to do, the monitor cannot tell.
 //!
 //! # When it sleeps itself
 //!
@@ -45,7 +45,7 @@
 //!
 //! It looks after sources whose own thread is away (see `driver`): it parks no longer than until the first of
 //! their deadlines. The sources of machines that are stuck, or that it has taken the permit
-//! from, are among them. A machine that is busy and late is told so.
+//! from, are among them. It asks a machine that is busy and late for maintenance.
 //!
 //! # When it overslept
 //!

@@ -149,7 +149,7 @@ impl Worker {
         self.machine().after_poll();
     }
 
-    /// A task that another thread has made, and would better free.
+    /// Runs a task that another thread has made, and should free.
     #[inline(never)]
     fn run_foreign(&self, task: Task, maker: Maker) {
         let reference = task.waker();
@@ -158,13 +158,13 @@ impl Worker {
         self.recycler.keep(maker, reference, processors);
     }
 
-    /// Keeps nothing for others any more, and nothing of its own tasks.
+    /// Hands back what it keeps for others, and frees what others have handed back to it.
     fn settle_recycler(&self) {
         let mailbox = &self.processor().mailbox;
         self.recycler.settle(mailbox, &self.scheduler().processors);
     }
 
-    /// What takes long from now on is not the fault of the task that was polled last.
+    /// Says that this thread is in no poll: what takes long from now on is not the fault of the last task.
     fn clear_current_task(&self) {
         self.processor().counters.task.store(0, Ordering::Relaxed);
     }
