@@ -64,6 +64,15 @@ impl MonitorSleep {
         }
     }
 
+    /// Leaves sources of events to the monitor. `leave` says where the monitor finds them that nobody else
+    /// looks after them, and returns their first deadline.
+    pub(crate) fn take_over(&self, leave: impl FnOnce() -> u64) {
+        let due = leave();
+        if due != NEVER {
+            self.wake_by(due);
+        }
+    }
+
     /// For the monitor: rests until `next_round`, or the first deadline of a timer.
     pub(crate) fn nap(&self, next_round: u64, first_deadline: impl FnOnce() -> u64) {
         self.next_round.store(next_round, Ordering::Relaxed);

@@ -222,7 +222,7 @@ impl Work for Stolen {
         all.into_iter().any(|queue| !queue.is_empty())
     }
 
-    /// From its own queue, else as a searcher from the others', as `Worker::steal`.
+    /// From its own queue, else as a searcher from the others': must agree with `Worker::steal`.
     fn take(&self, actor: &Actor<Stolen>) -> bool {
         let own = self.own[actor.number].lock().unwrap();
         if own.pop().is_some() {

@@ -195,7 +195,7 @@ fn monitor_falls_asleep_against_the_limit_of_machines() {
 }
 
 /// The monitor rests, without a round to come so that nothing but a wake-up ends it, and somebody leaves
-/// a timer to it, as `Scheduler::leave_timers`.
+/// a timer to it.
 fn a_timer_left_alone(
     name: &str,
     rest: impl Fn(&Model, &dyn Fn() -> u64) + Send + Sync + Copy + 'static,
@@ -209,8 +209,10 @@ fn a_timer_left_alone(
                 rest(&model, &|| if driven.load(Relaxed) { NEVER } else { 1 });
             })
         };
-        driven.store(false, Relaxed);
-        model.monitor_sleep.wake_by(1);
+        model.monitor_sleep.take_over(|| {
+            driven.store(false, Relaxed);
+            1
+        });
         monitor.join().unwrap();
     });
 }

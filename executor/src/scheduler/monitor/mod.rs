@@ -155,14 +155,17 @@ impl Monitor {
 impl Scheduler {
     /// The machine of `processor` will not look after its sources for a while, or is no more.
     pub(super) fn leave_driver(&self, processor: &Processor) {
-        processor.driver.set_driven(false);
         if !self.config.handoff {
+            processor.driver.set_driven(false);
             // There is no monitor: whoever waits registers anew, where somebody looks.
             return processor.driver.evict();
         }
-        let due = processor.driver.next_due();
-        if due != NEVER || self.shared_source.needs_monitor() {
-            self.monitor.rest.wake_by(due);
+        self.monitor.rest.take_over(|| {
+            processor.driver.set_driven(false);
+            processor.driver.next_due()
+        });
+        if self.shared_source.needs_monitor() {
+            self.monitor.rest.wake_if_asleep();
         }
     }
 
@@ -203,7 +206,8 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Until the last machine has ended.
+    /// Goes on until the last machine has ended. Must agree with what `idle::models::monitor` does in place
+    /// of a round.
     fn run(mut self) {
         let handoff_after = self.scheduler.config.handoff_after;
         let period = |samples| (handoff_after / samples).clamp(MIN_PERIOD, MAX_PERIOD);

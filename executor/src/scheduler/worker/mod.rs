@@ -48,7 +48,7 @@ pub(crate) struct Worker {
     random: Cell<u32>,
 }
 
-/// The life of a machine's thread.
+/// The life of a machine's thread. Must agree with `Actor::live` in `idle::models`.
 pub(super) fn run_machine(lease: Lease) {
     let scheduler = lease.scheduler().clone();
     let worker = Worker::new(lease);
