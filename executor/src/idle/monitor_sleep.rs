@@ -55,7 +55,7 @@ impl MonitorSleep {
     }
 
     /// Sees to it that the monitor is awake by `due`, the deadline of a timer that it finds without
-    /// an driver from now on.
+    /// a driver from now on.
     pub(crate) fn wake_by(&self, due: u64) {
         self.wake_if_asleep();
         // Ordering: Relaxed; the fence in `wake_if_asleep` orders it, and the one in `nap`.

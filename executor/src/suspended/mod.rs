@@ -46,7 +46,7 @@ const MAX_SHARDS: usize = 1 << u8::BITS;
 #[derive(Debug)]
 pub(crate) struct Registration {
     word: AtomicU32,
-    /// Whose register this is about, see `directory`.
+    /// Whose register this is about, see `scheduler::executor_id`.
     executor: u16,
     /// Good as long as there is a key.
     shard: AtomicU8,

@@ -74,7 +74,7 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// An empty wheel without an driver.
+    /// An empty wheel without a driver.
     pub(crate) fn new() -> Timers {
         Timers {
             wheel: Mutex::new(Wheel::new()),
