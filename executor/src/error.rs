@@ -4,7 +4,7 @@ use crate::{scheduler::task_id::TaskId, sync::panic::Panic};
 use std::{
     any::Any,
     error::Error,
-    fmt,
+    fmt, io,
     time::Duration,
 };
 
@@ -14,12 +14,26 @@ use std::{
 /// [`JoinHandle::cancel`](crate::JoinHandle::cancel), the drop of an
 /// [`AbortOnDrop`](crate::AbortOnDrop), and the end of its executor.
 ///
+/// Converts into an [`io::Error`] of kind [`Other`](io::ErrorKind::Other) with this error inside, so
+/// that `?` works in functions that return [`io::Result`].
+///
 /// # Examples
 ///
 /// ```
 /// let error = executor::block_on(executor::spawn(async { panic!("out of cheese") })).unwrap_err();
 /// assert!(error.is_panic());
 /// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "out of cheese");
+/// ```
+///
+/// In a function that returns [`io::Result`]:
+///
+/// ```
+/// fn read() -> std::io::Result<String> {
+///     let file = executor::spawn_blocking(|| std::fs::read_to_string("Cargo.toml"));
+///     executor::block_on(file)?
+/// }
+/// assert!(read()?.contains("[package]"));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct JoinError {
     id: TaskId,
@@ -132,6 +146,12 @@ impl fmt::Debug for JoinError {
 
 impl Error for JoinError {}
 
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> io::Error {
+        io::Error::other(error)
+    }
+}
+
 /// Says that an executor's threads had not all ended when
 /// [`Executor::shutdown_timeout`](crate::Executor::shutdown_timeout) returned.
 ///
@@ -142,10 +162,13 @@ impl Error for JoinError {}
 /// The executor is shut down in both cases. The threads that are left poll nothing any more, and end
 /// by themselves as soon as the call or poll that they sit in returns.
 ///
+/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut) with this error
+/// inside, so that `?` works in functions that return [`io::Result`].
+///
 /// # Examples
 ///
 /// ```
-/// use std::{sync::mpsc, time::Duration};
+/// use std::{io, sync::mpsc, time::Duration};
 ///
 /// let executor = executor::Executor::builder().workers(1).build()?;
 /// let (started, is_started) = mpsc::channel();
@@ -158,6 +181,7 @@ impl Error for JoinError {}
 /// let error = executor.shutdown_timeout(Duration::from_millis(10)).unwrap_err();
 /// assert_eq!(error.threads(), 1);
 /// assert_eq!(error.waited(), Duration::from_millis(10));
+/// assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
 /// drop(release);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -250,3 +274,9 @@ impl fmt::Display for ShutdownError {
 }
 
 impl Error for ShutdownError {}
+
+impl From<ShutdownError> for io::Error {
+    fn from(error: ShutdownError) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}

@@ -7,7 +7,7 @@ mod common;
 mod shutdown_errors {
     use super::common::{Gate, executor, watchdog};
     use executor::{Executor, ShutdownError};
-    use std::{sync::mpsc, time::Duration};
+    use std::{error::Error, io, sync::mpsc, time::Duration};
 
     /// What `shutdown_timeout` says of an executor with `blocked` workers, all in a blocking call.
     fn of_blocked_threads(blocked: usize) -> ShutdownError {
@@ -99,5 +99,58 @@ mod shutdown_errors {
         assert_eq!(error.clone(), error);
         assert_ne!(error, of_own_thread());
         assert!(format!("{error:?}").contains("ShutdownError"));
+    }
+
+    #[test]
+    fn as_an_io_error_it_is_a_time_out_with_the_same_text_and_comes_back_whole() {
+        let _watchdog = watchdog(60);
+        let error = of_blocked_threads(1);
+        let io = io::Error::from(error.clone());
+        assert_eq!(io.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(io.to_string(), error.to_string());
+        let inside: Box<dyn Error> = io.into_inner().unwrap();
+        assert_eq!(*inside.downcast::<ShutdownError>().unwrap(), error);
+    }
+}
+
+/// Tasks without an output, in functions that return `io::Result`.
+mod join_errors {
+    use super::common::watchdog;
+    use executor::JoinError;
+    use std::{future::pending, io, panic::resume_unwind};
+
+    fn panicked() -> JoinError {
+        let task = executor::spawn(async { resume_unwind(Box::new("no cheese")) });
+        executor::block_on(async { task.await.map(|never: ()| never) }).unwrap_err()
+    }
+
+    fn cancelled() -> JoinError {
+        let task = executor::spawn(pending::<()>());
+        task.abort();
+        executor::block_on(task).unwrap_err()
+    }
+
+    #[test]
+    fn as_an_io_error_it_is_other_with_the_same_text_and_comes_back_whole() {
+        let _watchdog = watchdog(60);
+        for error in [panicked(), cancelled()] {
+            let (text, id) = (error.to_string(), error.id());
+            let io = io::Error::from(error);
+            assert_eq!(io.kind(), io::ErrorKind::Other);
+            assert_eq!(io.to_string(), text);
+            let inside = io.into_inner().unwrap().downcast::<JoinError>().unwrap();
+            assert_eq!(inside.id(), id);
+        }
+        let io = io::Error::from(panicked());
+        assert!(io.to_string().contains("no cheese"), "{io}");
+    }
+
+    #[test]
+    fn a_question_mark_is_enough_where_io_errors_are_returned() {
+        let _watchdog = watchdog(60);
+        fn answer() -> io::Result<u32> {
+            Ok(executor::block_on(executor::spawn(async { 42 }))?)
+        }
+        assert_eq!(answer().unwrap(), 42);
     }
 }
