@@ -250,10 +250,9 @@ impl Drop for Executor {
 }
 
 impl fmt::Debug for Executor {
+    /// Names the executor as its handles do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Executor")
-            .field("workers", &self.scheduler().config.workers)
-            .finish()
+        self.handle.fmt_as("Executor", f)
     }
 }
 

@@ -154,3 +154,38 @@ mod join_errors {
         assert_eq!(answer().unwrap(), 42);
     }
 }
+
+/// `Debug`, and traits that others rely on.
+mod traits {
+    use super::common::{executor, watchdog};
+    use executor::Executor;
+
+    #[test]
+    fn debug_tells_two_executors_apart_and_shows_that_a_handle_belongs_to_its_executor() {
+        let _watchdog = watchdog(60);
+        let (one, other) = (executor(1), executor(1));
+        assert_ne!(format!("{one:?}"), format!("{other:?}"));
+        assert_ne!(
+            format!("{:?}", one.handle()),
+            format!("{:?}", other.handle())
+        );
+        for own in [&one, &other] {
+            let handle = format!("{:?}", own.handle()).replace("Handle", "Executor");
+            assert_eq!(format!("{own:?}"), handle);
+        }
+    }
+
+    #[test]
+    fn debug_names_the_threads_and_the_number_of_workers() {
+        let _watchdog = watchdog(60);
+        let own = Executor::builder()
+            .workers(2)
+            .thread_name("crawler")
+            .build()
+            .unwrap();
+        let text = format!("{own:?}");
+        assert!(text.starts_with("Executor {"), "{text}");
+        assert!(text.contains("thread_name: \"crawler\", id: "), "{text}");
+        assert!(text.contains("workers: 2"), "{text}");
+    }
+}
