@@ -76,14 +76,14 @@ impl Executor {
         Executor::builder().build()
     }
 
-    /// Returns a [`Builder`] with the default settings.
+    /// Returns a [`Builder`] with the default settings, as [`Builder::new`] does.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(1).build()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn builder() -> Builder {
-        Builder::default()
+        Builder::new()
     }
 
     pub(crate) fn start(config: Config) -> io::Result<Executor> {

@@ -155,10 +155,10 @@ mod join_errors {
     }
 }
 
-/// `Debug`, and traits that others rely on.
+/// `Debug`, `Builder::new`, and traits that others rely on.
 mod traits {
     use super::common::{executor, watchdog};
-    use executor::Executor;
+    use executor::{Builder, Executor};
 
     #[test]
     fn debug_tells_two_executors_apart_and_shows_that_a_handle_belongs_to_its_executor() {
@@ -178,7 +178,7 @@ mod traits {
     #[test]
     fn debug_names_the_threads_and_the_number_of_workers() {
         let _watchdog = watchdog(60);
-        let own = Executor::builder()
+        let own = Builder::new()
             .workers(2)
             .thread_name("crawler")
             .build()
@@ -187,5 +187,12 @@ mod traits {
         assert!(text.starts_with("Executor {"), "{text}");
         assert!(text.contains("thread_name: \"crawler\", id: "), "{text}");
         assert!(text.contains("workers: 2"), "{text}");
+    }
+
+    #[test]
+    fn a_new_builder_is_the_one_that_the_executor_gives() {
+        let builders = [Builder::new(), Builder::default(), Executor::builder()];
+        let texts = builders.map(|builder| format!("{builder:?}"));
+        assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
     }
 }
