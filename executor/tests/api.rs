@@ -158,7 +158,7 @@ mod join_errors {
 /// `Debug`, `Builder::new`, and traits that others rely on.
 mod traits {
     use super::common::{executor, watchdog};
-    use executor::{Builder, Executor};
+    use executor::{Builder, Executor, Metrics, ProcessorMetrics};
 
     #[test]
     fn debug_tells_two_executors_apart_and_shows_that_a_handle_belongs_to_its_executor() {
@@ -194,5 +194,20 @@ mod traits {
         let builders = [Builder::new(), Builder::default(), Executor::builder()];
         let texts = builders.map(|builder| format!("{builder:?}"));
         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+    }
+
+    #[test]
+    fn metrics_can_be_compared_and_begin_at_zero() {
+        let _watchdog = watchdog(60);
+        let metrics = executor(2).metrics();
+        assert_eq!(metrics.clone(), metrics);
+        assert_ne!(metrics, Metrics::default());
+        assert_eq!(Metrics::default().handoffs(), 0);
+        assert!(Metrics::default().processors().is_empty());
+        assert_eq!(ProcessorMetrics::default().polls(), 0);
+        assert_eq!(
+            metrics.processors()[0].index(),
+            ProcessorMetrics::default().index()
+        );
     }
 }
