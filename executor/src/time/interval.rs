@@ -91,6 +91,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Skip);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum MissedTickBehavior {
     /// Gives the missed ticks at once, one after the other, until the schedule is caught up with.
     #[default]
