@@ -203,6 +203,7 @@ impl Builder {
     /// let error = executor::Executor::builder().workers(0).build().unwrap_err();
     /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     /// ```
+    #[track_caller]
     pub fn build(self) -> io::Result<Executor> {
         Executor::start(self.config.resolve(self.workers, self.max_threads)?)
     }

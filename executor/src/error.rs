@@ -85,6 +85,7 @@ impl JoinError {
     /// let error = executor::block_on(executor::spawn(async { panic!("no") })).unwrap_err();
     /// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "no");
     /// ```
+    #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
         match self.try_into_panic() {
             Ok(payload) => payload,

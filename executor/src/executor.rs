@@ -72,6 +72,7 @@ impl Executor {
     /// assert_eq!(executor.block_on(async { 1 + 1 }), 2);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn new() -> io::Result<Executor> {
         Executor::builder().build()
     }
@@ -164,6 +165,7 @@ impl Executor {
     /// assert_eq!(sum?, 4);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle.block_on(future)
     }
@@ -202,6 +204,7 @@ impl Executor {
     /// executor.shutdown_timeout(Duration::from_secs(60))?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), ShutdownError> {
         self.scheduler().refuse_in_forked_child();
         self.end(Some(timeout))

@@ -46,6 +46,7 @@ use std::future::Future;
 /// assert_eq!(length?, 10);
 /// # Ok::<(), JoinError>(())
 /// ```
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     with_current_or_default(|scheduler| block_on_impl::block_on(scheduler, future))
 }

@@ -53,6 +53,7 @@ impl Handle {
     /// let handle = executor::Handle::current();
     /// assert!(handle.metrics().workers() >= 1);
     /// ```
+    #[track_caller]
     pub fn current() -> Handle {
         with_current_or_default(|scheduler| Handle::new(scheduler.clone()))
     }
@@ -114,6 +115,7 @@ impl Handle {
     /// ```
     /// assert_eq!(executor::Handle::current().block_on(async { 7 }), 7);
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         block_on::block_on(&self.scheduler, future)
     }

@@ -211,3 +211,52 @@ mod traits {
         );
     }
 }
+
+/// A panic that is the caller's names the caller's line.
+mod locations {
+    use super::common::watchdog;
+    use executor::time::{interval, interval_at};
+    use std::{
+        cell::RefCell,
+        future::pending,
+        panic::{AssertUnwindSafe, catch_unwind, set_hook},
+        sync::Once,
+        time::{Duration, Instant},
+    };
+
+    thread_local!(static LATEST: RefCell<Option<(String, u32)>> = const { RefCell::new(None) });
+
+    /// Where the panic of `f` says that it happened.
+    fn location_of_panic<T>(f: impl FnOnce() -> T) -> (String, u32) {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            set_hook(Box::new(|info| {
+                let at = info.location().expect("panics have a location");
+                LATEST.set(Some((at.file().to_owned(), at.line())));
+            }));
+        });
+        assert!(
+            catch_unwind(AssertUnwindSafe(f)).is_err(),
+            "it does not panic"
+        );
+        LATEST.take().expect("the hook was called on this thread")
+    }
+
+    #[test]
+    fn into_panic_of_a_task_that_did_not_panic() {
+        let _watchdog = watchdog(60);
+        let task = executor::spawn(pending::<()>());
+        task.abort();
+        let error = executor::block_on(task).unwrap_err();
+        let at = location_of_panic(|| error.into_panic());
+        assert_eq!(at, (file!().to_owned(), line!() - 1));
+    }
+
+    #[test]
+    fn a_period_of_zero() {
+        let at = location_of_panic(|| interval(Duration::ZERO));
+        assert_eq!(at, (file!().to_owned(), line!() - 1));
+        let at = location_of_panic(|| interval_at(Instant::now(), Duration::ZERO));
+        assert_eq!(at, (file!().to_owned(), line!() - 1));
+    }
+}
