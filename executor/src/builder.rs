@@ -3,6 +3,7 @@
 use crate::{executor::Executor, scheduler::config::Config};
 use std::{
     fmt, io,
+    panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
     time::Duration,
 };
@@ -25,6 +26,11 @@ pub struct Builder {
     max_threads: Option<usize>,
     config: Config,
 }
+
+/// A builder calls no hook: the executor's threads do, and catch the panics.
+impl UnwindSafe for Builder {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for Builder {}
 
 impl Builder {
     /// Returns a builder with the default settings, as [`Executor::builder`] does.

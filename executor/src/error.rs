@@ -5,6 +5,7 @@ use std::{
     any::Any,
     error::Error,
     fmt, io,
+    panic::{RefUnwindSafe, UnwindSafe},
     time::Duration,
 };
 
@@ -40,6 +41,11 @@ pub struct JoinError {
     /// The panic; `None` if the task was cancelled.
     panic: Option<Panic>,
 }
+
+/// A panic's payload leaves by value only, so nobody sees it half changed.
+impl UnwindSafe for JoinError {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for JoinError {}
 
 impl JoinError {
     pub(crate) fn cancelled(id: TaskId) -> JoinError {

@@ -14,6 +14,7 @@ use std::{
     fmt,
     future::Future,
     io, mem,
+    panic::{RefUnwindSafe, UnwindSafe},
     ptr::NonNull,
     time::Duration,
 };
@@ -55,6 +56,12 @@ pub struct Executor {
     /// Whether the threads were told to end, and were waited for as long as was asked.
     ended: bool,
 }
+
+/// A panic leaves no executor half changed: its threads catch the panics of tasks, and a caller's
+/// panic interrupts no change of the scheduler.
+impl UnwindSafe for Executor {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for Executor {}
 
 impl Executor {
     /// Starts an executor with the default settings of [`Builder`].

@@ -13,6 +13,7 @@ use futures_task::{FutureObj, Spawn, SpawnError};
 use std::{
     fmt,
     future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
 };
 
@@ -35,6 +36,11 @@ use std::{
 pub struct Handle {
     pub(crate) scheduler: Arc<Scheduler>,
 }
+
+/// A panic leaves no executor half changed; see `Executor`.
+impl UnwindSafe for Handle {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for Handle {}
 
 impl Handle {
     pub(crate) fn new(scheduler: Arc<Scheduler>) -> Handle {

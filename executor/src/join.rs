@@ -11,6 +11,7 @@ use std::{
     fmt,
     future::Future,
     mem::ManuallyDrop,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -48,6 +49,11 @@ use std::{
 /// # Ok::<(), executor::JoinError>(())
 /// ```
 pub struct JoinHandle<T>(ManuallyDrop<Joiner<T>>);
+
+/// A task catches its own panic, and a result leaves the handle whole or not at all.
+impl<T> UnwindSafe for JoinHandle<T> {}
+/// As for [`UnwindSafe`].
+impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joiner: Joiner<T>) -> JoinHandle<T> {

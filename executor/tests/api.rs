@@ -158,7 +158,15 @@ mod join_errors {
 /// `Debug`, `Builder::new`, and traits that others rely on.
 mod traits {
     use super::common::{executor, watchdog};
-    use executor::{Builder, Executor, Metrics, ProcessorMetrics};
+    use executor::{
+        AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics, ProcessorMetrics,
+        time::{Interval, Sleep, Timeout},
+    };
+    use std::{
+        cell::Cell,
+        future::Ready,
+        panic::{RefUnwindSafe, UnwindSafe},
+    };
 
     #[test]
     fn debug_tells_two_executors_apart_and_shows_that_a_handle_belongs_to_its_executor() {
@@ -209,6 +217,23 @@ mod traits {
             metrics.processors()[0].index(),
             ProcessorMetrics::default().index()
         );
+    }
+
+    /// Is checked as this file is compiled.
+    #[test]
+    fn handles_and_timers_may_cross_catch_unwind() {
+        fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
+        // Not unwind safe itself, as what a task yields may be.
+        type Output = Cell<u32>;
+        unwind_safe::<Executor>();
+        unwind_safe::<Handle>();
+        unwind_safe::<Builder>();
+        unwind_safe::<JoinHandle<Output>>();
+        unwind_safe::<AbortOnDrop<Output>>();
+        unwind_safe::<JoinError>();
+        unwind_safe::<Sleep>();
+        unwind_safe::<Interval>();
+        unwind_safe::<Timeout<Ready<u32>>>();
     }
 }
 

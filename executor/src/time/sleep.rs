@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -101,6 +102,11 @@ pin_project! {
         entry: Entry,
     }
 }
+
+/// A poll that panics leaves the timer registered or not registered, and whole in both cases.
+impl UnwindSafe for Sleep {}
+/// Through a shared reference nothing can be changed.
+impl RefUnwindSafe for Sleep {}
 
 impl Sleep {
     /// Makes a sleep of `duration` from `now` on.
