@@ -65,6 +65,7 @@ impl JoinError {
     /// let task = executor::spawn(async { panic!("no") });
     /// assert!(executor::block_on(task).unwrap_err().is_panic());
     /// ```
+    #[must_use]
     pub fn is_panic(&self) -> bool {
         self.panic.is_some()
     }
@@ -76,6 +77,7 @@ impl JoinError {
     /// task.abort();
     /// assert!(executor::block_on(task).unwrap_err().is_cancelled());
     /// ```
+    #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.panic.is_none()
     }
@@ -127,6 +129,7 @@ impl JoinError {
     /// let id = task.id();
     /// assert_eq!(executor::block_on(task).unwrap_err().id(), id);
     /// ```
+    #[must_use]
     pub fn id(&self) -> TaskId {
         self.id
     }
@@ -229,6 +232,7 @@ impl ShutdownError {
     /// assert_eq!(report(executor.shutdown_timeout(Duration::from_secs(60))), 0);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[must_use]
     pub fn threads(&self) -> usize {
         self.threads
     }
@@ -248,6 +252,7 @@ impl ShutdownError {
     /// assert_eq!(error.waited(), Duration::ZERO);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[must_use]
     pub fn waited(&self) -> Duration {
         match self.cause {
             Cause::TimeIsUp { waited } => waited,

@@ -49,6 +49,7 @@ use std::{
 /// assert_eq!(executor.block_on(task)??, 21);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[must_use = "dropping an executor ends it, and waits for its threads"]
 pub struct Executor {
     handle: Handle,
     /// Ends with the executor.

@@ -33,6 +33,7 @@ use std::{
 /// # Ok::<(), executor::JoinError>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a handle does nothing by itself"]
 pub struct Handle {
     pub(crate) scheduler: Arc<Scheduler>,
 }
@@ -73,6 +74,7 @@ impl Handle {
     /// assert!(Handle::try_current().is_none());
     /// assert!(executor::block_on(async { Handle::try_current().is_some() }));
     /// ```
+    #[must_use]
     pub fn try_current() -> Option<Handle> {
         context::with_current(|scheduler| scheduler.cloned().map(Handle::new))
     }

@@ -87,6 +87,7 @@ impl<T> JoinHandle<T> {
     /// assert!(task.is_finished());
     /// # Ok::<(), executor::JoinError>(())
     /// ```
+    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
@@ -97,6 +98,7 @@ impl<T> JoinHandle<T> {
     /// let (a, b) = (executor::spawn(async {}), executor::spawn(async {}));
     /// assert_ne!(a.id(), b.id());
     /// ```
+    #[must_use]
     pub fn id(&self) -> TaskId {
         self.0.metadata().id
     }
@@ -214,6 +216,7 @@ impl<T> AbortOnDrop<T> {
     /// assert_eq!(executor::block_on(handle)?, 7);
     /// # Ok::<(), executor::JoinError>(())
     /// ```
+    #[must_use = "dropping the handle detaches the task"]
     pub fn detach(mut self) -> JoinHandle<T> {
         self.handle.take().expect("present until detached")
     }
@@ -239,6 +242,7 @@ impl<T> AbortOnDrop<T> {
     /// let task = executor::spawn(std::future::pending::<()>()).abort_on_drop();
     /// assert!(!task.is_finished());
     /// ```
+    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle().is_finished()
     }
@@ -250,6 +254,7 @@ impl<T> AbortOnDrop<T> {
     /// let id = task.id();
     /// assert_eq!(task.abort_on_drop().id(), id);
     /// ```
+    #[must_use]
     pub fn id(&self) -> TaskId {
         self.handle().id()
     }

@@ -21,6 +21,7 @@ use std::sync::atomic::Ordering;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use = "a snapshot does nothing by itself"]
 pub struct Metrics {
     workers: usize,
     threads: usize,
@@ -57,7 +58,7 @@ pub struct ProcessorMetrics {
 
 macro_rules! getters {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
-        $($(#[$doc])* pub fn $name(&self) -> $type { self.$name })*
+        $($(#[$doc])* #[must_use] pub fn $name(&self) -> $type { self.$name })*
     };
 }
 
@@ -115,6 +116,7 @@ impl Metrics {
     /// There are as many processors as there have been threads at the same time. Those with an
     /// [`index`](ProcessorMetrics::index) of [`workers`](Metrics::workers) or more belong to
     /// stand-ins.
+    #[must_use]
     pub fn processors(&self) -> &[ProcessorMetrics] {
         &self.processors
     }

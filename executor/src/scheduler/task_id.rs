@@ -62,6 +62,7 @@ impl TaskId {
     /// let task = executor::spawn(async {});
     /// assert!(task.id().spawned_at().is_some());
     /// ```
+    #[must_use]
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         let number = self.0.get() as u16;
         lock_static(&SITES)

@@ -212,6 +212,7 @@ impl Interval {
     /// let ticks = executor::time::interval(Duration::from_secs(1));
     /// assert_eq!(ticks.period(), Duration::from_secs(1));
     /// ```
+    #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
@@ -225,6 +226,7 @@ impl Interval {
     /// let ticks = interval(Duration::from_secs(1));
     /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Burst);
     /// ```
+    #[must_use]
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed_tick_behavior
     }

@@ -130,6 +130,7 @@ impl Sleep {
     /// let deadline = Instant::now() + Duration::from_secs(1);
     /// assert_eq!(sleep_until(deadline).deadline(), deadline);
     /// ```
+    #[must_use]
     pub fn deadline(&self) -> Instant {
         clock::instant(self.entry.deadline())
     }
@@ -143,6 +144,7 @@ impl Sleep {
     /// assert!(sleep(Duration::ZERO).is_elapsed());
     /// assert!(!sleep(Duration::from_secs(60)).is_elapsed());
     /// ```
+    #[must_use]
     pub fn is_elapsed(&self) -> bool {
         self.entry.has_fired()
     }

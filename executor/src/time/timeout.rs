@@ -134,6 +134,7 @@ impl<F> Timeout<F> {
     /// let limited = executor::time::timeout(Duration::from_secs(1), ready(7));
     /// assert_eq!(format!("{:?}", limited.get_ref()), format!("{:?}", ready(7)));
     /// ```
+    #[must_use]
     pub fn get_ref(&self) -> &F {
         &self.future
     }
@@ -146,6 +147,7 @@ impl<F> Timeout<F> {
     /// *limited.get_mut() = ready(8);
     /// assert_eq!(executor::block_on(limited), Ok(8));
     /// ```
+    #[must_use]
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
@@ -157,6 +159,7 @@ impl<F> Timeout<F> {
     /// let limited = executor::time::timeout(Duration::ZERO, ready(7));
     /// assert_eq!(executor::block_on(limited.into_inner()), 7);
     /// ```
+    #[must_use]
     pub fn into_inner(self) -> F {
         self.future
     }
