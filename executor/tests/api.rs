@@ -237,6 +237,48 @@ mod traits {
     }
 }
 
+/// What README says of tokio's types in our tasks.
+mod beside_tokio {
+    use super::common::watchdog;
+    use std::{future::Future, time::Duration};
+
+    /// How the panic begins that README quotes.
+    const NO_REACTOR: &str =
+        "there is no reactor running, must be called from the context of a Tokio 1.x runtime";
+
+    fn message_of_panic(future: impl Future<Output = ()> + Send + 'static) -> String {
+        let error = executor::block_on(executor::spawn(future)).unwrap_err();
+        match error.into_panic().downcast::<&str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(other) => *other.downcast::<String>().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_needs_its_reactor_panics_without_a_runtime_and_harms_nobody_else() {
+        let _watchdog = watchdog(60);
+        let text = message_of_panic(async { tokio::time::sleep(Duration::ZERO).await });
+        assert!(text.contains(NO_REACTOR), "{text}");
+        let text = message_of_panic(async { drop(tokio::spawn(async {})) });
+        assert!(text.contains(NO_REACTOR), "{text}");
+        assert_eq!(executor::block_on(executor::spawn(async { 7 })).unwrap(), 7);
+    }
+
+    #[test]
+    fn our_tasks_and_timers_work_in_its_tasks() {
+        let _watchdog = watchdog(60);
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let task = tokio.spawn(async {
+            executor::time::sleep(Duration::from_millis(1)).await;
+            executor::spawn(async { 7 }).await.unwrap()
+        });
+        assert_eq!(executor::block_on(task).unwrap(), 7);
+    }
+}
+
 /// A panic that is the caller's names the caller's line.
 mod locations {
     use super::common::watchdog;
