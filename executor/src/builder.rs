@@ -123,10 +123,10 @@ impl Builder {
     ///
     /// Default: `true`.
     ///
-    /// With `false` the executor has exactly N threads for ever, and no monitor. A poll that blocks,
-    /// [`block_in_place`](crate::block_in_place), [`spawn_blocking`](Executor::spawn_blocking) and a
-    /// `block_on` inside a task then hold up their worker. N of them that wait for other tasks wait
-    /// for ever.
+    /// With `false` the executor has exactly N threads for ever, and no monitor. A poll that
+    /// blocks, [`block_in_place`](crate::block_in_place),
+    /// [`spawn_blocking`](Executor::spawn_blocking) and a `block_on` inside a task then hold up
+    /// their worker. N of them that wait for other tasks wait for ever.
     ///
     /// A timer that wakes anything but the task that polls it, such as a timer in a
     /// `FuturesUnordered`, is served by the default executor then, which is started for it.
@@ -171,8 +171,8 @@ impl Builder {
     /// thread is not counted.
     ///
     /// If tasks wait while this many threads sit in blocking calls, an error is logged, once; where
-    /// logging is off, the error goes to standard error. The tasks go on as soon as any of the calls
-    /// returns.
+    /// logging is off, the error goes to standard error. The tasks go on as soon as any of the
+    /// calls returns.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).max_threads(16).build()?;
@@ -202,8 +202,8 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If `EXECUTOR_WORKERS` is consulted and is not a positive integer, or `EXECUTOR_SCHEDTRACE` is
-    /// not a positive number of milliseconds. An empty variable counts as unset.
+    /// If `EXECUTOR_WORKERS` is consulted and is not a positive integer, or `EXECUTOR_SCHEDTRACE`
+    /// is not a positive number of milliseconds. An empty variable counts as unset.
     ///
     /// ```
     /// let error = executor::Executor::builder().workers(0).build().unwrap_err();

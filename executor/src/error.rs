@@ -15,8 +15,8 @@ use std::{
 /// [`JoinHandle::cancel`](crate::JoinHandle::cancel), the drop of an
 /// [`AbortOnDrop`](crate::AbortOnDrop), and the end of its executor.
 ///
-/// Converts into an [`io::Error`] of kind [`Other`](io::ErrorKind::Other) with this error inside, so
-/// that `?` works in functions that return [`io::Result`].
+/// Converts into an [`io::Error`] of kind [`Other`](io::ErrorKind::Other) with this error inside,
+/// so that `?` works in functions that return [`io::Result`].
 ///
 /// # Examples
 ///
@@ -87,7 +87,8 @@ impl JoinError {
     ///
     /// # Panics
     ///
-    /// If the task was cancelled. [`try_into_panic`](JoinError::try_into_panic) does not panic then.
+    /// If the task was cancelled. [`try_into_panic`](JoinError::try_into_panic) does not panic
+    /// then.
     ///
     /// ```
     /// let error = executor::block_on(executor::spawn(async { panic!("no") })).unwrap_err();
@@ -165,12 +166,12 @@ impl From<JoinError> for io::Error {
 /// Says that an executor's threads had not all ended when
 /// [`Executor::shutdown_timeout`](crate::Executor::shutdown_timeout) returned.
 ///
-/// There are two causes, which the [`Display`](fmt::Display) text tells apart: the time was up while
-/// threads still sat in a blocking call or a long poll, or the call came from one of the executor's
-/// own threads, which cannot wait for itself.
+/// There are two causes, which the [`Display`](fmt::Display) text tells apart: the time was up
+/// while threads still sat in a blocking call or a long poll, or the call came from one of the
+/// executor's own threads, which cannot wait for itself.
 ///
-/// The executor is shut down in both cases. The threads that are left poll nothing any more, and end
-/// by themselves as soon as the call or poll that they sit in returns.
+/// The executor is shut down in both cases. The threads that are left poll nothing any more, and
+/// end by themselves as soon as the call or poll that they sit in returns.
 ///
 /// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut) with this error
 /// inside, so that `?` works in functions that return [`io::Result`].

@@ -26,9 +26,9 @@ use std::{
 /// # Drop
 ///
 /// Dropping an executor cancels what is left. When the drop returns, every future that was left has
-/// been dropped, every thread has been joined, and no task is polled any more. So the drop waits for
-/// blocking calls that are under way; [`shutdown_timeout`](Executor::shutdown_timeout) limits that
-/// wait.
+/// been dropped, every thread has been joined, and no task is polled any more. So the drop waits
+/// for blocking calls that are under way; [`shutdown_timeout`](Executor::shutdown_timeout) limits
+/// that wait.
 ///
 /// Two drops do not wait:
 ///
@@ -196,9 +196,9 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError`] if threads still sit in a blocking call when the time is up, or if the call
-    /// came from one of the executor's own threads. Threads that are left poll nothing any more, and
-    /// end when the call that they sit in returns.
+    /// [`ShutdownError`] if threads still sit in a blocking call when the time is up, or if the
+    /// call came from one of the executor's own threads. Threads that are left poll nothing any
+    /// more, and end when the call that they sit in returns.
     ///
     /// # Panics
     ///

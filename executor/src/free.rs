@@ -13,24 +13,24 @@ use std::future::Future;
 
 /// Runs a future on the calling thread, and returns the future's output.
 ///
-/// The call returns as soon as *its* future is done. Other tasks go on only while the process lives,
-/// as goroutines do when `main` returns. The future need be neither [`Send`] nor `'static`. Several
-/// threads may call `block_on` at once.
+/// The call returns as soon as *its* future is done. Other tasks go on only while the process
+/// lives, as goroutines do when `main` returns. The future need be neither [`Send`] nor `'static`.
+/// Several threads may call `block_on` at once.
 ///
-/// Between two polls the thread parks. It runs no tasks: the workers of the current executor do. So a
-/// task that blocks cannot keep `block_on` from returning.
+/// Between two polls the thread parks. It runs no tasks: the workers of the current executor do. So
+/// a task that blocks cannot keep `block_on` from returning.
 ///
 /// `block_on` also works inside a task. While the call waits, a stand-in thread goes on with the
 /// worker's other tasks.
 ///
-/// A main that exchanges much with its tasks is best spawned itself: `block_on(spawn(main()))`. It is
-/// then a task like any other, as Go's main goroutine is.
+/// A main that exchanges much with its tasks is best spawned itself: `block_on(spawn(main()))`. It
+/// is then a task like any other, as Go's main goroutine is.
 ///
 /// # Panics
 ///
 /// A panic of the future unwinds out of this call. In a process forked from the executor's own,
-/// which has none of its threads, the call panics where it would wait for a wake-up. If this call has
-/// to start the default executor and cannot, it panics: see
+/// which has none of its threads, the call panics where it would wait for a wake-up. If this call
+/// has to start the default executor and cannot, it panics: see
 /// [`Builder::build`](crate::Builder::build).
 ///
 /// # Examples
@@ -53,8 +53,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Starts a task, as Go's `go` statement does.
 ///
-/// `spawn` can be called from anywhere: in a task, on a plain thread, on another runtime's thread, in
-/// a `Drop`. It never blocks and never fails. On an executor that has shut down, the future is
+/// `spawn` can be called from anywhere: in a task, on a plain thread, on another runtime's thread,
+/// in a `Drop`. It never blocks and never fails. On an executor that has shut down, the future is
 /// dropped at once, and the handle yields an error that
 /// [is a cancellation](crate::JoinError::is_cancelled).
 ///
@@ -107,8 +107,8 @@ where
 
 /// Starts a closure that may block its thread: file access, DNS, a C library.
 ///
-/// The closure runs in a task that calls [`block_in_place`](crate::block_in_place): a stand-in thread
-/// goes on with the worker's other tasks at once. There is no second pool of threads.
+/// The closure runs in a task that calls [`block_in_place`](crate::block_in_place): a stand-in
+/// thread goes on with the worker's other tasks at once. There is no second pool of threads.
 ///
 /// Aborting the task works until the closure has started.
 ///

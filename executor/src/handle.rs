@@ -137,8 +137,8 @@ impl Handle {
         Metrics::of(&self.scheduler)
     }
 
-    /// Tells executors apart that live at the same time: their threads' name may be the same, the id
-    /// is not.
+    /// Tells executors apart that live at the same time: their threads' name may be the same, the
+    /// id is not.
     pub(crate) fn fmt_as(&self, type_name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Scheduler { id, config, .. } = &*self.scheduler;
         f.debug_struct(type_name)

@@ -27,8 +27,8 @@ use std::{
 ///
 /// # Errors
 ///
-/// The handle yields a [`JoinError`] if the task panicked, was aborted, or was dropped at the end of
-/// its executor.
+/// The handle yields a [`JoinError`] if the task panicked, was aborted, or was dropped at the end
+/// of its executor.
 ///
 /// # Panics
 ///
@@ -79,7 +79,8 @@ impl<T> JoinHandle<T> {
         task::abort(self.0.metadata());
     }
 
-    /// Returns whether the task has ended, in whatever way. If so, awaiting the handle does not wait.
+    /// Returns whether the task has ended, in whatever way. If so, awaiting the handle does not
+    /// wait.
     ///
     /// ```
     /// let mut task = executor::spawn(async {});
@@ -103,8 +104,8 @@ impl<T> JoinHandle<T> {
         self.0.metadata().id
     }
 
-    /// Aborts the task, and waits until its future has been dropped. Returns the task's output if the
-    /// task had finished first.
+    /// Aborts the task, and waits until its future has been dropped. Returns the task's output if
+    /// the task had finished first.
     ///
     /// Returns `None` for a task that panicked, and drops the payload. To see the panic, call
     /// [`abort`](JoinHandle::abort) and await the handle.
@@ -207,8 +208,8 @@ impl<T> AbortOnDrop<T> {
     /// Returns the plain handle, whose drop detaches the task: undoes
     /// [`abort_on_drop`](JoinHandle::abort_on_drop).
     ///
-    /// The name is that of tokio-util's `AbortOnDropHandle::detach`. The task itself is not detached
-    /// before the returned handle is dropped.
+    /// The name is that of tokio-util's `AbortOnDropHandle::detach`. The task itself is not
+    /// detached before the returned handle is dropped.
     ///
     /// ```
     /// let task = executor::spawn(async { 7 }).abort_on_drop();

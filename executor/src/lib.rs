@@ -10,7 +10,8 @@
 //! | call what blocks inside a task | [`block_in_place`] |
 //! | let other tasks run | [`yield_now`] |
 //! | sleep, limit, tick | [`time`] |
-//! | own an executor, and end it | [`Executor`], [`Executor::shutdown_timeout`], [`ShutdownError`] |
+//! | own an executor | [`Executor`] |
+//! | end it within a time | [`Executor::shutdown_timeout`], [`ShutdownError`] |
 //! | choose its settings | [`Builder`] |
 //! | spawn on an executor from anywhere | [`Handle`] |
 //! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`] |
@@ -19,7 +20,8 @@
 //!
 //! [`Executor`] and [`Handle`] implement [`Spawn`], which is `futures-task` 0.3's, and
 //! [`time::Interval`] implements [`Stream`], which is `futures-core` 0.3's. Moving to another major
-//! version of either is a breaking change of this crate. No other crate's types are in its interface.
+//! version of either is a breaking change of this crate. No other crate's types are in its
+//! interface.
 //!
 //! [`Spawn`]: https://docs.rs/futures-task/0.3/futures_task/trait.Spawn.html
 //! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html

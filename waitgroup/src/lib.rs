@@ -3,16 +3,17 @@
 //! ## Which call to use
 //!
 //! * [`WaitGroup::track`] counts a future. It is the usual choice: there is nothing to forget.
-//! * [`WaitGroup::guard`] counts a scope. It is for threads, callbacks, and work of several futures.
+//! * [`WaitGroup::guard`] counts a scope. It is for threads, callbacks, and work of several
+//!   futures.
 //! * [`WaitGroup::add`] and [`WaitGroup::done`] are Go's pair, for work that fits neither.
 //!
-//! Count work *before* it is handed to another task or thread, as in Go. If the new task itself calls
-//! `add`, that call may come after the `wait` that should wait for the task.
+//! Count work *before* it is handed to another task or thread, as in Go. If the new task itself
+//! calls `add`, that call may come after the `wait` that should wait for the task.
 //!
 //! ## Inside
 //!
-//! `src/counter.rs` says by which protocol the group works, and why no wake-up is lost and none comes
-//! too early.
+//! `src/counter.rs` says by which protocol the group works, and why no wake-up is lost and none
+//! comes too early.
 
 #![forbid(unsafe_code)]
 

@@ -17,8 +17,8 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// A poll panics if the future inside does, and if an earlier poll has finished or panicked. The
-    /// drop may panic as the drop of a [`Guard`] does.
+    /// A poll panics if the future inside does, and if an earlier poll has finished or panicked.
+    /// The drop may panic as the drop of a [`Guard`] does.
     ///
     /// # Cancel safety
     ///

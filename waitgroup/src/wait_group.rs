@@ -89,8 +89,8 @@ impl WaitGroup {
     /// # How long it takes
     ///
     /// The last `done` of a round in which somebody called `wait` takes a lock. If several threads
-    /// call `done` at once, a call steps back for some microseconds each time that another thread was
-    /// faster.
+    /// call `done` at once, a call steps back for some microseconds each time that another thread
+    /// was faster.
     ///
     /// # Wakers
     ///
@@ -208,12 +208,12 @@ impl WaitGroup {
 
     /// Counts `future` now, and counts it off once it is finished or dropped.
     ///
-    /// This is the half of Go 1.25's [`WaitGroup.Go`] that needs no executor. Give the returned future
-    /// to any `spawn`.
+    /// This is the half of Go 1.25's [`WaitGroup.Go`] that needs no executor. Give the returned
+    /// future to any `spawn`.
     ///
     /// The future inside is dropped *before* it is counted off, so whoever waits finds everything
-    /// released that the future owned. If a poll panics, the future inside is dropped and counted off
-    /// while the panic leaves the poll.
+    /// released that the future owned. If a poll panics, the future inside is dropped and counted
+    /// off while the panic leaves the poll.
     ///
     /// [`WaitGroup.Go`]: https://pkg.go.dev/sync#WaitGroup.Go
     ///

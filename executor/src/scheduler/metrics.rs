@@ -103,8 +103,8 @@ impl Metrics {
         blocked_threads: usize,
         /// Returns the number of tasks in the global queue.
         global_queue_len: usize,
-        /// Returns the number of tasks that a poll has left pending at least once, and that have not
-        /// ended.
+        /// Returns the number of tasks that a poll has left pending at least once, and that have
+        /// not ended.
         suspended_tasks: usize,
         /// Returns how often a blocked thread's right to run tasks has gone to another thread, so
         /// far.

@@ -55,8 +55,8 @@ impl TaskId {
 
     /// Returns the source line that spawned the task: the call of `spawn` or `spawn_blocking`.
     ///
-    /// Returns `None` for the lines beyond the first 65,535 that have spawned in this process. For a
-    /// task that a library spawned through `futures::task::Spawn`, the line is one of this crate.
+    /// Returns `None` for the lines beyond the first 65,535 that have spawned in this process. For
+    /// a task that a library spawned through `futures::task::Spawn`, the line is one of this crate.
     ///
     /// ```
     /// let task = executor::spawn(async {});

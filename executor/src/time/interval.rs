@@ -106,8 +106,8 @@ pub enum MissedTickBehavior {
 const LATE: Duration = Duration::from_millis(5);
 
 impl MissedTickBehavior {
-    /// Returns the tick after one that was due at `due` and is taken `now`; `None` if that is beyond
-    /// all time.
+    /// Returns the tick after one that was due at `due` and is taken `now`; `None` if that is
+    /// beyond all time.
     fn next(self, due: Instant, now: Instant, period: Duration) -> Option<Instant> {
         let late_by = now.saturating_duration_since(due);
         if late_by <= LATE {
@@ -131,8 +131,8 @@ fn remainder(elapsed: Duration, period: Duration) -> Duration {
     )
 }
 
-/// The ticks that [`interval`] and [`interval_at`] return. Take them by [`tick`](Interval::tick), or
-/// as a [`Stream`].
+/// The ticks that [`interval`] and [`interval_at`] return. Take them by [`tick`](Interval::tick),
+/// or as a [`Stream`].
 ///
 /// An interval is like Go's `time.Ticker`, but for one thing: by default, ticks that nobody took in
 /// time are made up for. [`MissedTickBehavior`] has the other choices.

@@ -9,8 +9,8 @@
 //! Nothing ever happens early.
 //!
 //! The workers serve the timers themselves, before they look for work elsewhere and before they
-//! park: there is no timer thread. A sleep or a time-out costs no allocation. To make it, poll it and
-//! drop it on one worker takes no lock that another worker wants.
+//! park: there is no timer thread. A sleep or a time-out costs no allocation. To make it, poll it
+//! and drop it on one worker takes no lock that another worker wants.
 //!
 //! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
 //!
@@ -23,8 +23,8 @@
 //! * when another executor polls the timer;
 //! * in `block_on`, when the timer wakes something else than this call, such as a task of a
 //!   `FuturesUnordered`;
-//! * in a task of an executor built with [`handoff(false)`](crate::Builder::handoff), when the timer
-//!   wakes something else than this task. So a foreign `block_on` inside such a task ends.
+//! * in a task of an executor built with [`handoff(false)`](crate::Builder::handoff), when the
+//!   timer wakes something else than this task. So a foreign `block_on` inside such a task ends.
 //!
 //! # Panics
 //!
@@ -41,8 +41,8 @@
 //!
 //! * The resolution is 16.4 µs. To wake a thread takes some time more.
 //! * Timers that are due in quick succession are fired together, every 125 µs.
-//! * A busy worker looks at its timers every 61 polls, and some milliseconds after the first of them
-//!   is due.
+//! * A busy worker looks at its timers every 61 polls, and some milliseconds after the first of
+//!   them is due.
 //! * If a single poll takes longer than [`handoff_after`](crate::Builder::handoff_after), or longer
 //!   than a tenth of a second, another thread fires the timers of its worker.
 //! * On an executor built with [`handoff(false)`](crate::Builder::handoff) no other thread does. A

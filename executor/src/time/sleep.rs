@@ -60,16 +60,16 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 pin_project! {
-    /// The future that [`sleep`] and [`sleep_until`] return. It is ready when the deadline has come,
-    /// and stays ready.
+    /// The future that [`sleep`] and [`sleep_until`] return. It is ready when the deadline has
+    /// come, and stays ready.
     ///
     /// A `Sleep` is not [`Unpin`]: its timer is a part of it, and must not move once it has been
     /// polled. To poll it by reference, in a `select!` in a loop for example, pin it with
     /// [`pin!`](std::pin::pin) or `Box::pin`.
     ///
-    /// A `Sleep` may go to other threads, and be polled by several tasks in turn. The deadline wakes
-    /// the task that polled it last. On an executor's worker, the worker that polled it last serves
-    /// its timer; [`time`](crate::time#where-timers-work) says who does elsewhere.
+    /// A `Sleep` may go to other threads, and be polled by several tasks in turn. The deadline
+    /// wakes the task that polled it last. On an executor's worker, the worker that polled it last
+    /// serves its timer; [`time`](crate::time#where-timers-work) says who does elsewhere.
     ///
     /// # Examples
     ///
@@ -151,8 +151,8 @@ impl Sleep {
 
     /// Sets another deadline, also after the wait is over.
     ///
-    /// A task that waits for the sleep need not poll it again: it is woken at the new deadline. After
-    /// the wait was over, the sleep waits for the new deadline once it is polled again.
+    /// A task that waits for the sleep need not poll it again: it is woken at the new deadline.
+    /// After the wait was over, the sleep waits for the new deadline once it is polled again.
     ///
     /// ```
     /// use executor::time::sleep;

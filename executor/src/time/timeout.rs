@@ -26,8 +26,8 @@ use std::{
 ///
 /// # Cancel safety
 ///
-/// Dropping the [`Timeout`] drops the future. The end of the time does not drop the future by itself:
-/// the `Timeout` keeps it until it is dropped.
+/// Dropping the [`Timeout`] drops the future. The end of the time does not drop the future by
+/// itself: the `Timeout` keeps it until it is dropped.
 ///
 /// # Examples
 ///
@@ -179,8 +179,8 @@ impl<F: Future> Future for Timeout<F> {
 
 /// Says that a future was not done when the time that [`timeout`] or [`timeout_at`] gave it was up.
 ///
-/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), so that `?` works in
-/// functions that return [`io::Result`].
+/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), so that `?` works
+/// in functions that return [`io::Result`].
 ///
 /// # Examples
 ///
