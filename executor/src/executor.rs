@@ -95,6 +95,7 @@ impl Executor {
         Builder::new()
     }
 
+    #[track_caller]
     pub(crate) fn start(config: Config) -> io::Result<Executor> {
         let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config)?;
         Ok(Executor {

@@ -1,8 +1,8 @@
 //! The free functions. They act on the current executor, elsewhere on the default one.
 
 use crate::{
-    block_on as block_on_impl,
     blocking::in_place,
+    handle::Handle,
     join::JoinHandle,
     scheduler::{
         default::with_current_or_default,
@@ -48,7 +48,7 @@ use std::future::Future;
 /// ```
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    with_current_or_default(|scheduler| block_on_impl::block_on(scheduler, future))
+    Handle::current().block_on(future)
 }
 
 /// Starts a task, as Go's `go` statement does.
@@ -97,6 +97,7 @@ where
     }
 }
 
+#[track_caller]
 fn spawn_on_current<F>(meta: SpawnMeta, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
