@@ -44,7 +44,7 @@ impl Builder {
         Builder::default()
     }
 
-    /// Sets the number of workers, N: so many tasks can be polled at the same time.
+    /// Sets the number of workers, N: the executor polls N tasks at a time.
     ///
     /// Default: the environment variable `EXECUTOR_WORKERS`; if that is unset, what
     /// [`num_cpus::get`](https://docs.rs/num_cpus/1/num_cpus/fn.get.html) returns, which heeds the
@@ -126,10 +126,11 @@ impl Builder {
     /// With `false` the executor has exactly N threads for ever, and no monitor. A poll that
     /// blocks, [`block_in_place`](crate::block_in_place),
     /// [`spawn_blocking`](Executor::spawn_blocking) and a `block_on` inside a task then hold up
-    /// their worker. N of them that wait for other tasks wait for ever.
+    /// their worker. If such calls hold up all N workers, and wait for other tasks, they wait for
+    /// ever.
     ///
-    /// A timer that wakes anything but the task that polls it, such as a timer in a
-    /// `FuturesUnordered`, is served by the default executor then, which is started for it.
+    /// With `false`, the default executor serves every timer that wakes anything but the task that
+    /// polls it, such as a timer in a `FuturesUnordered`. It is started for that if need be.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).handoff(false).build()?;
@@ -144,8 +145,8 @@ impl Builder {
 
     /// Sets how long a poll may run before a stand-in thread goes on with its worker's other tasks.
     ///
-    /// Default: 10 ms. What is set is clamped to 0.2 ms ..= 1 h; zero is refused by
-    /// [`build`](Builder::build).
+    /// Default: 10 ms. Values are clamped to 0.2 ms ..= 1 h, except zero, which
+    /// [`build`](Builder::build) refuses.
     ///
     /// The setting is for polls that block without announcing it. The stand-in comes within another
     /// `handoff_after`, if there is a task for it to run. It comes whether the poll sleeps or

@@ -30,9 +30,9 @@ use std::{
 /// for blocking calls that are under way; [`shutdown_timeout`](Executor::shutdown_timeout) limits
 /// that wait.
 ///
-/// Two drops do not wait:
+/// In two cases the drop does not wait:
 ///
-/// * A task of this executor that drops it tells the threads to end, and goes on.
+/// * If one of the executor's own tasks drops it, the drop tells the threads to end, and returns.
 /// * In a process forked from the executor's own, which has none of its threads, the drop leaves
 ///   everything as it is.
 ///

@@ -17,13 +17,13 @@ use std::future::Future;
 /// lives, as goroutines do when `main` returns. The future need be neither [`Send`] nor `'static`.
 /// Several threads may call `block_on` at once.
 ///
-/// Between two polls the thread parks. It runs no tasks: the workers of the current executor do. So
-/// a task that blocks cannot keep `block_on` from returning.
+/// The thread parks between two polls of the future. It runs no tasks; the workers of the current
+/// executor run them. So a task that blocks cannot keep `block_on` from returning.
 ///
 /// `block_on` also works inside a task. While the call waits, a stand-in thread goes on with the
 /// worker's other tasks.
 ///
-/// A main that exchanges much with its tasks is best spawned itself: `block_on(spawn(main()))`. It
+/// If your main exchanges many messages with its tasks, spawn it too: `block_on(spawn(main()))`. It
 /// is then a task like any other, as Go's main goroutine is.
 ///
 /// # Panics

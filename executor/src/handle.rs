@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
 };
 
-/// Spawns on an executor from anywhere. A handle may outlive its executor.
+/// Spawns tasks on an executor from anywhere, and may outlive it.
 ///
 /// After the end of the executor, a future that is spawned is dropped at once, and its
 /// [`JoinHandle`] yields an error that [is a cancellation](crate::JoinError::is_cancelled).
@@ -38,7 +38,7 @@ pub struct Handle {
     pub(crate) scheduler: Arc<Scheduler>,
 }
 
-/// A panic leaves no executor half changed; see `Executor`.
+/// A panic leaves no executor half changed, for the reason given at [`Executor`](crate::Executor).
 impl UnwindSafe for Handle {}
 /// As for [`UnwindSafe`].
 impl RefUnwindSafe for Handle {}

@@ -22,8 +22,8 @@ use std::{
 /// the task early, call [`abort`](JoinHandle::abort) or [`cancel`](JoinHandle::cancel), or wrap the
 /// handle with [`abort_on_drop`](JoinHandle::abort_on_drop).
 ///
-/// When the handle yields, the task's future has been dropped. The handle works under any executor,
-/// and after the end of its own.
+/// The task's future is dropped before the handle yields. The handle works under any executor, and
+/// after the end of its own.
 ///
 /// # Errors
 ///
@@ -112,8 +112,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its first poll, `cancel` detaches the task, as every handle does. Dropped
-    /// later, it only ends the waiting: the abort stands.
+    /// If the future of `cancel` is dropped before its first poll, the task is detached, as by the
+    /// drop of a handle. If it is dropped later, only the waiting ends: the abort stands.
     ///
     /// ```
     /// executor::block_on(async {
@@ -208,8 +208,8 @@ impl<T> AbortOnDrop<T> {
     /// Returns the plain handle, whose drop detaches the task: undoes
     /// [`abort_on_drop`](JoinHandle::abort_on_drop).
     ///
-    /// The name is that of tokio-util's `AbortOnDropHandle::detach`. The task itself is not
-    /// detached before the returned handle is dropped.
+    /// The name comes from tokio-util's `AbortOnDropHandle::detach`. The task is detached only when
+    /// the returned handle is dropped.
     ///
     /// ```
     /// let task = executor::spawn(async { 7 }).abort_on_drop();

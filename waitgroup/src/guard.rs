@@ -12,9 +12,8 @@ use crate::WaitGroup;
 /// [`done`](WaitGroup::done) once too often, and so counted off what this guard stands for. During
 /// the unwinding of another panic that aborts the process, as every panic in a drop does.
 ///
-/// The drop panics, although drops should not, because Go's `defer wg.Done()` does: waiters have
-/// been told that all work is done while some was not. A drop that said nothing would hide that
-/// bug.
+/// A drop should not panic. This one does, because Go's `defer wg.Done()` does: waiters were told
+/// that all work is done while this guard's was not, and a silent drop would hide that bug.
 ///
 /// # Examples
 ///

@@ -17,8 +17,8 @@ use crate::{Guard, Track, Wait};
 /// Everything that happened before a [`done`](WaitGroup::done) is visible after the wait that this
 /// `done` ended.
 ///
-/// The group can be used again at once. A wait belongs to the round in which it was called: what is
-/// counted after that round ends the wait neither too late nor too early.
+/// The group can be used again at once. A wait belongs to the round in which it was called. Work
+/// that is counted after that round neither delays the wait nor ends it early.
 ///
 /// [`sync.WaitGroup`]: https://pkg.go.dev/sync#WaitGroup
 ///

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 
 /// A snapshot of an executor's state and counters.
 ///
-/// The numbers are read one after the other while the executor goes on. So they may contradict each
-/// other by the work of that moment.
+/// The numbers are read one after the other while the executor goes on. So they need not fit
+/// together.
 ///
-/// The default is a snapshot in which every number is zero, for counters to be compared with.
+/// The default has zero for every number. It serves as the snapshot before the first one.
 ///
 /// # Examples
 ///

@@ -9,29 +9,31 @@
 //! Nothing ever happens early.
 //!
 //! The workers serve the timers themselves, before they look for work elsewhere and before they
-//! park: there is no timer thread. A sleep or a time-out costs no allocation. To make it, poll it
-//! and drop it on one worker takes no lock that another worker wants.
+//! park: there is no timer thread. A sleep or a time-out costs no allocation. As long as
+//! it stays on one worker, it takes no lock that other workers want.
 //!
 //! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
 //!
 //! # Where timers work
 //!
-//! In every task, in [`block_on`](crate::block_on), and under any other executor.
+//! Timers work in every task, in [`block_on`](crate::block_on), and under any other executor.
 //!
-//! The process-wide default executor serves a timer, and is started for it if need be,
+//! In three cases the process-wide default executor serves a timer, and is started if need be:
 //!
-//! * when another executor polls the timer;
-//! * in `block_on`, when the timer wakes something else than this call, such as a task of a
-//!   `FuturesUnordered`;
-//! * in a task of an executor built with [`handoff(false)`](crate::Builder::handoff), when the
-//!   timer wakes something else than this task. So a foreign `block_on` inside such a task ends.
+//! * The timer is polled outside of this crate's executors, by another crate's executor for
+//!   example.
+//! * The timer is polled in `block_on`, and wakes something else than that call, such as a task of
+//!   a `FuturesUnordered`.
+//! * The timer is polled in a task of an executor built with
+//!   [`handoff(false)`](crate::Builder::handoff), and wakes something else than that task. So
+//!   another crate's `block_on` inside such a task ends.
 //!
 //! # Panics
 //!
-//! If the default executor has to be started for a timer, or would have to serve it in a forked
-//! process, the poll panics as [`block_on`](crate::block_on) does: when `EXECUTOR_WORKERS` is not a
-//! positive integer, when the system refuses the threads, and when this process was forked from the
-//! one that started the default executor.
+//! Where the default executor serves a timer, the poll panics if that executor
+//!
+//! * has to be started and cannot be: see [`Builder::build`](crate::Builder::build);
+//! * was started in the process that this one was forked from.
 //!
 //! # Precision
 //!
@@ -50,8 +52,8 @@
 //!
 //! # Far away and past
 //!
-//! No duration overflows. Timers can express 584 years from before the program's start on; a
-//! deadline beyond them never comes. A deadline that has passed when it is set is met at the first
+//! No duration overflows. Timers count 584 years, from some years before the program's start; a
+//! deadline beyond that never comes. A deadline that has passed when it is set is met at the first
 //! poll.
 //!
 //! # Examples

@@ -151,8 +151,8 @@ impl Sleep {
 
     /// Sets another deadline, also after the wait is over.
     ///
-    /// A task that waits for the sleep need not poll it again: it is woken at the new deadline.
-    /// After the wait was over, the sleep waits for the new deadline once it is polled again.
+    /// A task that waits for the sleep need not poll it again: the new deadline wakes the task. If
+    /// the wait was over already, poll the sleep again to wait for the new deadline.
     ///
     /// ```
     /// use executor::time::sleep;
