@@ -306,6 +306,7 @@ fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
         assert!(!model.has_work());
         let counts = model.idle.counts();
         assert_eq!((counts.active, counts.searching), (1, 0));
+        assert!(!model.parkers[0].take_token(), "it would end the next sleep");
         assert_eq!(
             model.idle.machines(),
             MachineCounts {

@@ -42,6 +42,19 @@ fn monitor_takes_a_permit_against_the_return_of_the_poll() {
 }
 
 #[test]
+fn a_poll_whose_permit_was_taken_is_counted_again_when_it_returns() {
+    explore("return without a permit", None, || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        take_permit(&model, 0);
+        assert_eq!(model.idle.counts().active, 0);
+        actor.machine().after_poll();
+        assert_eq!(model.idle.counts().active, 1);
+        assert!(model.permits[0].is_held());
+    });
+}
+
+#[test]
 fn monitor_takes_a_permit_against_sleep() {
     monitor_against("monitor against sleep", |_| {});
 }
