@@ -2,15 +2,18 @@
 //!
 //! | step             | permit              | then                                         |
 //! | ---------------- | ------------------- | -------------------------------------------- |
+//! | `start_searching` |                    | searches, unless too many do                 |
 //! | `stop_searching` |                     | the last searcher looks again                |
 //! | `sleep`          | given, unless taken | looks again, parks                           |
 //! | `step_back`      | given, if there is a machine too many | gives its queue away, looks again, parks |
+//! | `wake_up`        |                     | if there is a permit for it: `woken`         |
 //! | `woken`          | held                | searches                                     |
 //! | `block`          | given, unless taken | looks again                                  |
+//! | `after_poll`     |                     | comes back, if the monitor took the permit   |
 //! | `come_back`      | held                | one machine may be too many: see `step_back` |
 //! | `leave`          | given, unless taken | ends                                         |
 
-use super::{permit::Permit, pool::Pool};
+use super::{accounting::WakeUp, permit::Permit, pool::Pool};
 use std::{cell::Cell, sync::Arc};
 
 /// A machine of a pool, as itself sees it.
@@ -23,6 +26,14 @@ pub(crate) struct Machine<'a, P> {
 }
 
 impl<P: Pool> Machine<'_, P> {
+    /// Counts the machine among the searchers, unless too many search; returns whether it is one.
+    pub(crate) fn start_searching(&self) -> bool {
+        if !self.searching.get() {
+            self.searching.set(self.pool.idle().start_searching());
+        }
+        self.searching.get()
+    }
+
     /// With work in hand. Must agree with "to stop searching" in `accounting`.
     pub(crate) fn stop_searching(&self) {
         if self.searching.replace(false) && self.pool.idle().stop_searching() {
@@ -65,6 +76,15 @@ impl<P: Pool> Machine<'_, P> {
         true
     }
 
+    /// While asleep: takes a permit, if one is free, to do what is due.
+    pub(crate) fn wake_up(&self) -> WakeUp {
+        let woken = self.pool.idle().wake_up(self.number);
+        if woken == WakeUp::Done {
+            self.pool.monitor_sleep().wake_if_asleep();
+        }
+        woken
+    }
+
     /// After a sleep; whoever ended it has counted this machine.
     pub(crate) fn woken(&self) {
         self.permit.hold();
@@ -82,8 +102,17 @@ impl<P: Pool> Machine<'_, P> {
         had_permit
     }
 
+    /// After a poll. Must agree with `Pool::hand_off`.
+    #[inline]
+    pub(crate) fn after_poll(&self) {
+        if self.permit.is_taken() {
+            self.come_back();
+        }
+    }
+
     /// After such code, or after a poll during which the monitor gave its permit away. There may be
     /// one active machine too many now.
+    #[cold]
     pub(crate) fn come_back(&self) {
         // Counted first: the monitor may take the permit again as soon as it is held.
         self.pool.idle().unblock();

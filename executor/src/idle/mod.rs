@@ -9,3 +9,4 @@ pub(crate) mod monitor_sleep;
 pub(crate) mod parker;
 pub(crate) mod permit;
 pub(crate) mod pool;
+pub(crate) mod work_loop;

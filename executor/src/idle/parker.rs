@@ -27,6 +27,18 @@ pub(crate) struct Parker {
     signal: Condvar,
 }
 
+/// How a sleep of a thread that also looks after sources of events ended.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parked {
+    /// The thread was unparked.
+    Unparked,
+    /// The time has come.
+    TimedOut,
+    /// It slept in a source, where it is of use, until something happened there, or a time had come.
+    InSource,
+}
+
 impl Parker {
     /// A place without a token.
     pub(crate) fn new() -> Parker {

@@ -7,13 +7,15 @@
 use super::{
     accounting::{Idle, Notify},
     monitor_sleep::MonitorSleep,
+    permit::Permit,
 };
 use crate::{
+    queue::{Word, global::GlobalQueue},
     suspended::{Registration, SuspendedTasks},
     sync::{AtomicBool, Ordering},
 };
 // `self: &Arc<Self>` must be std's, and nothing here depends on what loom's would see.
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker};
 
 /// The machines of an executor; see the module's text.
 pub(crate) trait Pool: Sized {
@@ -87,6 +89,33 @@ pub(crate) trait Pool: Sized {
         }
     }
 
+    /// For the monitor: takes the permit of a machine that is stuck in a poll, if it has one still. What waits
+    /// behind the poll goes, by `give_queue_away`, to where others look; and they are told.
+    fn hand_off(self: &Arc<Self>, permit: &Permit, give_queue_away: impl FnOnce()) -> bool {
+        let taken = permit.take();
+        if taken {
+            self.idle().block();
+            give_queue_away();
+            self.notify_if_work();
+        }
+        taken
+    }
+
+    /// Whether the monitor must not fall asleep: a poll may get stuck, or work waits for a machine that could
+    /// not be had.
+    fn needs_monitor(&self) -> bool {
+        self.idle().counts().active > 0 || self.has_work()
+    }
+
+    /// Posts a task from outside the workers. One that `queue` refuses, because the last machine has ended, is
+    /// for `cancel`: it was never polled.
+    fn post_to<T: Word>(self: &Arc<Self>, queue: &GlobalQueue<T>, task: T, cancel: impl FnOnce(T)) {
+        if let Err(refused) = queue.push(task) {
+            cancel(refused);
+        }
+        self.notify();
+    }
+
     /// For whoever goes to sleep or blocks, after it has said so: nothing that came meanwhile, and
     /// no end of the executor, is overlooked.
     fn recheck(self: &Arc<Self>) {
@@ -104,8 +133,39 @@ pub(crate) trait Pool: Sized {
         self.monitor_sleep().wake_if_asleep();
     }
 
-    /// A registered task's future has been dropped.
-    fn deregister(&self, registration: &Registration) {
+    /// Whether a task is to be dropped instead of polled.
+    ///
+    /// The end of the executor is looked for here, and not only by a worker before it takes the task: `close`
+    /// wakes each suspended task, and finds one scheduled already by somebody else's wake-up. Then
+    /// async-task makes what came before that wake-up (the flag) visible to the run, but does not run the
+    /// task twice.
+    #[inline]
+    fn is_cancelled(&self, registration: &Registration) -> bool {
+        registration.is_aborted() || self.is_closed()
+    }
+
+    /// A poll has left a task pending: registers it unless it is registered, so that an abort or the end of
+    /// the executor finds it. A task that is never suspended is never registered. If it may not be suspended,
+    /// it is woken.
+    #[inline]
+    fn suspend(&self, registration: &Registration, shard: impl FnOnce() -> usize, waker: &Waker) {
+        if !registration.is_registered() && !self.suspended().insert(shard(), registration, waker) {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// A task's future has been dropped.
+    #[inline]
+    fn forget(&self, registration: &Registration) {
+        if registration.is_registered() {
+            self.unregister(registration);
+        } else {
+            registration.set_ended();
+        }
+    }
+
+    /// Takes a task whose future has been dropped out of the register.
+    fn unregister(&self, registration: &Registration) {
         let last = self.suspended().remove(registration);
         if last {
             // The machines wait for this to end.

@@ -24,8 +24,8 @@
 //! * A worker that runs dry looks at it. A worker that falls asleep does so *in* it
 //!   ([`Source::sleep`]), unless another machine does already. Whoever unparks that worker
 //!   interrupts its sleep there.
-//! * While somebody waits for it and nobody sleeps in it, the monitor is awake, and looks at it in
-//!   its rounds ([`Source::needs_monitor`]).
+//! * While somebody waits for it, and nobody is active or sleeps in it, the monitor stays awake
+//!   ([`Source::needs_monitor`]), and looks at it for the machines that are away.
 //! * Beginning to wait for it counts as posting work (`Pool::notify`): a machine is woken, finds
 //!   nothing, and sleeps in the source.
 //! * A machine that sleeps in it does not retire as a spare: it is of use.
@@ -33,7 +33,7 @@
 //! Random schedules have such a source: `schedules::events`.
 
 use crate::{
-    idle::parker::Parker,
+    idle::parker::{Parked, Parker},
     sync::clock::{self, NEVER},
     timer::{Timers, owned::OwnedTimers},
 };
@@ -164,18 +164,6 @@ pub(crate) struct Driver<S = SharedSource> {
 /// The driver of a thread in `block_on`, or of threads in no executor. What workers share is for
 /// workers to look after.
 pub(crate) type LoneDriver = Driver<NoSource>;
-
-/// How a call of [`Driver::park`] ended.
-#[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parked {
-    /// The thread was unparked.
-    Unparked,
-    /// The time has come.
-    TimedOut,
-    /// It slept in a source, where it is of use, until something happened there, or a time had come.
-    InSource,
-}
 
 impl LoneDriver {
     /// Makes a driver with timers only.

@@ -155,8 +155,7 @@ impl Scheduler {
 
     /// Takes a task from outside the workers.
     pub(crate) fn push_global(self: &Arc<Self>, task: Task) {
-        self.push_global_quietly(task);
-        self.notify();
+        self.post_to(&self.global, task, |refused| task::cancel(refused, self));
     }
 
     /// As [`push_global`](Scheduler::push_global), for a caller that will notify.

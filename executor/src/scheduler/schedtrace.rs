@@ -2,10 +2,10 @@
 //! `GODEBUG=schedtrace`.
 
 use super::{Scheduler, config::Config, env, metrics::Metrics};
+use crate::sync::thread;
 use std::{
     io,
     sync::{Arc, mpsc},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -31,8 +31,6 @@ impl SchedTrace {
     }
 
     fn start(scheduler: &Arc<Scheduler>, period: Duration) -> io::Result<SchedTrace> {
-        #[cfg(test)]
-        super::threads::refusals::refuse_if_asked()?;
         let scheduler = Arc::downgrade(scheduler);
         let (stop, stopped) = mpsc::channel();
         let started = Instant::now();

@@ -9,8 +9,9 @@
 //! # How a task finds its scheduler, and why it is there
 //!
 //! A task knows its executor's number: an `Arc` in each task would cost two contended
-//! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In one
-//! place, `schedule` on any other thread, the number becomes a pointer (`executor_id::get`). Whoever
+//! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In
+//! `schedule`, on any other thread, the number becomes a pointer (`executor_id::get`). (`abort` asks for it
+//! too, but in the way that may find none.) Whoever
 //! comes there has just turned the task runnable and therefore holds its one [`Runnable`]. Claim:
 //! **while a `Runnable` exists and its future has not been dropped, the scheduler exists.**
 //!
@@ -198,18 +199,14 @@ pub(crate) fn cancel(task: Task, scheduler: &Scheduler) {
 
 /// Asks a worker to drop a task's future soon, unless the task ends first.
 pub(crate) fn abort(meta: &Meta) {
-    if !meta.registration.request_abort() {
-        // It is about to be polled, or being polled, and will see the flag; or it has ended.
-        return;
-    }
-    // The number may belong to a later executor by now; it does not know this registration.
-    let scheduler = executor_id::find(meta.registration.executor());
-    if let Some(waker) = scheduler.and_then(|s| s.suspended.find(&meta.registration)) {
-        waker.wake();
-    }
+    meta.registration.abort(|| {
+        // The number may belong to a later executor by now; it does not know this registration.
+        let scheduler = executor_id::find(meta.registration.executor())?;
+        scheduler.suspended.find(&meta.registration)
+    });
 }
 
-/// Puts a task that has become runnable into a queue. async-task calls it for every wake-up.
+/// Puts a task that has become runnable into a queue. async-task calls it once for each time that a task does.
 fn schedule(task: Task, info: ScheduleInfo) {
     let executor = task.metadata().registration.executor();
     context::with_worker(|worker| match worker {
@@ -297,21 +294,8 @@ impl<F: Future> Guarded<F> {
         } else {
             Ok(())
         };
-        if meta.registration.is_registered() {
-            scheduler.deregister(&meta.registration);
-        } else {
-            meta.registration.set_ended();
-        }
+        scheduler.forget(&meta.registration);
         dropped
-    }
-}
-
-/// After the first poll that left the task pending: registers it, so that an abort or the end of the executor
-/// finds it. A task that is never suspended is never registered.
-fn register(registration: &Registration, scheduler: &Scheduler, cx: &Context<'_>) {
-    let shard = context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
-    if !scheduler.suspended.insert(shard, registration, cx.waker()) {
-        cx.waker().wake_by_ref();
     }
 }
 
@@ -324,20 +308,16 @@ impl<F: Future> Future for Guarded<F> {
             !registration.has_ended(),
             "async-task polls no task that has ended"
         );
-        // The end of the executor is looked for here, and not only by the worker before it runs the
-        // task: `close` wakes each task that waits, and finds one scheduled already by somebody
-        // else's wake-up. Then async-task makes what came before that wake-up (the flag) visible to
-        // the run, but does not run the task twice.
-        let outcome = if registration.is_aborted() || scheduler.is_closed() {
+        let outcome = if scheduler.is_cancelled(registration) {
             Outcome::new(Err(Failure::Cancelled))
         } else {
             let future = self.as_mut().project();
             let _timers = context::enter_poll(scheduler, cx.waker());
             match caught(|| future.poll(cx)) {
                 Ok(Poll::Pending) => {
-                    if !registration.is_registered() {
-                        register(registration, scheduler, cx);
-                    }
+                    let shard =
+                        || context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
+                    scheduler.suspend(registration, shard, cx.waker());
                     return Poll::Pending;
                 }
                 Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),

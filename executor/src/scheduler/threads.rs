@@ -31,8 +31,6 @@ impl Threads {
 impl Scheduler {
     /// Starts the thread of a machine that `idle` has counted.
     pub(super) fn start_machine(self: &Arc<Self>) -> io::Result<()> {
-        #[cfg(test)]
-        refusals::refuse_if_asked()?;
         let lease = Lease::new(self.clone());
         let mut builder = thread::Builder::new().name(self.config.thread_name.clone());
         if let Some(bytes) = self.config.thread_stack_size {
@@ -52,7 +50,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The end of the executor, in the name of its last machine.
+    /// Ends the executor, in the name of its last machine. Must agree with `Work::end` in `idle::models::end`.
     pub(super) fn end(&self) {
         self.processors.iter().for_each(|p| p.driver.evict());
         self.shared_source.evict();

@@ -112,11 +112,23 @@ impl Registration {
     /// Asks for the future to be dropped at the task's next poll. Returns whether the task was
     /// registered. Then it may be suspended, and the caller wakes it, see [`SuspendedTasks::find`].
     #[must_use]
-    pub(crate) fn request_abort(&self) -> bool {
+    fn request_abort(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number.
         // Release pairs with the Acquire in `is_aborted` and `insert`: the drop comes after the
         // abort.
         registered_key(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
+    }
+
+    /// Asks for the future to be dropped, and wakes the task if it may be suspended. `find` looks
+    /// for the task's waker where the task is registered.
+    pub(crate) fn abort(&self, find: impl FnOnce() -> Option<Waker>) {
+        // A task that is not registered is about to be polled, or being polled, and will see the
+        // request; or it has ended.
+        if self.request_abort()
+            && let Some(waker) = find()
+        {
+            waker.wake();
+        }
     }
 
     /// Whether somebody asked for an abort.

@@ -28,6 +28,8 @@ pub(crate) mod clock;
 #[cfg(all(test, loom))]
 pub(crate) mod explore;
 pub(crate) mod panic;
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) mod refusals;
 #[cfg(shuttle)]
 pub(crate) mod shuttle;
 
@@ -42,9 +44,14 @@ pub(crate) use std::{
             AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
         },
     },
-    thread, thread_local,
+    thread_local,
     time::Instant,
 };
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) use refusals::thread;
+#[cfg(not(any(test, loom, shuttle)))]
+pub(crate) use std::thread;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
@@ -90,9 +97,8 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// What a lock hands out, even if a panic has poisoned it. The data is whole all the same: our
-/// critical sections run no foreign code, and nothing in one unwinds between a half-made change and
-/// its other half.
+/// What a lock hands out, even if a panic has poisoned it. The data is whole all the same, for our
+/// critical sections run no foreign code, and nothing unwinds in them.
 fn whole<T>(result: LockResult<T>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)
 }
@@ -125,7 +131,8 @@ pub(crate) fn wait_until<'a, T>(
 }
 
 /// In models every deadline has come at once, for loom's condition variable knows no time-out: a
-/// deadline that comes is the one case that a wait without a deadline lacks.
+/// deadline that comes is the one case that a wait without a deadline lacks. (What other threads do
+/// may come before.)
 #[cfg(loom)]
 pub(crate) fn wait_until<'a, T>(
     _: &Condvar,

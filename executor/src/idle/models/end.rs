@@ -2,7 +2,7 @@
 
 use super::{Actor, Model, Work, assert_at_rest, explore, spawn};
 use crate::{
-    idle::pool::Pool,
+    idle::{pool::Pool, work_loop::WorkLoop},
     queue::{global::GlobalQueue, testing::Number},
     suspended::{Registration, SuspendedTasks},
     sync::{AtomicUsize, Mutex, lock},
@@ -51,40 +51,27 @@ impl Task {
         self.model.upgrade().expect("the model is there").notify();
     }
 
-    /// As `Guarded::poll`.
+    /// async-task's run, around what `Guarded::poll` does.
     fn run(self: &Arc<Self>, model: &Model<Arc<Task>>) {
         self.state.swap(RUNNING, AcqRel);
-        if self.registration.is_aborted() || model.is_closed() {
+        if model.is_cancelled(&self.registration) {
             self.drops.fetch_add(1, SeqCst);
-            if self.registration.is_registered() {
-                model.deregister(&self.registration);
-            } else {
-                self.registration.set_ended();
-            }
+            model.forget(&self.registration);
             self.state.swap(ENDED, AcqRel);
             // So that the other machines end as well.
             model.close();
             return;
         }
         let waker = Waker::from(self.clone());
-        if !self.registration.is_registered()
-            && !model.suspended.insert(SHARD, &self.registration, &waker)
-        {
-            waker.wake_by_ref();
-        }
+        model.suspend(&self.registration, || SHARD, &waker);
         if self.state.fetch_and(!RUNNING, AcqRel) & WOKEN != 0 {
             self.queue();
         }
     }
 
-    /// As `task::abort`.
     fn abort(&self, suspended: &SuspendedTasks) {
-        if self.registration.request_abort() {
-            suspended
-                .find(&self.registration)
-                .into_iter()
-                .for_each(Waker::wake);
-        }
+        self.registration
+            .abort(|| suspended.find(&self.registration));
     }
 }
 
@@ -94,13 +81,12 @@ impl Work for Arc<Task> {
         self.queued.waits()
     }
 
-    fn take(&self, actor: &Actor<Arc<Task>>) -> bool {
-        let taken = self.queued.swap(0, Relaxed) > 0;
-        if taken {
-            actor.machine().stop_searching();
-            self.run(&actor.model);
-        }
-        taken
+    fn take(&self, _: &Actor<Arc<Task>>) -> bool {
+        self.queued.swap(0, Relaxed) > 0
+    }
+
+    fn run(&self, actor: &Actor<Arc<Task>>) {
+        Task::run(self, &actor.model);
     }
 }
 
@@ -130,11 +116,11 @@ fn end_against(
         let model = with_task(workers);
         let actors: Vec<_> = (0..workers).map(|number| model.active(number)).collect();
         if waits {
-            assert!(model.work.take(&actors[0]));
+            actors[0].work_once();
         }
         let workers: Vec<_> = actors
             .into_iter()
-            .map(|actor| spawn(actor, |actor| actor.work(|| {})))
+            .map(|actor| spawn(actor, Actor::live))
             .collect();
         end(&model);
         model.over.park();
@@ -176,7 +162,7 @@ fn close_against_a_parked_worker() {
 fn close_against_a_worker_that_falls_asleep() {
     explore("close against sleep", None, || {
         let model = Model::new(1, 1);
-        let worker = spawn(model.active(0), |actor| actor.work(|| {}));
+        let worker = spawn(model.active(0), Actor::live);
         model.close();
         model.over.park();
         assert_at_rest(&model, (0, 0));
@@ -214,9 +200,7 @@ fn abort_against_the_end_of_the_task_and_the_next_one_at_its_key() {
         let aborter = {
             let (suspended, first) = (suspended.clone(), first.clone());
             thread::spawn(move || {
-                let registered = first.request_abort();
-                let found = registered.then(|| suspended.find(&first)).flatten();
-                found.into_iter().for_each(Waker::wake);
+                first.abort(|| suspended.find(&first));
             })
         };
         assert!(!suspended.remove(&first), "it is not closed");
@@ -253,16 +237,15 @@ impl Work for Spawned {
         !self.global.is_empty()
     }
 
-    fn take(&self, actor: &Actor<Spawned>) -> bool {
-        let taken = self.global.pop().is_some();
-        if taken {
-            actor.machine().stop_searching();
-            self.drop_one();
-        }
-        taken
+    fn take(&self, _: &Actor<Spawned>) -> bool {
+        self.global.pop().is_some()
     }
 
-    /// As `Scheduler::end`.
+    fn run(&self, _: &Actor<Spawned>) {
+        self.drop_one();
+    }
+
+    /// Must agree with `Scheduler::end`.
     fn end(&self) {
         self.global.close().for_each(|_| self.drop_one());
     }
@@ -280,12 +263,9 @@ fn spawn_against_the_end(name: &str, max_machines: usize, start: super::Start<Sp
         let model = Arc::new(model);
         let last = model.active(0);
         model.close();
-        let last = spawn(last, |actor| actor.work(|| {}));
-        // As `Scheduler::push_global`.
-        if model.work.global.push(Number(1)).is_err() {
-            model.work.drop_one();
-        }
-        model.notify();
+        let last = spawn(last, Actor::live);
+        let Spawned { global, .. } = &model.work;
+        model.post_to(global, Number(1), |_| model.work.drop_one());
         model.over.park();
         assert_eq!(model.work.drops.load(SeqCst), 1, "it is dropped once");
         assert!(!model.has_work());
@@ -302,7 +282,7 @@ fn spawn_against_the_last_machine_that_ends() {
         "spawn against the last machine, with a stand-in",
         2,
         |model| {
-            model.start_thread(1, |actor| actor.work(|| {}));
+            model.start_thread(1, Actor::live);
             true
         },
     );

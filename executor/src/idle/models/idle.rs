@@ -3,10 +3,11 @@
 use super::{Actor, Model, Work, assert_at_rest, explore, spawn, spawn_stand_in};
 use crate::{
     idle::{
-        accounting::{MachineCounts, WakeUp},
+        accounting::MachineCounts,
         parker::Parker,
         permit::Permit,
         pool::Pool,
+        work_loop::{Woken, WorkLoop},
     },
     queue::{
         local::{LocalQueue, Stealer, local_queue},
@@ -15,12 +16,9 @@ use crate::{
     sync::AtomicUsize,
 };
 use loom::{sync::atomic::Ordering::Relaxed, thread};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize as Count, Ordering::SeqCst},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize as Count, Ordering::SeqCst},
 };
 
 #[test]
@@ -79,7 +77,7 @@ fn a_machine_that_may_not_search_sleeps_against_push() {
     explore("no search", None, || {
         let model = Model::new(1, 1);
         let worker = spawn(model.active(0), |actor| {
-            actor.sleep();
+            assert!(actor.sleep() == Woken::Yes);
             assert!(actor.model.work.take(&actor));
         });
         model.post();
@@ -117,13 +115,16 @@ impl Work for Last {
         self.waiting.waits()
     }
 
-    fn take(&self, actor: &Actor<Last>) -> bool {
-        let taken = self.waiting.swap(0, Relaxed) > 0;
-        if taken {
-            actor.machine().stop_searching();
-            actor.model.close();
-        }
-        taken
+    fn take(&self, _: &Actor<Last>) -> bool {
+        self.waiting.swap(0, Relaxed) > 0
+    }
+
+    fn run(&self, actor: &Actor<Last>) {
+        actor.model.close();
+    }
+
+    fn give_queue_away(&self, _: &Actor<Last>) {
+        self.stepped_back.fetch_add(1, SeqCst);
     }
 }
 
@@ -135,12 +136,9 @@ fn one_of_two_steps_back_against_push() {
             stepped_back: Count::new(0),
         };
         let model = Arc::new(Model::with(work, 1, 2));
-        let machines = [0, 1].map(|number| model.active(number)).map(|actor| {
-            spawn(actor, |actor| {
-                let model = actor.model.clone();
-                actor.work(|| _ = model.work.stepped_back.fetch_add(1, SeqCst));
-            })
-        });
+        // Both are counted before one of them looks.
+        let machines = [0, 1].map(|number| model.active(number));
+        let machines = machines.map(|actor| spawn(actor, Actor::live));
         model.work.waiting.fetch_add(1, Relaxed);
         model.notify();
         machines
@@ -154,6 +152,8 @@ fn one_of_two_steps_back_against_push() {
 /// Tasks in the local queue of machine 0, and those that it has given away, as a number.
 struct Given {
     queue: Stealer<Number, 2>,
+    /// Locked by its machine alone.
+    own: std::sync::Mutex<LocalQueue<Number, 2>>,
     given: AtomicUsize,
     left: Count,
 }
@@ -163,41 +163,45 @@ impl Work for Given {
         !self.queue.is_empty() || self.given.waits()
     }
 
-    fn take(&self, actor: &Actor<Given>) -> bool {
+    fn take(&self, _: &Actor<Given>) -> bool {
         let given = || {
             self.given
                 .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1))
         };
-        let taken = self.queue.steal_one().is_some() || given().is_ok();
-        if taken {
-            actor.machine().stop_searching();
-            if self.left.fetch_sub(1, SeqCst) == 1 {
-                actor.model.close();
+        self.queue.steal_one().is_some() || given().is_ok()
+    }
+
+    fn run(&self, actor: &Actor<Given>) {
+        if self.left.fetch_sub(1, SeqCst) == 1 {
+            actor.model.close();
+        }
+    }
+
+    fn give_queue_away(&self, actor: &Actor<Given>) {
+        if actor.number == 0 {
+            let own = self.own.lock().unwrap();
+            while own.pop().is_some() {
+                self.given.fetch_add(1, Relaxed);
             }
         }
-        taken
     }
 }
 
 #[test]
 fn stepping_back_with_tasks_in_the_queue_against_a_thief_that_falls_asleep() {
     explore("stepping back with tasks", Some(3), || {
-        let (owner, queue) = local_queue::<Number, 2>();
-        (1..=2).for_each(|i| _ = owner.push(Number(i), |_| unreachable!("there is room")));
+        let (own, queue) = local_queue::<Number, 2>();
+        (1..=2).for_each(|i| _ = own.push(Number(i), |_| unreachable!("there is room")));
         let work = Given {
             queue,
+            own: std::sync::Mutex::new(own),
             given: AtomicUsize::new(0),
             left: Count::new(2),
         };
         let model = Arc::new(Model::with(work, 1, 2));
         let (first, second) = (model.active(0), model.searcher(1));
-        let thief = spawn(second, |actor| actor.work(|| {}));
-        let given = model.clone();
-        // As `Worker::give_queue_away`.
-        first.work(|| {
-            let tasks = std::iter::from_fn(|| owner.pop());
-            tasks.for_each(|_| _ = given.work.given.fetch_add(1, Relaxed));
-        });
+        let thief = spawn(second, Actor::live);
+        first.live();
         thief.join().unwrap();
         assert_at_rest(&model, (0, 0));
     });
@@ -218,26 +222,15 @@ impl Work for Stolen {
         all.into_iter().any(|queue| !queue.is_empty())
     }
 
-    /// As `Worker::find_task`: from its own queue, else as a searcher from the others'.
+    /// From its own queue, else as a searcher from the others': must agree with `Worker::steal`.
     fn take(&self, actor: &Actor<Stolen>) -> bool {
         let own = self.own[actor.number].lock().unwrap();
-        if own.pop().is_none() {
-            if !actor.searching.get() {
-                if !actor.model.idle.start_searching() {
-                    return false;
-                }
-                actor.searching.set(true);
-            }
-            let other = &self.stealers[1 - actor.number];
-            let stolen = [&self.victim, other]
-                .into_iter()
-                .find_map(|queue| queue.steal_into(&own));
-            if stolen.is_none() {
-                return false;
-            }
+        if own.pop().is_some() {
+            return true;
         }
-        actor.machine().stop_searching();
-        true
+        let other = &self.stealers[1 - actor.number];
+        let mut victims = [&self.victim, other].into_iter();
+        actor.machine().start_searching() && victims.any(|victim| victim.steal_into(&own).is_some())
     }
 }
 
@@ -278,16 +271,16 @@ fn a_spare_that_ends_against_the_push_that_wakes_it() {
         let spare = model.searcher(1);
         spare.machine().sleep();
         let spare = spawn(spare, |actor| {
+            // Its time as a spare is over.
+            actor.spare_until.set(0);
             let model = actor.model.clone();
-            if model.idle.retire(1) {
-                model.machine_ended();
-                // From here on this thread is machine 2.
-                model.parkers[2].park();
-                model.started(2).work_once();
-            } else {
-                actor.park();
-                actor.work_once();
+            if actor.park(true) == Woken::Yes {
+                return actor.work_once();
             }
+            model.machine_ended();
+            // From here on this thread is machine 2.
+            model.parkers[2].park();
+            model.started(2).work_once();
         });
         blocks.machine().block();
         model.post();
@@ -304,12 +297,8 @@ fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
         let sleeper = model.searcher(0);
         sleeper.machine().sleep();
         let sleeper = spawn(sleeper, |actor| {
-            // As `Worker::park` when a timer is due.
-            let parker = &actor.model.parkers[0];
-            if !parker.park_until(Instant::now()) && actor.model.idle.wake_up(0) != WakeUp::Done {
-                parker.park();
-            }
-            actor.machine().woken();
+            actor.is_due.set(true);
+            assert!(actor.park(false) == Woken::Yes);
             actor.work_once();
         });
         model.post();
@@ -317,6 +306,10 @@ fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
         assert!(!model.has_work());
         let counts = model.idle.counts();
         assert_eq!((counts.active, counts.searching), (1, 0));
+        assert!(
+            !model.parkers[0].take_token(),
+            "it would end the next sleep"
+        );
         assert_eq!(
             model.idle.machines(),
             MachineCounts {
@@ -339,9 +332,9 @@ fn a_start_that_fails_against_a_machine_that_falls_asleep() {
         let (worker, blocks) = (model.active(0), model.active(1));
         blocks.machine().block();
         let worker = spawn(worker, |actor| {
-            if !actor.model.work.take(&actor) {
-                actor.sleep();
-                assert!(actor.model.work.take(&actor));
+            if actor.find_task().is_none() {
+                assert!(actor.sleep() == Woken::Yes);
+                assert!(actor.find_task().is_some());
             }
         });
         model.post();

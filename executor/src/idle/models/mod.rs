@@ -19,12 +19,17 @@ use crate::{
         accounting::{Idle, MachineCounts},
         machine::Machine,
         monitor_sleep::MonitorSleep,
-        parker::Parker,
+        parker::{Parked, Parker},
         permit::Permit,
         pool::Pool,
+        work_loop::{Woken, WorkLoop},
     },
     suspended::SuspendedTasks,
-    sync::{AtomicBool, AtomicUsize, explore::explore},
+    sync::{
+        AtomicBool, AtomicUsize,
+        clock::{self, NEVER},
+        explore::explore,
+    },
 };
 use loom::{sync::atomic::Ordering::Relaxed, thread};
 use std::{
@@ -41,9 +46,14 @@ trait Work: Sized + Send + Sync + 'static {
     /// Whether there is any.
     fn waits(&self) -> bool;
 
-    /// Does a piece of it, if there is one; returns whether there was. Whoever has one in hand stops
-    /// searching before it begins, as `Worker::find_task`.
-    fn take(&self, machine: &Actor<Self>) -> bool;
+    /// Takes a piece of it, if there is one; returns whether there was.
+    fn take(&self, actor: &Actor<Self>) -> bool;
+
+    /// Does the piece that was taken.
+    fn run(&self, _actor: &Actor<Self>) {}
+
+    /// For a machine that steps back.
+    fn give_queue_away(&self, _actor: &Actor<Self>) {}
 
     /// The executor has ended.
     fn end(&self) {}
@@ -56,11 +66,8 @@ impl Work for AtomicUsize {
         self.load(Relaxed) > 0
     }
 
-    fn take(&self, actor: &Actor) -> bool {
+    fn take(&self, _: &Actor) -> bool {
         let taken = self.fetch_update(Relaxed, Relaxed, |work| work.checked_sub(1));
-        if taken.is_ok() {
-            actor.machine().stop_searching();
-        }
         taken.is_ok()
     }
 }
@@ -125,7 +132,7 @@ impl<W: Work> Model<W> {
         self.started(number)
     }
 
-    /// The same, which does not search any more.
+    /// A machine of the initial set, which does not search any more.
     fn active(self: &Arc<Self>, number: usize) -> Actor<W> {
         let actor = self.searcher(number);
         actor.searching.set(false);
@@ -153,6 +160,8 @@ impl<W: Work> Model<W> {
             model: self.clone(),
             number,
             searching: Cell::new(true),
+            is_due: Cell::new(false),
+            spare_until: Cell::new(NEVER),
         }
     }
 }
@@ -199,14 +208,24 @@ impl<W: Work> Pool for Model<W> {
     }
 }
 
-/// A machine's thread, as `Worker`.
+/// A machine's thread.
 struct Actor<W = AtomicUsize> {
     model: Arc<Model<W>>,
     number: usize,
     searching: Cell<bool>,
+    /// A timer of its own is due, or will be before it is woken.
+    is_due: Cell<bool>,
+    spare_until: Cell<u64>,
 }
 
-impl<W: Work> Actor<W> {
+impl<W: Work> WorkLoop for Actor<W> {
+    type Pool = Model<W>;
+    type Task = ();
+
+    fn pool(&self) -> &Arc<Model<W>> {
+        &self.model
+    }
+
     fn machine(&self) -> Machine<'_, Model<W>> {
         Machine {
             pool: &self.model,
@@ -216,46 +235,67 @@ impl<W: Work> Actor<W> {
         }
     }
 
-    fn park(&self) {
-        self.model.parkers[self.number].park();
-        self.machine().woken();
+    fn look_for_task(&self) -> Option<()> {
+        self.model.work.take(self).then_some(())
     }
 
-    fn sleep(&self) {
-        self.machine().sleep();
-        self.park();
+    fn run(&self, (): ()) {
+        self.model.work.run(self);
+        self.machine().after_poll();
     }
 
+    fn give_queue_away(&self) {
+        self.model.work.give_queue_away(self);
+    }
+
+    fn begin_to_sleep(&self, _: bool) {}
+
+    fn doze(&self) -> Parked {
+        if !self.is_due.get() && self.spare_until.get() == NEVER {
+            self.parker().park();
+        } else if !self.parker().park_until(clock::instant(0)) {
+            return Parked::TimedOut;
+        }
+        Parked::Unparked
+    }
+
+    fn parker(&self) -> &Parker {
+        &self.model.parkers[self.number]
+    }
+
+    fn is_due(&self) -> bool {
+        self.is_due.take()
+    }
+
+    fn drive_sources(&self, _: bool) {}
+
+    fn spare_until(&self) -> u64 {
+        self.spare_until.get()
+    }
+
+    fn set_spare_until(&self, _: u64) {
+        // Once is enough for a model.
+        self.spare_until.set(NEVER);
+    }
+}
+
+impl<W: Work> Actor<W> {
     /// Until it has done one piece of work.
     fn work_once(&self) {
-        while !self.model.work.take(self) {
-            self.sleep();
+        while self.find_task().is_none() {
+            assert!(self.sleep() == Woken::Yes);
         }
+        self.run(());
     }
 
-    /// Until the executor ends, as `run_machine` and `Worker::work`.
-    fn work(self, give_queue_away: impl Fn()) {
-        while !self.model.is_closed() {
-            if self.model.idle.surplus() && self.machine().step_back(&give_queue_away) {
-                self.park();
-            } else if !self.model.work.take(&self) {
-                self.sleep();
-            }
-        }
-        // As `Worker::drain`.
-        loop {
-            while self.model.work.take(&self) {}
-            if self.model.suspended.is_empty() {
-                self.machine().leave();
-                break;
-            }
-            self.sleep();
-        }
+    /// Until the executor ends, or the machine as a spare: must agree with `run_machine`.
+    fn live(self) {
+        self.work();
         self.model.machine_ended();
     }
 }
 
-/// The same on a thread of its own.
+/// Lets an actor run on a thread of its own.
 fn spawn<W: Work>(
     actor: Actor<W>,
     run: impl FnOnce(Actor<W>) + Send + 'static,

@@ -2,25 +2,15 @@
 
 use super::{Actor, Model, assert_at_rest, explore, spawn, spawn_stand_in};
 use crate::{
-    idle::{parker::Parker, pool::Pool},
+    idle::{parker::Parker, pool::Pool, work_loop::WorkLoop},
     sync::{AtomicBool, AtomicU64, AtomicUsize, clock::NEVER},
 };
 use loom::{sync::atomic::Ordering::Relaxed, thread};
 use std::sync::Arc;
 
-/// As `Rounds::hand_off` with a machine that it believes to be stuck.
+/// What the monitor does with a machine that it believes to be stuck.
 fn take_permit(model: &Arc<Model>, machine: usize) {
-    if model.permits[machine].take() {
-        model.idle.block();
-        model.notify_if_work();
-    }
-}
-
-/// What a machine does after a poll, as `Worker::run`.
-fn poll_returned(actor: &Actor) {
-    if actor.model.permits[actor.number].is_taken() {
-        actor.machine().come_back();
-    }
+    model.hand_off(&model.permits[machine], || {});
 }
 
 /// One machine with a permit, and the monitor, which tries to take it twice. In the end the machine
@@ -46,8 +36,21 @@ fn monitor_against(name: &str, machine: impl Fn(&Actor) + Send + Sync + Copy + '
 #[test]
 fn monitor_takes_a_permit_against_the_return_of_the_poll() {
     monitor_against("monitor against return", |actor| {
-        poll_returned(actor);
-        poll_returned(actor);
+        actor.machine().after_poll();
+        actor.machine().after_poll();
+    });
+}
+
+#[test]
+fn a_poll_whose_permit_was_taken_is_counted_again_when_it_returns() {
+    explore("return without a permit", None, || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        take_permit(&model, 0);
+        assert_eq!(model.idle.counts().active, 0);
+        actor.machine().after_poll();
+        assert_eq!(model.idle.counts().active, 1);
+        assert!(model.permits[0].is_held());
     });
 }
 
@@ -76,7 +79,7 @@ fn monitor_takes_a_permit_against_a_machine_that_steps_back() {
         };
         let asleep = actor.machine().step_back(|| {});
         monitor.join().unwrap();
-        poll_returned(&actor);
+        actor.machine().after_poll();
         if !asleep {
             assert!(actor.machine().step_back(|| {}), "it was too early");
         }
@@ -95,7 +98,7 @@ fn monitor_takes_a_permit_against_push() {
         let stand_in = spawn_stand_in(&model, &done);
         let stuck = spawn(model.active(0), move |actor| {
             done.park();
-            poll_returned(&actor);
+            actor.machine().after_poll();
         });
         let poster = {
             let model = model.clone();
@@ -117,10 +120,11 @@ fn monitor_takes_a_permit_against_push() {
     });
 }
 
-/// The monitor's rest without a round to come, as `Rounds::sleep` and `Rounds::needed`.
+/// The monitor's rest without a round to come, as `Rounds::sleep`.
 fn sleep(model: &Arc<Model>) {
-    let needed = || model.idle.counts().active > 0 || model.has_work();
-    model.monitor_sleep.sleep(needed, || NEVER);
+    model
+        .monitor_sleep
+        .sleep(|| model.needs_monitor(), || NEVER);
 }
 
 #[test]
@@ -170,12 +174,10 @@ fn monitor_falls_asleep_against_a_start_that_fails() {
         let monitor = {
             let model = model.clone();
             thread::spawn(move || {
-                // As `Rounds::run` and `round`.
+                // As `Rounds::run` and `round`, which has nothing else to do.
                 while model.threads.lock().unwrap().is_empty() {
                     sleep(&model);
-                    if model.has_work() {
-                        model.notify();
-                    }
+                    model.notify_if_work();
                     thread::yield_now();
                 }
             })
@@ -206,7 +208,7 @@ fn monitor_falls_asleep_against_the_limit_of_machines() {
 }
 
 /// The monitor rests, without a round to come so that nothing but a wake-up ends it, and somebody leaves
-/// a timer to it, as `Scheduler::leave_timers`.
+/// a timer to it.
 fn a_timer_left_alone(
     name: &str,
     rest: impl Fn(&Model, &dyn Fn() -> u64) + Send + Sync + Copy + 'static,
@@ -220,8 +222,10 @@ fn a_timer_left_alone(
                 rest(&model, &|| if driven.load(Relaxed) { NEVER } else { 1 });
             })
         };
-        driven.store(false, Relaxed);
-        model.monitor_sleep.wake_by(1);
+        model.monitor_sleep.take_over(|| {
+            driven.store(false, Relaxed);
+            1
+        });
         monitor.join().unwrap();
     });
 }

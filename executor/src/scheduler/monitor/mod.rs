@@ -8,16 +8,16 @@
 //! queue, and notifies as if it had been posted just now: a machine that was asleep, or a new one,
 //! comes as a searcher. What the stuck poll itself makes runnable later goes to the global queue.
 //! When the poll returns, the machine counts itself as active again, and whichever machine passes a
-//! scheduling point first while there is one too many steps back (`Worker::step_back`).
+//! scheduling point first while there is one too many steps back (`WorkLoop::step_back`).
 //!
-//! Nothing is taken from the thread but its permit, so there is nothing to give back.
+//! Permit and queue are all that is taken from the thread, so there is nothing to give back.
 //!
-//! It looks at least ten times a second while anybody is active, however long `handoff_after` is: polls
-//! of more than a second are reported, and a thread that the system has refused is asked for again.
+//! While anybody is active it looks at least ten times a second, however long `handoff_after` is: it reports
+//! polls of more than a second, and asks again for a thread that the system has refused.
 //!
 //! # Asleep or burning
 //!
-//! A thread asleep in the system needs no core: its permit goes to another at once, as often as
+//! A thread asleep in the system needs no core: its permit is taken after `handoff_after`, as often as
 //! threads may be started. A thread that burns the CPU goes on doing so, beside its stand-in: at most
 //! N permits of such machines are given away at a time, so that there are no more than 2 N threads
 //! that compute. And it is given half a `handoff_after` more, so that a program whose polls compute
@@ -32,20 +32,20 @@
 //!
 //! # Long polls
 //!
-//! It asks a machine that has polled seldom since the last look to measure how long what a poll makes
-//! runnable waits for its end (see `worker`). Whether polls were few because they are long, or because there
-//! was nothing to do, it cannot tell.
+//! If a worker has polled rarely since the last sample, the monitor asks it to measure how long a woken task
+//! waits for the current poll to return (see `worker::schedule`). Whether polls were few because they are
+//! long, or because there was nothing to do, the monitor cannot tell.
 //!
 //! # When it sleeps itself
 //!
-//! After some rounds in which no machine was active, and nothing waited, it parks without a
-//! time-out: see `monitor_sleep`.
+//! After some rounds in which no machine was active, and nothing waited, it parks without a next round: until it
+//! is needed, or a source that it looks after is due. See `monitor_sleep`.
 //!
 //! # Timers and other sources
 //!
 //! It looks after sources whose own thread is away (see `driver`): it parks no longer than until the first of
 //! their deadlines. The sources of machines that are stuck, or that it has taken the permit
-//! from, are among them. A machine that is busy and late is told so.
+//! from, are among them. It asks a machine that is busy and late for maintenance.
 //!
 //! # When it overslept
 //!
@@ -138,7 +138,7 @@ impl Monitor {
         self.outside.get_or_init(LoneDriver::lone).timers()
     }
 
-    /// Places taken so far.
+    /// Permits taken so far.
     pub(crate) fn handoffs(&self) -> u64 {
         // Ordering: Relaxed; for show.
         self.handoffs.load(Ordering::Relaxed)
@@ -155,14 +155,17 @@ impl Monitor {
 impl Scheduler {
     /// The machine of `processor` will not look after its sources for a while, or is no more.
     pub(super) fn leave_driver(&self, processor: &Processor) {
-        processor.driver.set_driven(false);
         if !self.config.handoff {
+            processor.driver.set_driven(false);
             // There is no monitor: whoever waits registers anew, where somebody looks.
             return processor.driver.evict();
         }
-        let due = processor.driver.next_due();
-        if due != NEVER || self.shared_source.needs_monitor() {
-            self.monitor.rest.wake_by(due);
+        self.monitor.rest.take_over(|| {
+            processor.driver.set_driven(false);
+            processor.driver.next_due()
+        });
+        if self.shared_source.needs_monitor() {
+            self.monitor.rest.wake_if_asleep();
         }
     }
 
@@ -171,8 +174,6 @@ impl Scheduler {
         if !self.config.handoff {
             return Ok(());
         }
-        #[cfg(test)]
-        super::threads::refusals::refuse_if_asked()?;
         let scheduler = self.clone();
         let name = self.config.thread_name.clone();
         let rounds = move || Rounds::new(&scheduler).run();
@@ -205,7 +206,8 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Until the last machine has ended.
+    /// Goes on until the last machine has ended. Must agree with what `idle::models::monitor` does in place
+    /// of a round.
     fn run(mut self) {
         let handoff_after = self.scheduler.config.handoff_after;
         let period = |samples| (handoff_after / samples).clamp(MIN_PERIOD, MAX_PERIOD);
@@ -254,8 +256,7 @@ impl<'a> Rounds<'a> {
             processor.permit.is_taken() && !samples.reported
         };
         let scheduler = self.scheduler;
-        scheduler.idle.counts().active > 0
-            || scheduler.has_work()
+        scheduler.needs_monitor()
             || scheduler.shared_source.needs_monitor()
             || self.sampled().any(taken)
     }
@@ -303,10 +304,6 @@ impl<'a> Rounds<'a> {
                     .store(true, Ordering::Relaxed);
             }
         }
-        let shared = &self.scheduler.shared_source;
-        if shared.needs_monitor() {
-            shared.fire(now, usize::MAX);
-        }
     }
 
     fn round(&mut self, passed: Passed, storm: bool) {
@@ -352,10 +349,8 @@ impl<'a> Rounds<'a> {
             self.reported_limit = true;
             report_limit(scheduler.config.max_machines);
         }
-        if scheduler.has_work() {
-            // Also where an earlier attempt to start a machine has failed.
-            scheduler.notify();
-        }
+        // Also where an earlier attempt to start a machine has failed.
+        scheduler.notify_if_work();
     }
 
     /// Takes the permit of a machine that is stuck in a poll.
@@ -390,7 +385,11 @@ impl<'a> Rounds<'a> {
             return;
         }
         // Asking took its time.
-        if processor.counters.polls.get() != tick || !processor.permit.take() {
+        if processor.counters.polls.get() != tick {
+            return;
+        }
+        let give_queue_away = || self.give_queue_away(processor);
+        if !self.scheduler.hand_off(&processor.permit, give_queue_away) {
             return;
         }
         self.seen[index].burning = burning;
@@ -401,9 +400,6 @@ impl<'a> Rounds<'a> {
             .monitor
             .handoffs
             .fetch_add(1, Ordering::Relaxed);
-        self.scheduler.idle.block();
-        self.give_queue_away(processor);
-        self.scheduler.notify_if_work();
     }
 
     /// Machines that compute although their permits were taken.

@@ -283,6 +283,28 @@ fn events_reach_tasks_whose_workers_block_or_get_stuck() {
     assert!(BY_MONITORS.load(SeqCst) > 0, "no monitor looked");
 }
 
+/// Neither a worker nor a stand-in is left to look at the kernel, and the monitor must not fall asleep.
+#[test]
+fn an_event_is_seen_where_no_machine_is_left() {
+    explore("events without machines", 10_000, || {
+        let trial = Trial::of_workers_and_stand_ins(1, 0);
+        let clock = run_clock();
+        let released = Event::new();
+        let away = released.clone();
+        let away = trial.executor.spawn(trial.tasks.track(async move {
+            block_in_place(|| away.wait_blocking());
+        }));
+        let kernel = run_kernel(&trial, 2);
+        trial.executor.block_on(event(0));
+        trial.executor.block_on(event(1));
+        released.set();
+        trial.executor.block_on(away).unwrap();
+        kernel.join().unwrap();
+        drop(clock);
+        trial.end();
+    });
+}
+
 /// Spares that watch the kernel, while others end; and machines that sleep until a timer in it.
 #[test]
 fn events_and_timers_wake_the_same_machines() {

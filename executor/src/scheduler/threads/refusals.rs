@@ -1,48 +1,15 @@
 //! What becomes of an executor that the system refuses threads, of whatever kind and at any moment.
 
-use crate::Executor;
+use crate::{
+    Executor,
+    sync::refusals::{plan, still_to_refuse},
+};
 use std::{
     env, io,
     process::{self, Command},
-    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
-
-/// What the "system" will do from now on: start so many threads, then refuse so many.
-static PLAN: Mutex<Plan> = Mutex::new(Plan {
-    started: 0,
-    refused: 0,
-});
-
-struct Plan {
-    started: usize,
-    refused: usize,
-}
-
-fn plan(started: usize, refused: usize) {
-    *PLAN.lock().unwrap() = Plan { started, refused };
-}
-
-/// How much of the plan has come true.
-fn still_to_refuse() -> usize {
-    PLAN.lock().unwrap().refused
-}
-
-/// Stands in for a system that has no thread to give. Called before each thread is started.
-pub(crate) fn refuse_if_asked() -> io::Result<()> {
-    let mut plan = PLAN.lock().unwrap();
-    if plan.refused == 0 {
-        return Ok(());
-    }
-    if plan.started > 0 {
-        plan.started -= 1;
-        return Ok(());
-    }
-    plan.refused -= 1;
-    let text = "refused by the test";
-    Err(io::Error::new(io::ErrorKind::WouldBlock, text))
-}
 
 /// Set in the process of a test.
 const CHILD: &str = "EXECUTOR_TEST_CHILD";

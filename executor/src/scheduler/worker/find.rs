@@ -10,11 +10,11 @@
 //! 4. what its sources wake, if anything is due;
 //! 5. the global queue, a fair share of it;
 //! 6. half of another local queue; as a last resort a task in the next slot of a worker whose poll
-//!    does not end.
+//!    has not ended within a microsecond.
 
 use super::{Worker, schedule::LoneWait};
 use crate::{
-    idle::pool::Pool,
+    idle::{pool::Pool, work_loop::WorkLoop},
     scheduler::{processor::Processor, task::Task},
     sync::hint,
 };
@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 /// a prime, so that it falls in step with nothing.
 const MAINTENANCE_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
 
-/// Wake-ups by one source before the tasks that were woken have their turn.
+/// Tasks that one source wakes before they have their turn.
 const EVENTS_IN_A_ROW: usize = 64;
 
 /// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
@@ -35,31 +35,26 @@ const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
 /// as some polls; a thief that takes each task as it comes gains nothing.
 const WORTH_STEALING: usize = if cfg!(shuttle) { 2 } else { 32 };
 
-/// How long a thief waits beside what little there is, in turns of the spin-wait hint of some 30 ns: six
-/// microseconds beside a few tasks of a queue, the price of a wake-up, for more of them, or for the worker
-/// to come to them by itself.
+/// Turns of the spin-wait hint (some 30 ns each) that a thief waits before it steals from queues of fewer
+/// than [`WORTH_STEALING`] tasks: six microseconds, about the price of a wake-up. Meanwhile more tasks
+/// may come, or their worker to them.
 const PATIENCE_BESIDE_FEW: u32 = if cfg!(shuttle) { 1 } else { 200 };
 
-/// The same beside nothing but a lone task in a next slot: one microsecond. Two tasks that hand work on to
-/// each other would otherwise stay on one core where each takes less than the other patience.
+/// Turns of that hint before a thief takes a lone task from a next slot: one microsecond. With the longer
+/// patience, two tasks that hand work on to each other would stay on one core.
 const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 
 /// Finding a task.
 impl Worker {
     #[inline]
-    pub(super) fn find_task(&self) -> Option<Task> {
+    pub(super) fn look_everywhere(&self) -> Option<Task> {
         let task = if self.is_maintenance_due() {
             self.maintain()
         } else {
             None
         };
-        let task = task
-            .or_else(|| self.take_local())
-            .or_else(|| self.find_elsewhere());
-        if task.is_some() {
-            self.stop_searching();
-        }
-        task
+        task.or_else(|| self.take_local())
+            .or_else(|| self.find_elsewhere())
     }
 
     fn is_maintenance_due(&self) -> bool {
@@ -72,9 +67,11 @@ impl Worker {
             || maintenance_requested.load(Ordering::Relaxed)
     }
 
-    /// Wakes what is due, and takes a task from the global queue; and decides whether to measure in the next
-    /// poll how long a lone task waits. That takes as long as a short poll, so it is done where the monitor
-    /// has asked for it, or there is none, and again as long as the wait is long.
+    /// Wakes what is due, and takes a task from the global queue.
+    ///
+    /// It also decides whether to measure, in the next poll, how long a lone task waits. Measuring takes
+    /// as long as a short poll. So it is done if the monitor asks for it, if there is no monitor, and
+    /// again while the wait is long.
     #[cold]
     fn maintain(&self) -> Option<Task> {
         let Processor {
@@ -91,15 +88,15 @@ impl Worker {
         let (task, rest) = self.scheduler().global.pop()?;
         counters.global_tasks.add(1);
         if let Some(rest) = rest {
-            // Only what runs now is taken: what went through the local queue could be driven out of it
-            // again and again.
+            // Only what runs now is taken: what goes through the local queue could overflow again and
+            // again.
             self.scheduler().push_batch_quietly(rest);
             self.scheduler().notify();
         }
         Some(task)
     }
 
-    /// Where there is no local task. Apart, so that the way to one stays short.
+    /// The slow path where there is no local task, out of line so that finding one inlines.
     #[inline(never)]
     fn find_elsewhere(&self) -> Option<Task> {
         self.take_fired()
@@ -140,7 +137,7 @@ impl Worker {
             return false;
         };
         // A waker is foreign code and may take its time: nobody may rely on this searcher.
-        self.stop_searching();
+        self.machine().stop_searching();
         self.clear_current_task();
         self.driver().fire_moderated(now, EVENTS_IN_A_ROW)
     }
@@ -152,18 +149,16 @@ impl Worker {
             .pop_share(scheduler.config.workers, self.queue())?;
         self.processor().counters.global_tasks.add(taken as u64);
         if taken > 1 && !self.searching.get() {
-            // On the way from there to here nobody saw them.
+            // Between the two queues nobody saw them.
             scheduler.notify();
         }
         Some(task)
     }
 
+    /// Must agree with `Stolen::take` in `idle::models::idle`: only a searcher steals.
     fn steal(&self) -> Option<Task> {
-        if !self.searching.get() {
-            if !self.scheduler().idle.start_searching() {
-                return None;
-            }
-            self.searching.set(true);
+        if !self.machine().start_searching() {
+            return None;
         }
         self.steal_from_queues(WORTH_STEALING)
             .or_else(|| self.take_global_share())
@@ -181,7 +176,7 @@ impl Worker {
             .map(|index| processors.get(index))
     }
 
-    /// Half of a queue of at least so many tasks.
+    /// Steals half of a queue of at least so many tasks.
     fn steal_from_queues(&self, at_least: usize) -> Option<Task> {
         let (task, taken) = self
             .victims()
@@ -191,8 +186,8 @@ impl Worker {
         Some(task)
     }
 
-    /// What the others have not come to within a moment: the task in somebody's next slot, if the poll in
-    /// front of it goes on and on, or a few tasks of a queue.
+    /// Waits a moment, then steals what the others have not come to: a few tasks of a queue, or the task in
+    /// a next slot whose worker's poll has not ended within that moment.
     fn steal_patiently(&self) -> Option<Task> {
         let behind = self.victims().find(|victim| !victim.next.is_empty());
         if behind.is_none() && self.are_queues_empty() {
@@ -211,7 +206,7 @@ impl Worker {
         })
     }
 
-    /// Those of the others.
+    /// Whether every other worker's queue is empty.
     fn are_queues_empty(&self) -> bool {
         self.victims().all(|victim| victim.queue.is_empty())
     }
@@ -219,10 +214,6 @@ impl Worker {
     fn count_theft(&self, tasks: usize) {
         self.processor().counters.steals.add(1);
         self.processor().counters.stolen_tasks.add(tasks as u64);
-    }
-
-    pub(super) fn stop_searching(&self) {
-        self.machine().stop_searching();
     }
 
     /// Marsaglia's xorshift: victims need to be spread, not unpredictable.

@@ -14,12 +14,11 @@ use super::{
     task::{self, Task},
 };
 use crate::{
-    idle::{machine::Machine, pool::Pool},
+    idle::{pool::Pool, work_loop::WorkLoop},
     queue::local::LocalQueue,
     sync::clock::NEVER,
 };
 use schedule::LoneWait;
-use sleep::Woken;
 use std::{
     cell::Cell,
     ptr::NonNull,
@@ -49,7 +48,7 @@ pub(crate) struct Worker {
     random: Cell<u32>,
 }
 
-/// The life of a machine's thread.
+/// The life of a machine's thread. Must agree with `Actor::live` in `idle::models`.
 pub(super) fn run_machine(lease: Lease) {
     let scheduler = lease.scheduler().clone();
     let worker = Worker::new(lease);
@@ -64,7 +63,7 @@ pub(super) fn run_machine(lease: Lease) {
         worker.clear_current_task();
         permit.hold();
         // The hook is foreign code and may take its time: nobody may rely on this searcher.
-        worker.stop_searching();
+        worker.machine().stop_searching();
         scheduler.config.call_on_thread_start();
         worker.work();
         worker.settle_recycler();
@@ -112,16 +111,6 @@ impl Worker {
         self.lease.processor()
     }
 
-    /// Itself, as the pool counts it.
-    fn machine(&self) -> Machine<'_, Scheduler> {
-        Machine {
-            pool: self.scheduler(),
-            number: self.index(),
-            permit: &self.processor().permit,
-            searching: &self.searching,
-        }
-    }
-
     /// The sources that it looks after.
     pub(super) fn driver(&self) -> &Driver {
         &self.processor().driver
@@ -145,27 +134,9 @@ impl Worker {
         self.lease.queue()
     }
 
-    /// Runs tasks until the executor ends, or this machine is not needed any more.
-    fn work(&self) {
-        while !self.scheduler().is_closed() {
-            if self.scheduler().idle.surplus() && self.step_back() == Woken::No {
-                return;
-            }
-            match self.find_task() {
-                Some(task) if self.measure_next.get() => self.run_measured(task),
-                Some(task) => self.run(task),
-                None if self.sleep() == Woken::No => return,
-                None => {}
-            }
-        }
-        self.drain();
-    }
-
     /// Runs a task once. Must agree with what `monitor` reads.
-    fn run(&self, task: Task) {
-        let Processor {
-            counters, permit, ..
-        } = self.processor();
+    fn run_unmeasured(&self, task: Task) {
+        let Processor { counters, .. } = self.processor();
         // Ordering: Relaxed; the monitor guesses, and the permit decides.
         counters
             .task
@@ -175,12 +146,10 @@ impl Worker {
             Some(maker) if maker != self.as_maker => self.run_foreign(task, maker),
             _ => task::run(task, self.scheduler()),
         }
-        if permit.is_taken() {
-            self.come_back();
-        }
+        self.machine().after_poll();
     }
 
-    /// A task that another thread has made, and would better free.
+    /// Runs a task that another thread has made, and should free.
     #[inline(never)]
     fn run_foreign(&self, task: Task, maker: Maker) {
         let reference = task.waker();
@@ -189,37 +158,14 @@ impl Worker {
         self.recycler.keep(maker, reference, processors);
     }
 
-    /// Keeps nothing for others any more, and nothing of its own tasks.
+    /// Hands back what it keeps for others, and frees what others have handed back to it.
     fn settle_recycler(&self) {
         let mailbox = &self.processor().mailbox;
         self.recycler.settle(mailbox, &self.scheduler().processors);
     }
 
-    /// What takes long from now on is not the fault of the task that was polled last.
+    /// Says that this thread is in no poll: what takes long from now on is not the fault of the last task.
     fn clear_current_task(&self) {
         self.processor().counters.task.store(0, Ordering::Relaxed);
-    }
-
-    /// After a poll during which the monitor gave this machine's permit away. There may be one
-    /// active machine too many now.
-    #[cold]
-    fn come_back(&self) {
-        self.machine().come_back();
-    }
-
-    /// After the end of the executor, when a run drops the future instead of polling it (`task`):
-    /// runs tasks until none is left.
-    fn drain(&self) {
-        loop {
-            while let Some(task) = self.find_task() {
-                self.run(task);
-            }
-            if self.scheduler().suspended.is_empty() {
-                return self.machine().leave();
-            }
-            if self.sleep() == Woken::No {
-                return;
-            }
-        }
     }
 }

@@ -15,15 +15,15 @@
 //! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
 //! caller as much as two hundred polls.
 //!
-//! That moment is long if the poll goes on and on. So the monitor, if it sees a worker poll seldom, asks it
-//! to measure how long the task waits (without a monitor it does so each 61st poll); and while that is long,
-//! a lone task in the next slot wakes another worker too. That is a hint: it is lost if a searcher has
-//! looked there just before, and the task then waits as it would without.
+//! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it to measure
+//! how long a woken task waits for the current poll to return. (Without a monitor, a worker measures each
+//! 61st poll.) While that wait is long, a lone task in the next slot wakes another worker too. The wake-up is
+//! a hint: if a searcher has looked there just before, it is lost, and the task waits as it would without.
 
 use super::Worker;
 use crate::{idle::pool::Pool, scheduler::task::Task, sync::clock};
 
-/// How long a lone task waits in the next slot for the end of the poll that has made it runnable.
+/// How long a lone task in the next slot waits for the end of the poll that has made it runnable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum LoneWait {
     /// Not for long, for all that is known.
@@ -34,13 +34,13 @@ pub(super) enum LoneWait {
     Measured(Option<u64>),
 }
 
-/// A wait of so many nanoseconds is long: it takes about as long to wake a worker.
+/// A wait of so many nanoseconds is long: waking a worker takes about as long.
 const LONG_WAIT: u64 = 4_000;
 
 /// Making tasks runnable.
 impl Worker {
-    /// Takes a task that has become runnable, from whatever runs on this thread. `yielded`: it was
-    /// woken during its own poll, so that others come first.
+    /// Takes a task that something on this thread has made runnable. `yielded`: the task was woken during
+    /// its own poll, so that others come first.
     pub(crate) fn schedule(&self, task: Task, yielded: bool) {
         if !self.processor().permit.is_held() {
             // Nobody would run it here before the poll, or the blocking call in it, returns.
@@ -79,13 +79,13 @@ impl Worker {
         }
     }
 
-    /// Runs a task and sees how long a lone task waits behind it, if it makes any runnable. Meanwhile it
-    /// wakes nobody for that, which would take long itself.
+    /// Runs a task and measures how long a lone task waits behind it, if it makes one runnable. It wakes
+    /// nobody for the lone task meanwhile: that would take long itself.
     #[cold]
     pub(super) fn run_measured(&self, task: Task) {
         self.measure_next.set(false);
         let before = self.lone_wait.replace(LoneWait::Measured(None));
-        self.run(task);
+        self.run_unmeasured(task);
         let after = match self.lone_wait.get() {
             LoneWait::Measured(Some(since)) if clock::now().saturating_sub(since) >= LONG_WAIT => {
                 LoneWait::Long

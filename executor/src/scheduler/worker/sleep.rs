@@ -1,71 +1,97 @@
-//! How a worker sleeps, ends when it is one too many, and gives its permit away to block.
+//! How a worker sleeps, and how it gives its permit away to block. In what order is told by `idle::work_loop`.
 
 use super::Worker;
 use crate::{
-    idle::accounting::WakeUp,
-    scheduler::{driver::Parked, processor::Processor},
-    sync::clock::{self, NEVER},
+    idle::{
+        machine::Machine,
+        parker::{Parked, Parker},
+        work_loop::{WorkLoop, spare_until},
+    },
+    scheduler::{Scheduler, processor::Processor, task::Task},
+    sync::clock::NEVER,
 };
-use std::{sync::atomic::Ordering, time::Duration};
+use std::sync::{Arc, atomic::Ordering};
 
-/// A surplus machine that sleeps this long exits.
-const SPARE_LIFETIME: Duration = Duration::from_secs(10);
+impl WorkLoop for Worker {
+    type Pool = Scheduler;
+    type Task = Task;
 
-/// How a sleep ended.
-#[must_use]
-#[derive(PartialEq, Eq)]
-pub(super) enum Woken {
-    /// With a permit, as a searcher.
-    Yes,
-    /// Not at all: the machine was not needed and ends.
-    No,
+    #[inline]
+    fn pool(&self) -> &Arc<Scheduler> {
+        self.scheduler()
+    }
+
+    #[inline]
+    fn machine(&self) -> Machine<'_, Scheduler> {
+        Machine {
+            pool: self.scheduler(),
+            number: self.index(),
+            permit: &self.processor().permit,
+            searching: &self.searching,
+        }
+    }
+
+    #[inline]
+    fn look_for_task(&self) -> Option<Task> {
+        self.look_everywhere()
+    }
+
+    #[inline]
+    fn run(&self, task: Task) {
+        if self.measure_next.get() {
+            self.run_measured(task);
+        } else {
+            self.run_unmeasured(task);
+        }
+    }
+
+    fn give_queue_away(&self) {
+        let next = self.processor().next.take();
+        let queued = std::iter::from_fn(|| self.queue().pop());
+        next.into_iter()
+            .chain(queued)
+            .for_each(|task| self.scheduler().push_global_quietly(task));
+    }
+
+    fn begin_to_sleep(&self, may_retire: bool) {
+        self.scheduler().abort_in_forked_child();
+        self.clear_current_task();
+        self.settle_recycler();
+        self.processor().counters.parks.add(1);
+        self.begin_to_be_spare(may_retire);
+    }
+
+    fn doze(&self) -> Parked {
+        self.driver().park(self.parker(), self.spare_until.get())
+    }
+
+    fn parker(&self) -> &Parker {
+        &self.processor().parker
+    }
+
+    fn is_due(&self) -> bool {
+        self.driver().is_due()
+    }
+
+    fn drive_sources(&self, on: bool) {
+        if on {
+            self.driver().set_driven(true);
+        } else {
+            self.scheduler().leave_driver(self.processor());
+        }
+    }
+
+    fn spare_until(&self) -> u64 {
+        self.spare_until.get()
+    }
+
+    fn set_spare_until(&self, time: u64) {
+        self.spare_until.set(time);
+    }
 }
 
 /// Sleeping, and giving the permit away.
 impl Worker {
-    pub(super) fn sleep(&self) -> Woken {
-        let may_retire = self.machine().sleep();
-        self.park(may_retire)
-    }
-
-    /// There is a machine too many; unless somebody else was faster, this one makes room.
-    pub(super) fn step_back(&self) -> Woken {
-        if self.machine().step_back(|| self.give_queue_away()) {
-            self.park(true)
-        } else {
-            Woken::Yes
-        }
-    }
-
-    /// Sleeps until woken, or until something is due. With machines to spare, it may end here instead.
-    fn park(&self, may_retire: bool) -> Woken {
-        let Processor {
-            parker, counters, ..
-        } = self.processor();
-        self.scheduler().abort_in_forked_child();
-        self.clear_current_task();
-        self.settle_recycler();
-        counters.parks.add(1);
-        self.begin_to_be_spare(may_retire);
-        loop {
-            let parked = self.driver().park(parker, self.spare_until.get());
-            if parked == Parked::Unparked || self.wake_up_for_events() {
-                break;
-            }
-            if parked == Parked::TimedOut && self.spare_until.get() <= clock::now() {
-                if self.scheduler().idle.retire(self.index()) {
-                    return Woken::No;
-                }
-                // Needed after all, or being woken at this moment.
-                let may_retire = self.scheduler().idle.may_retire();
-                self.spare_until.set(spare_until(may_retire));
-            }
-        }
-        self.driver().set_driven(true);
-        self.machine().woken();
-        Woken::Yes
-    }
-
     /// If nobody needed it since its last sleep, the old retirement time stands. Whether it has woken up for
     /// its own sources in between says nothing: when it ends, others get them.
     fn begin_to_be_spare(&self, may_retire: bool) {
@@ -75,36 +101,6 @@ impl Worker {
         if was_needed || !may_retire || self.spare_until.get() == NEVER {
             self.spare_until.set(spare_until(may_retire));
         }
-    }
-
-    /// While asleep: if something is due, sees to it that it is fired. Returns whether the sleep is over.
-    fn wake_up_for_events(&self) -> bool {
-        if !self.driver().is_due() {
-            return false;
-        }
-        let scheduler = self.scheduler();
-        match scheduler.idle.wake_up(self.index()) {
-            WakeUp::Done => scheduler.monitor.rest.wake_if_asleep(),
-            WakeUp::BeingWoken => self.processor().parker.park(),
-            WakeUp::NoPermit => {
-                // Without a permit it runs no foreign code: a waker that blocks would keep it from
-                // hearing when it is woken.
-                scheduler.leave_driver(self.processor());
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Moves everything from the next slot and the local queue to the global queue: this machine
-    /// will not run it soon, and a queue that thieves visit only when they have nothing else to do
-    /// could wait for ever.
-    fn give_queue_away(&self) {
-        let next = self.processor().next.take();
-        let queued = std::iter::from_fn(|| self.queue().pop());
-        next.into_iter()
-            .chain(queued)
-            .for_each(|task| self.scheduler().push_global_quietly(task));
     }
 
     /// Gives the permit away until the guard is dropped. `None` if that has been announced already,
@@ -119,7 +115,7 @@ impl Worker {
             return None;
         }
         self.give_queue_away();
-        self.scheduler().leave_driver(self.processor());
+        self.drive_sources(false);
         if self.machine().block() {
             counters.handoffs.add(1);
         }
@@ -130,27 +126,18 @@ impl Worker {
     }
 }
 
-/// Until when a machine sleeps before it asks whether anybody needs it.
-fn spare_until(may_retire: bool) -> u64 {
-    if may_retire {
-        clock::now().saturating_add(clock::nanoseconds(SPARE_LIFETIME))
-    } else {
-        NEVER
-    }
-}
-
 /// The time in which a worker sits in foreign code without its permit.
 pub(crate) struct Blocked<'a>(&'a Worker);
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         let Blocked(worker) = self;
-        worker.driver().set_driven(true);
+        worker.drive_sources(true);
         worker
             .processor()
             .counters
             .blocked
             .store(false, Ordering::Relaxed);
-        worker.come_back();
+        worker.machine().come_back();
     }
 }

@@ -1,0 +1,18 @@
+//! The promises of `executor`'s public interface, one test each, named after the promise.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod abort;
+mod block_on;
+mod blocking;
+mod builder;
+mod fairness;
+mod handle;
+mod idle;
+mod join;
+mod metrics;
+mod shutdown;
+mod spawn;
+mod time;
+mod traits;
