@@ -281,8 +281,11 @@ mod beside_tokio {
 
 /// A panic that is the caller's names the caller's line.
 mod locations {
-    use super::common::watchdog;
-    use executor::time::{interval, interval_at};
+    use super::common::{assert_passed, child, executor, is_child, output_of, watchdog};
+    use executor::{
+        Builder, Executor, Handle,
+        time::{interval, interval_at},
+    };
     use std::{
         cell::RefCell,
         future::pending,
@@ -325,5 +328,76 @@ mod locations {
         assert_eq!(at, (file!().to_owned(), line!() - 1));
         let at = location_of_panic(|| interval_at(Instant::now(), Duration::ZERO));
         assert_eq!(at, (file!().to_owned(), line!() - 1));
+    }
+
+    /// The functions that consult the environment, or start the default executor.
+    #[test]
+    fn a_bad_variable() {
+        let _watchdog = watchdog(60);
+        let calls: [(fn(), u32); 7] = [
+            (|| drop(Builder::new().build()), line!()),
+            (|| drop(Executor::new()), line!()),
+            (|| drop(Handle::current()), line!()),
+            (|| executor::block_on(async {}), line!()),
+            (|| drop(executor::spawn(async {})), line!()),
+            (|| drop(executor::spawn(async { [0; 4096] })), line!()),
+            (|| drop(executor::spawn_blocking(|| ())), line!()),
+        ];
+        if is_child() {
+            for (call, line) in calls {
+                assert_eq!(location_of_panic(call), (file!().to_owned(), line));
+            }
+            return;
+        }
+        for variable in ["EXECUTOR_WORKERS", "EXECUTOR_SCHEDTRACE"] {
+            let mut command = child("locations::a_bad_variable");
+            command.env(variable, "nonsense");
+            assert_passed(variable, &output_of(command));
+        }
+    }
+
+    /// Runs `f` in a process forked from this one, and returns whether `f` did.
+    #[cfg(unix)]
+    fn holds_in_fork(f: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child runs `f`, which takes no lock that a thread of this process could hold:
+        // this process runs one test, whose executor is idle; and it ends by `_exit`.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "no fork");
+        if child == 0 {
+            let holds = catch_unwind(AssertUnwindSafe(f)).unwrap_or(false);
+            // SAFETY: takes any number, and does not return.
+            unsafe { libc::_exit(if holds { 0 } else { 1 }) };
+        }
+        let mut status = 0;
+        // SAFETY: the child is ours, and `status` may be written.
+        let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+        waited == child && status == 0
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_forked_child_that_would_wait_for_ever() {
+        let _watchdog = watchdog(60);
+        super::common::in_own_process("locations::a_forked_child_that_would_wait_for_ever", || {
+            let own = executor(1);
+            let handle = own.handle();
+            assert!(holds_in_fork(|| {
+                let at = location_of_panic(|| own.block_on(pending::<()>()));
+                at == (file!().to_owned(), line!() - 1)
+            }));
+            assert!(holds_in_fork(|| {
+                let at = location_of_panic(|| handle.block_on(pending::<()>()));
+                at == (file!().to_owned(), line!() - 1)
+            }));
+            executor::block_on(async {});
+            assert!(holds_in_fork(|| {
+                let at = location_of_panic(|| executor::block_on(pending::<()>()));
+                at == (file!().to_owned(), line!() - 1)
+            }));
+            assert!(holds_in_fork(|| {
+                let at = location_of_panic(|| own.shutdown_timeout(Duration::MAX));
+                at == (file!().to_owned(), line!() - 1)
+            }));
+        });
     }
 }

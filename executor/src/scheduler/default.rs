@@ -2,9 +2,12 @@
 //! first use, and never shut down.
 
 use super::{Scheduler, config::Config, context, schedtrace::SchedTrace};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 static DEFAULT: OnceLock<Default> = OnceLock::new();
+
+/// Held by the thread that starts the default executor.
+static STARTING: Mutex<()> = Mutex::new(());
 
 struct Default {
     scheduler: Arc<Scheduler>,
@@ -17,18 +20,33 @@ struct Default {
 /// # Panics
 ///
 /// If it cannot be started.
+#[track_caller]
 pub(crate) fn scheduler() -> &'static Arc<Scheduler> {
-    let default = DEFAULT.get_or_init(|| {
-        let started = Config::default()
-            .resolve(None, None)
-            .and_then(SchedTrace::start_with_scheduler);
-        let (scheduler, schedtrace) = started.unwrap_or_else(|error| {
-            panic!("the default executor cannot start: {error}");
-        });
-        Default {
-            scheduler,
-            _schedtrace: schedtrace,
-        }
+    match started() {
+        Some(scheduler) => scheduler,
+        None => start(),
+    }
+}
+
+/// Without closures around what may panic: they would not pass the caller's line on.
+#[cold]
+#[track_caller]
+fn start() -> &'static Arc<Scheduler> {
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(scheduler) = started() {
+        return scheduler;
+    }
+    let started = match Config::default().resolve(None, None) {
+        Ok(config) => SchedTrace::start_with_scheduler(config),
+        Err(error) => Err(error),
+    };
+    let (scheduler, schedtrace) = match started {
+        Ok(started) => started,
+        Err(error) => panic!("the default executor cannot start: {error}"),
+    };
+    let default = DEFAULT.get_or_init(|| Default {
+        scheduler,
+        _schedtrace: schedtrace,
     });
     &default.scheduler
 }
@@ -39,9 +57,12 @@ pub(super) fn started() -> Option<&'static Arc<Scheduler>> {
 }
 
 /// Calls `f` with the executor that this thread is in, or else with the default one.
+#[track_caller]
 pub(crate) fn with_current_or_default<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
-    context::with_current(|current| match current {
-        Some(scheduler) => f(scheduler),
-        None => f(self::scheduler()),
-    })
+    // Started out here, for a closure would not pass the caller's line on.
+    let default = match context::with_current(|current| current.is_some()) {
+        true => None,
+        false => Some(scheduler()),
+    };
+    context::with_current(|current| f(current.or(default).expect("the one or the other")))
 }
