@@ -99,5 +99,5 @@ fn join(thread: thread::JoinHandle<()>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 pub(crate) mod refusals;
