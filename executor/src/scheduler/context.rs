@@ -41,9 +41,20 @@ pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
 
 /// Calls `f` with the executor that this thread is in, if it is in one.
 pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Arc<Scheduler>>) -> R) -> R {
+    // SAFETY: `f` returns before the caller does.
+    f(unsafe { current() })
+}
+
+/// The executor that this thread is in, if it is in one. Unlike
+/// [`with_current`] it needs no closure, through which a caller's line does not pass.
+///
+/// # Safety
+///
+/// The reference is dropped before the function that asks returns.
+pub(super) unsafe fn current<'a>() -> Option<&'a Arc<Scheduler>> {
     // SAFETY: null, or set by a `CurrentGuard`, which borrows the `Arc` until it resets the
-    // pointer; `f` returns before, for the guard is on this thread's stack, below.
-    f(unsafe { CURRENT.get().as_ref() })
+    // pointer; whoever asks returns before, for the guard is on this thread's stack, below.
+    unsafe { CURRENT.get().as_ref() }
 }
 
 /// The wheel for timers that are polled on this thread and wake `waker`, if this thread has one.

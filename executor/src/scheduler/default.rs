@@ -59,10 +59,9 @@ pub(super) fn started() -> Option<&'static Arc<Scheduler>> {
 /// Calls `f` with the executor that this thread is in, or else with the default one.
 #[track_caller]
 pub(crate) fn with_current_or_default<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
-    // Started out here, for a closure would not pass the caller's line on.
-    let default = match context::with_current(|current| current.is_some()) {
-        true => None,
-        false => Some(scheduler()),
-    };
-    context::with_current(|current| f(current.or(default).expect("the one or the other")))
+    // SAFETY: `f` returns before this does.
+    match unsafe { context::current() } {
+        Some(current) => f(current),
+        None => f(scheduler()),
+    }
 }
