@@ -41,10 +41,13 @@
 //! * The thief's: it has published before, and the sleeper looks afterwards. So the sleeper sees
 //!   the tasks in the thief's queue, and notifies itself.
 //!
-//! Two take tasks without searching: the monitor, which empties a stuck machine's queue, and a
-//! worker that takes a share of the global queue. They notify once they have put the tasks where
-//! they belong. The model is
-//! `a_theft_that_is_not_published_yet_against_a_thief_that_falls_asleep`.
+//! Others who move tasks are no searchers. The monitor, which empties a stuck machine's queue, a
+//! worker that takes a share of the global queue or puts the rest of a batch back, and an overflow
+//! notify once the tasks are where they belong. A machine that gives its queue away looks again
+//! afterwards (`Pool::recheck`).
+//!
+//! The model is `a_theft_that_is_not_published_yet_against_a_thief_that_falls_asleep` in
+//! `idle/models/idle.rs`.
 //!
 //! # Rejected
 //!

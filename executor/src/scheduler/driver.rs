@@ -1,16 +1,18 @@
 //! The seam for whatever wakes tasks from outside: timers, and one day sockets.
 //!
 //! A [`Source`] is where tasks wait for something that no task does. A [`Driver`] is the sources
-//! that one thread looks after: a worker, a thread in `block_on`, or the monitor for threads that
-//! belong to no executor. The rest of the scheduler knows drivers only:
+//! that one thread looks after: a worker, a thread in `block_on`, or the default executor's monitor
+//! for timers that nobody else can serve. The rest of the scheduler knows drivers only:
 //!
 //! | who                        | when                              | calls                       |
 //! | -------------------------- | --------------------------------- | --------------------------- |
-//! | a worker (`worker::find`)  | each 61st poll; when it runs dry  | `due_now`, `fire_moderated` |
+//! | a worker (`worker::find`)  | each 61st poll; when it runs dry; | `due_now`, `fire_moderated` |
+//! |                            | if the monitor asks for it        |                             |
 //! | a worker (`worker::sleep`) | asleep, when something may be due | `park`, `is_due`            |
 //! | a thread in `block_on`     | between two polls                 | `park`, `fire_all`          |
 //! | the monitor                | where the driver's thread is away | `next_due`, `fire_all`      |
-//! | a worker that goes away    | before it blocks or ends          | `Scheduler::leave_driver`   |
+//! | a worker that goes away    | before it blocks or ends; asleep, | `Scheduler::leave_driver`   |
+//! |                            | if there is no permit for it      |                             |
 //! | whoever unparks a machine  | after it has left the token       | `interrupt`                 |
 //! | a leaf future (`leaf`)     | when it is polled                 | `timers`                    |
 //!

@@ -22,19 +22,32 @@
 //! code that waits for a timer, another executor's `block_on` for example, and looks at no wheel
 //! meanwhile.
 //!
-//! # Who looks at a wheel
+//! # Who fires a timer
 //!
-//! Its *driver*, which is a worker or a thread in `block_on`. It looks now and then between two
-//! polls, looks always when it has nothing to run, and parks no longer than until `next_due`.
+//! | polled last                                    | fired by                                   |
+//! | ---------------------------------------------- | ------------------------------------------ |
+//! | on a worker, which goes on from poll to poll   | that worker: each 61st poll, and when it   |
+//! |                                                | runs dry; earlier if the monitor asks      |
+//! | on a worker that sleeps now                    | that worker, if there is a permit for it;  |
+//! |                                                | else the monitor                           |
+//! | on a worker that blocks, or is stuck for       | the monitor                                |
+//! | `handoff_after` (or 100 ms)                    |                                            |
+//! | on a worker whose thread has ended             | the monitor                                |
+//! | on a worker with `handoff(false)`              | that worker alone, if it wakes the task    |
+//! |                                                | that polled it; else as in the last row    |
+//! | in a call of `block_on`, and wakes that call   | that call's thread                         |
+//! | elsewhere, or wakes anything else              | the default executor's monitor             |
 //!
-//! Registering a timer wakes nobody and needs no ordering. The reason is that only the driver's own
-//! thread makes `next_due` earlier, and that thread reads `next_due` before it parks. What other
-//! threads do to a wheel can only make `next_due` later: then the driver wakes up once for nothing.
+//! Whoever looks at a wheel by itself is its *driver*: a worker, or a thread in `block_on`. It looks
+//! between two polls, and parks no longer than until the next deadline.
 //!
-//! Some wheels have no driver: those of workers in code that has announced that it blocks, those of
-//! processors without a machine, and the one for threads that belong to no executor. The monitor
-//! looks at these. Whoever makes `next_due` of such a wheel earlier, or leaves a wheel that is not
-//! empty, wakes the monitor. The monitor also fires the timers of a worker whose poll takes long.
+//! Registering a timer with a wheel that has a driver wakes nobody and needs no ordering. The
+//! reason is that only the driver's own thread makes `next_due` earlier, and that thread reads
+//! `next_due` before it parks. What other threads do to a wheel can only make `next_due` later: then
+//! the driver wakes up once for nothing.
+//!
+//! The monitor looks at wheels without a driver. Whoever makes `next_due` of such a wheel earlier, or
+//! leaves a wheel that is not empty, wakes the monitor.
 //!
 //! # Foreign code
 //!
