@@ -94,13 +94,18 @@ impl Drop for Process {
     }
 }
 
+/// No measurement comes to less than nothing.
+fn is_figure(number: &f64) -> bool {
+    number.is_finite() && *number >= 0.0
+}
+
 fn parse(line: &str, figures: usize) -> Result<Vec<f64>, String> {
     if let Some(why) = line.strip_prefix("error ") {
         return Err(why.to_owned());
     }
     let numbers = line.strip_prefix("ok ").and_then(|rest| {
         rest.split_whitespace()
-            .map(|word| word.parse().ok().filter(|x: &f64| x.is_finite()))
+            .map(|word| word.parse().ok().filter(is_figure))
             .collect::<Option<Vec<_>>>()
     });
     numbers
@@ -126,7 +131,9 @@ mod tests {
     fn answers_are_parsed() {
         assert_eq!(parse("ok 1.5 2", 2), Ok(vec![1.5, 2.0]));
         assert_eq!(parse("error no such row", 1), Err("no such row".to_owned()));
-        for line in ["ok", "ok ", "ok 1", "ok 1 x", "ok 1 NaN", "fine 1 2", ""] {
+        for line in [
+            "ok", "ok ", "ok 1", "ok 1 x", "ok 1 NaN", "ok 1 -2", "fine 1 2", "",
+        ] {
             assert!(
                 parse(line, 2).unwrap_err().contains("makes no sense"),
                 "{line}"

@@ -1,4 +1,7 @@
 //! The program as users run it.
+//!
+//! Half a minute goes into the build of each program that it measures. So what needs them is for release
+//! builds alone: `.ci/run` has them built anyway, for its comparison of everything.
 
 use std::{
     fs,
@@ -23,6 +26,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "builds programs: for `--release`")]
 fn a_run_prints_a_table_and_writes_its_files() {
     let (json, chart, results) = (file("run.json"), file("run.svg"), file("run.md"));
     let output = compare(&[
@@ -74,6 +78,7 @@ fn a_run_prints_a_table_and_writes_its_files() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "builds programs: for `--release`")]
 fn a_runtime_that_takes_too_long_is_reported_and_does_not_stop_the_others() {
     /// `idle-cpu` answers some 20 ms after the limit, which is in time for a program that was kept from
     /// its core until then.
@@ -148,6 +153,7 @@ fn a_program_that_cannot_be_built_is_an_error_with_status_2() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "builds programs: for `--release`")]
 fn a_runtime_is_measured_in_a_program_without_the_others() {
     let output = compare(&[
         "--quick",

@@ -81,7 +81,7 @@ pin_project! {
     /// use std::{pin::pin, time::Duration};
     ///
     /// executor::block_on(async {
-    ///     let mut numbers = futures::stream::repeat(7).take(3);
+    ///     let mut numbers = futures::stream::iter([7; 3]).fuse();
     ///     let mut deadline = pin!(sleep(Duration::from_secs(30)).fuse());
     ///     let mut sum = 0;
     ///     loop {
