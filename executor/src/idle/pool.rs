@@ -116,6 +116,12 @@ pub(crate) trait Pool: Sized {
         self.notify();
     }
 
+    /// After the last machine has ended: `queue` takes nothing more, and what is in it, which was never polled,
+    /// is for `cancel`.
+    fn close_queue<T: Word>(&self, queue: &GlobalQueue<T>, cancel: impl FnMut(T)) {
+        queue.close().for_each(cancel);
+    }
+
     /// For whoever goes to sleep or blocks, after it has said so: nothing that came meanwhile, and
     /// no end of the executor, is overlooked.
     fn recheck(self: &Arc<Self>) {

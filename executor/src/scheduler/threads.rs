@@ -1,6 +1,7 @@
 //! The threads behind the machines: started here, joined here.
 
 use super::{Scheduler, driver::Source, processor::Lease, task, worker::run_machine};
+use crate::idle::pool::Pool;
 #[cfg(shuttle)]
 use crate::sync::shuttle::IsFinished as _;
 use crate::sync::{Condvar, Instant, Mutex, lock, thread};
@@ -50,15 +51,12 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Ends the executor, in the name of its last machine. Must agree with `Work::end` in `idle::models::end`.
+    /// Ends the executor, in the name of its last machine.
     pub(super) fn end(&self) {
         self.processors.iter().for_each(|p| p.driver.evict());
         self.shared_source.evict();
-        // Everybody is gone, so nothing is registered; what is in the queue now, or comes later,
-        // was never polled.
-        self.global
-            .close()
-            .for_each(|task| task::cancel(task, self));
+        // Everybody is gone, so nothing is registered; what is in the queue now was never polled.
+        self.close_queue(&self.global, |task| task::cancel(task, self));
         self.monitor.rest.wake();
         lock(&self.threads.state).ended = true;
         self.threads.all_ended.notify_all();

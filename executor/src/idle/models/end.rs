@@ -245,9 +245,9 @@ impl Work for Spawned {
         self.drop_one();
     }
 
-    /// Must agree with `Scheduler::end`.
-    fn end(&self) {
-        self.global.close().for_each(|_| self.drop_one());
+    fn end(model: &Model<Spawned>) {
+        let Spawned { global, .. } = &model.work;
+        model.close_queue(global, |_| model.work.drop_one());
     }
 }
 

@@ -56,7 +56,7 @@ trait Work: Sized + Send + Sync + 'static {
     fn give_queue_away(&self, _actor: &Actor<Self>) {}
 
     /// The executor has ended.
-    fn end(&self) {}
+    fn end(_: &Model<Self>) {}
 }
 
 /// Pieces of work, as a number. The operations are relaxed on purpose: the protocol's own fences must
@@ -203,7 +203,7 @@ impl<W: Work> Pool for Model<W> {
     }
 
     fn all_ended(self: &Arc<Self>) {
-        self.work.end();
+        W::end(self);
         self.over.unpark();
     }
 }

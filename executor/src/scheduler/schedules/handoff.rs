@@ -33,6 +33,55 @@ fn tasks_that_say_they_block_let_those_run_that_they_wait_for() {
     });
 }
 
+/// In the next slot, by the same poll or by the blocking call itself. Time stands still.
+#[test]
+fn what_a_blocking_call_waits_for_runs_wherever_it_was_spawned() {
+    explore("block in place on a child", 15_000, || {
+        let trial = Trial::of_workers_and_stand_ins(1 + below(2), 1);
+        let tasks = trial.tasks.clone();
+        let parent = trial.executor.spawn(trial.tasks.track(async move {
+            let event = Event::new();
+            let setting = event.clone();
+            let spawn_child = || spawn(tasks.track(async move { setting.set() }));
+            if below(2) == 0 {
+                drop(spawn_child());
+                block_in_place(|| event.wait_blocking());
+            } else {
+                block_in_place(|| {
+                    drop(spawn_child());
+                    event.wait_blocking();
+                });
+            }
+        }));
+        trial.executor.block_on(parent).unwrap();
+        assert_eq!(trial.tasks.finished(), 2);
+        trial.end();
+    });
+}
+
+#[test]
+fn a_sleep_ends_though_the_worker_that_polled_it_blocks() {
+    explore("a blocked worker's timers", 10_000, || {
+        let trial = Trial::of_workers_and_stand_ins(1, 1);
+        let clock = run_clock();
+        let event = Event::new();
+        let setting = event.clone();
+        let sleeps = trial.executor.spawn(trial.tasks.track(async move {
+            sleep(Duration::from_millis(1)).await;
+            setting.set();
+        }));
+        let blocks = trial.executor.spawn(trial.tasks.track(async move {
+            yield_now().await;
+            block_in_place(|| event.wait_blocking());
+        }));
+        trial.executor.block_on(sleeps).unwrap();
+        trial.executor.block_on(blocks).unwrap();
+        assert_eq!(trial.tasks.finished(), 2);
+        drop(clock);
+        trial.end();
+    });
+}
+
 #[test]
 fn a_nested_block_on_lets_the_task_run_that_it_waits_for() {
     explore("nested block_on", 15_000, || {

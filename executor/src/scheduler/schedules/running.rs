@@ -121,6 +121,26 @@ fn as_many_tasks_run_at_once_as_there_are_workers() {
     });
 }
 
+/// A worker that has just run a task, and so is no searcher, takes both. The other one may have looked
+/// before they were in its queue.
+#[test]
+fn two_tasks_that_one_worker_takes_from_outside_run_at_once() {
+    explore("two tasks from outside", 20_000, || {
+        let trial = Trial::of_workers(2);
+        let event = Event::new();
+        let runs = trial.executor.spawn(trial.tasks.track(yield_now()));
+        let waiting = event.clone();
+        let waits = async move { waiting.wait_blocking() };
+        let waits = trial.executor.spawn(trial.tasks.track(waits));
+        let sets = async move { event.set() };
+        let sets = trial.executor.spawn(trial.tasks.track(sets));
+        for task in [runs, waits, sets] {
+            trial.executor.block_on(task).unwrap();
+        }
+        trial.end();
+    });
+}
+
 #[test]
 fn tasks_that_exchange_messages_all_come_to_their_end() {
     explore("messages between tasks", 15_000, || {
