@@ -43,15 +43,18 @@ fn what_a_blocking_call_waits_for_runs_wherever_it_was_spawned() {
             let event = Event::new();
             let setting = event.clone();
             let spawn_child = || spawn(tasks.track(async move { setting.set() }));
-            if below(2) == 0 {
-                drop(spawn_child());
+            let child = if below(2) == 0 {
+                let child = spawn_child();
                 block_in_place(|| event.wait_blocking());
+                child
             } else {
                 block_in_place(|| {
-                    drop(spawn_child());
+                    let child = spawn_child();
                     event.wait_blocking();
-                });
-            }
+                    child
+                })
+            };
+            child.await.unwrap();
         }));
         trial.executor.block_on(parent).unwrap();
         assert_eq!(trial.tasks.finished(), 2);
