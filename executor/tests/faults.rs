@@ -4,8 +4,8 @@
 mod common;
 
 use common::{
-    Gate, Guard, Ledger, OnDrop, PATIENCE, Wakers, at_thread_end, child, effort, eventually,
-    executor, few_workers, in_own_process, is_child, output_of, passed, quiet_panic, watchdog,
+    Guard, Ledger, OnDrop, Wakers, assert_sound, at_thread_end, child, effort, eventually,
+    executor, few_workers, in_own_process, is_child, output_of, quiet_panic, watchdog,
     worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
@@ -17,11 +17,10 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-        mpsc,
     },
     task::{Context, Poll},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Panics as it is dropped.
@@ -60,15 +59,6 @@ fn hostile<T>(ledger: &Ledger, suspensions: usize, output: Option<T>) -> Hostile
         output,
         _bomb: Bomb(ledger.guard()),
     }
-}
-
-/// The executor still does its work, and has lost no thread.
-#[track_caller]
-fn assert_sound(own: &Executor) {
-    for i in 0..50 {
-        assert_eq!(own.block_on(own.spawn(async move { i })).unwrap(), i);
-    }
-    assert!(own.metrics().threads() >= own.metrics().workers());
 }
 
 #[test]
@@ -806,160 +796,6 @@ fn millions_of_short_tasks_leave_no_memory_behind() {
             "{growth} bytes more"
         );
     });
-}
-
-/// One worker; a stand-in has run a task and is not needed any more.
-fn with_unused_stand_in(builder: executor::Builder) -> Executor {
-    let own = builder
-        .workers(1)
-        .handoff_after(Duration::from_secs(3600))
-        .build()
-        .unwrap();
-    let task = own.spawn(async {
-        executor::block_on(executor::spawn(async {})).unwrap();
-    });
-    own.block_on(task).unwrap();
-    assert_eq!(own.metrics().threads(), 2);
-    own
-}
-
-/// What a child process does, see `the_end_of_unused_stand_ins`.
-#[test]
-fn role_a_stand_in_that_stays_unused_for_ten_seconds_ends() {
-    if is_child() {
-        let start = Instant::now();
-        let own = with_unused_stand_in(Executor::builder());
-        // Now and then there is something to do, for which one thread is enough; unless the machine
-        // is so busy that it takes two, and the ten seconds begin anew.
-        let ended = (0..60).any(|_| {
-            thread::sleep(Duration::from_secs(1));
-            own.block_on(own.spawn(async {})).unwrap();
-            own.metrics().threads() == 1
-        });
-        assert!(ended && start.elapsed() >= Duration::from_secs(10));
-    }
-}
-
-/// What a child process does, see `the_end_of_unused_stand_ins`.
-#[test]
-fn role_the_destructor_of_a_thread_local_of_an_ending_stand_in_may_spawn() {
-    if is_child() {
-        let (ends, is_ending) = mpsc::channel();
-        let (go, may_go) = mpsc::channel();
-        let (ran, has_run) = mpsc::channel();
-        let first = Arc::new(Mutex::new(None::<Box<dyn FnOnce() + Send>>));
-        let of_hook = first.clone();
-        let builder = Executor::builder().on_thread_start(move || {
-            let first = of_hook.clone();
-            at_thread_end(move || {
-                let f = first.lock().unwrap().take();
-                f.into_iter().for_each(|f| f());
-            });
-        });
-        let own = with_unused_stand_in(builder);
-        let handle = own.handle();
-        *first.lock().unwrap() = Some(Box::new(move || {
-            ends.send(()).unwrap();
-            may_go.recv().unwrap();
-            // The other thread is blocked, so this asks for a new one.
-            handle.spawn(async move { ran.send(()).unwrap() });
-        }));
-        is_ending
-            .recv_timeout(PATIENCE)
-            .expect("one of the two threads ends");
-        let gate = Gate::new();
-        let inside = gate.clone();
-        let blocked = own.spawn_blocking(move || inside.wait());
-        eventually("the worker is blocked", || {
-            own.metrics().blocked_threads() == 1
-        });
-        thread::sleep(Duration::from_millis(50));
-        go.send(()).unwrap();
-        has_run
-            .recv_timeout(Duration::from_secs(5))
-            .expect("the task runs on a new thread");
-        gate.open();
-        own.block_on(blocked).unwrap();
-    }
-}
-
-/// What a child process does, see `the_end_of_unused_stand_ins`.
-#[test]
-fn role_an_executor_may_be_dropped_by_a_thread_local_of_its_own_ending_stand_in() {
-    if is_child() {
-        let last = Arc::new(Mutex::new(None::<Executor>));
-        let (dropped, is_dropped) = mpsc::channel();
-        let of_hook = last.clone();
-        let builder = Executor::builder().on_thread_start(move || {
-            let (last, dropped) = (of_hook.clone(), dropped.clone());
-            at_thread_end(move || {
-                let own = last.lock().unwrap().take();
-                if own.is_some() {
-                    drop(own);
-                    dropped.send(()).unwrap();
-                }
-            });
-        });
-        let own = with_unused_stand_in(builder);
-        let handle = own.handle();
-        *last.lock().unwrap() = Some(own);
-        is_dropped.recv_timeout(PATIENCE).expect("the drop returns");
-        eventually("the other thread has ended", || {
-            handle.metrics().threads() == 0
-        });
-    }
-}
-
-/// What a child process does, see `the_end_of_unused_stand_ins`.
-#[test]
-fn role_the_stop_hook_of_an_ending_stand_in_may_spawn_and_block() {
-    if is_child() {
-        let ran = Arc::new(AtomicUsize::new(0));
-        let count = ran.clone();
-        let builder = Executor::builder().on_thread_stop(move || {
-            for _ in 0..3 {
-                let count = count.clone();
-                executor::spawn(async move { count.fetch_add(1, SeqCst) });
-            }
-            executor::block_in_place(|| thread::sleep(Duration::from_millis(1)));
-        });
-        let own = with_unused_stand_in(builder);
-        eventually("the tasks of the hook run", || ran.load(SeqCst) == 3);
-        eventually("it has ended", || own.metrics().threads() == 1);
-        assert_sound(&own);
-        drop(own);
-        assert_eq!(ran.load(SeqCst), 3);
-    }
-}
-
-#[test]
-fn the_end_of_unused_stand_ins() {
-    let _watchdog = watchdog(100);
-    if is_child() {
-        return;
-    }
-    // All at once: each of them waits ten seconds for a stand-in to end.
-    let roles = [
-        "role_a_stand_in_that_stays_unused_for_ten_seconds_ends",
-        "role_the_destructor_of_a_thread_local_of_an_ending_stand_in_may_spawn",
-        "role_an_executor_may_be_dropped_by_a_thread_local_of_its_own_ending_stand_in",
-        "role_the_stop_hook_of_an_ending_stand_in_may_spawn_and_block",
-    ];
-    let failures: Vec<_> = roles
-        .map(|role| thread::spawn(move || (role, output_of(child(role)))))
-        .into_iter()
-        .map(|thread| thread.join().unwrap())
-        .filter(|(_, output)| !passed(output))
-        .map(|(role, output)| {
-            let text = [output.stdout, output.stderr].concat();
-            format!(
-                "{role}: {}\n{}\n",
-                output.status,
-                String::from_utf8_lossy(&text)
-            )
-        })
-        .collect();
-    assert!(failures.is_empty(), "{}", failures.concat());
 }
 
 #[test]

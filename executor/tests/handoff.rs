@@ -155,28 +155,6 @@ fn a_fresh_task_runs_among_two_hundred_that_sleep() {
 }
 
 #[test]
-fn the_threads_that_stood_in_end_when_nobody_needs_them() {
-    let (executor, gate, begun) = (on(2), Gate::default(), Arc::new(AtomicUsize::new(0)));
-    let sleepers: Vec<_> = (0..50)
-        .map(|_| {
-            let (gate, begun) = (gate.clone(), begun.clone());
-            executor.spawn(async move {
-                begun.fetch_add(1, Ordering::SeqCst);
-                gate.sleep();
-            })
-        })
-        .collect();
-    wait_until("a thread for each", || begun.load(Ordering::SeqCst) == 50);
-    assert!(executor.metrics().threads() >= 50);
-    gate.open();
-    for task in sleepers {
-        executor.block_on(task).unwrap();
-    }
-    // After ten seconds.
-    wait_until("their end", || executor.metrics().threads() == 2);
-}
-
-#[test]
 fn at_the_limit_of_threads_the_rest_goes_on_as_soon_as_one_returns() {
     let executor = Executor::builder()
         .workers(1)

@@ -7,8 +7,8 @@
 mod common;
 
 use common::{
-    Gate, Ledger, OnDrop, PATIENCE, child, eventually, few_workers, is_child, mischief::Mischief,
-    watchdog, worker_counts,
+    Gate, Ledger, OnDrop, PATIENCE, assert_sound, child, eventually, few_workers, is_child,
+    mischief::Mischief, watchdog, worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use std::{
@@ -43,15 +43,6 @@ fn on_each_number_of_workers(panics: bool, provoke: impl Fn(&Executor, &Arc<Misc
         drop(own);
         mischief.assert_settled();
     }
-}
-
-/// The executor still does its work, and has lost no thread.
-#[track_caller]
-fn assert_sound(own: &Executor) {
-    for i in 0..20 {
-        assert_eq!(own.block_on(own.spawn(async move { i })).unwrap(), i);
-    }
-    assert!(own.metrics().threads() >= own.metrics().workers());
 }
 
 fn acts_on_drop(mischief: &Arc<Mischief>) -> impl Send + use<> {

@@ -131,34 +131,6 @@ fn belled(duration: Duration, faults: &Arc<AtomicUsize>, ledger: &Ledger) -> (Pi
 }
 
 #[test]
-fn a_retired_threads_sleeps_still_end() {
-    let _watchdog = watchdog(100);
-    let (own, ledger) = (executor(1), Ledger::new());
-    // A thread that nobody needs ends after ten seconds.
-    let duration = Duration::from_secs(13);
-    let (stop, stopped) = mpsc::channel::<()>();
-    // Which of the two threads ends is not known.
-    let blocker = own.spawn(async move {
-        let sleeps = join_all([(); 10].map(|()| begun(duration))).await;
-        let _ = block_in_place(|| stopped.recv());
-        sleeps
-    });
-    let stand_in = own.spawn(join_all([(); 10].map(|()| begun(duration))));
-    let mut sleeps = block_on(stand_in).unwrap();
-    drop(stop);
-    sleeps.extend(block_on(blocker).unwrap());
-    let tasks: Vec<_> = sleeps
-        .into_iter()
-        .map(|sleep| own.spawn(the_rest_of(sleep, ledger.guard())))
-        .collect();
-    eventually("a thread has ended", || own.metrics().threads() == 1);
-    for outcome in block_on(join_all(tasks)) {
-        outcome.unwrap();
-    }
-    ledger.assert_settled();
-}
-
-#[test]
 fn a_sleep_may_be_dropped_at_any_moment_by_any_thread() {
     let _watchdog = watchdog(100);
     let (own, ledger) = (steady_executor(2), Ledger::new());

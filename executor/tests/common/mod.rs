@@ -104,6 +104,15 @@ pub fn is_at_rest(metrics: &Metrics) -> bool {
     metrics.idle_threads() == metrics.threads() && metrics.searching_threads() == 0
 }
 
+/// The executor still does its work, and has lost no thread.
+#[track_caller]
+pub fn assert_sound(own: &Executor) {
+    for i in 0..50 {
+        assert_eq!(own.block_on(own.spawn(async move { i })).unwrap(), i);
+    }
+    assert!(own.metrics().threads() >= own.metrics().workers());
+}
+
 /// Panics without the panic hook's noise.
 pub fn quiet_panic(text: &'static str) -> ! {
     std::panic::resume_unwind(Box::new(text))
