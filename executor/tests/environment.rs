@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_passed, child, is_child, output_of, watchdog};
+use common::{assert_passed, output_of, role, watchdog};
 use executor::{Executor, Handle};
 use std::{
     panic::catch_unwind,
@@ -14,91 +14,85 @@ use std::{
 const WORKERS: &str = "EXECUTOR_WORKERS";
 const TRACE: &str = "EXECUTOR_SCHEDTRACE";
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_uses_the_default_executor() {
-    if is_child() {
-        let workers = executor::block_on(async { Handle::current().metrics().workers() });
-        assert_eq!(executor::block_on(executor::spawn(async { 7 })).unwrap(), 7);
-        println!("<{workers} workers>");
-    }
+    let _watchdog = watchdog(60);
+    let workers = executor::block_on(async { Handle::current().metrics().workers() });
+    assert_eq!(executor::block_on(executor::spawn(async { 7 })).unwrap(), 7);
+    println!("<{workers} workers>");
 }
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_builds_an_executor() {
-    if is_child() {
-        println!("<{} workers>", Executor::new().unwrap().metrics().workers());
-    }
+    let _watchdog = watchdog(60);
+    println!("<{} workers>", Executor::new().unwrap().metrics().workers());
 }
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_asks_for_three_workers() {
-    if is_child() {
-        let own = Executor::builder().workers(3).build().unwrap();
-        println!("<{} workers>", own.metrics().workers());
-    }
+    let _watchdog = watchdog(60);
+    let own = Executor::builder().workers(3).build().unwrap();
+    println!("<{} workers>", own.metrics().workers());
 }
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_is_idle_with_three_workers_for_a_while() {
-    if is_child() {
-        let own = Executor::builder()
-            .workers(3)
-            .handoff(false)
-            .build()
-            .unwrap();
-        (0..5).for_each(|_| drop(own.spawn(std::future::pending::<()>())));
-        // Fifty lines of the trace; on a busy machine some of them.
-        thread::sleep(Duration::from_secs(1));
-        drop(own);
-        println!("<dropped>");
-    }
+    let _watchdog = watchdog(60);
+    let own = Executor::builder()
+        .workers(3)
+        .handoff(false)
+        .build()
+        .unwrap();
+    (0..5).for_each(|_| drop(own.spawn(std::future::pending::<()>())));
+    // Fifty lines of the trace; on a busy machine some of them.
+    thread::sleep(Duration::from_secs(1));
+    drop(own);
+    println!("<dropped>");
 }
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_ends_an_executor_at_once() {
-    if is_child() {
-        let start = Instant::now();
-        drop(Executor::builder().workers(1).build().unwrap());
-        println!("<{}>", start.elapsed() < Duration::from_secs(20));
-    }
+    let _watchdog = watchdog(60);
+    let start = Instant::now();
+    drop(Executor::builder().workers(1).build().unwrap());
+    println!("<{}>", start.elapsed() < Duration::from_secs(20));
 }
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_tries_the_default_executor_again() {
-    if is_child() {
-        let attempt = || {
-            let payload = catch_unwind(|| drop(executor::spawn(async {}))).unwrap_err();
-            payload.downcast::<String>().unwrap()
-        };
-        assert_eq!(attempt(), attempt());
-        println!("<the same panic twice>");
-    }
+    let _watchdog = watchdog(60);
+    let attempt = || {
+        let payload = catch_unwind(|| drop(executor::spawn(async {}))).unwrap_err();
+        payload.downcast::<String>().unwrap()
+    };
+    assert_eq!(attempt(), attempt());
+    println!("<the same panic twice>");
 }
 
-fn run(role: &str, variable: &str, value: &str) -> Output {
-    let mut command = child(role);
+fn run(name: &str, variable: &str, value: &str) -> Output {
+    let mut command = role(name);
     command.env(variable, value);
     output_of(command)
 }
 
 #[track_caller]
-fn expect(role: &str, variable: &str, value: &str, answer: &str) -> Output {
-    let output = run(role, variable, value);
+fn expect(name: &str, variable: &str, value: &str, answer: &str) -> Output {
+    let output = run(name, variable, value);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_passed(format!("{role} with {variable}={value}"), &output);
+    assert_passed(format!("{name} with {variable}={value}"), &output);
     assert!(text.contains(answer), "{variable}={value}: {text}");
     output
 }
 
 #[track_caller]
-fn expect_panic(role: &str, variable: &str, value: &str, words: &[&str]) {
-    let output = run(role, variable, value);
+fn expect_panic(name: &str, variable: &str, value: &str, words: &[&str]) {
+    let output = run(name, variable, value);
     assert!(!output.status.success(), "{variable}={value} is accepted");
     assert!(
         output.status.code().is_some(),
@@ -116,9 +110,6 @@ fn expect_panic(role: &str, variable: &str, value: &str, words: &[&str]) {
 #[test]
 fn executor_workers_is_the_number_of_workers() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     for number in ["1", "2", "8", "64"] {
         let answer = format!("<{number} workers>");
         expect("role_uses_the_default_executor", WORKERS, number, &answer);
@@ -129,10 +120,8 @@ fn executor_workers_is_the_number_of_workers() {
 #[test]
 fn an_empty_executor_workers_counts_as_unset() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
-    let unset = output_of(child("role_builds_an_executor"));
+    let unset = output_of(role("role_builds_an_executor"));
+    assert_passed("role_builds_an_executor", &unset);
     let text = String::from_utf8_lossy(&unset.stdout);
     let (_, rest) = text.split_once('<').unwrap();
     let answer = format!("<{}>", rest.split_once('>').unwrap().0);
@@ -143,9 +132,6 @@ fn an_empty_executor_workers_counts_as_unset() {
 #[test]
 fn workers_given_to_the_builder_count_more_than_the_variable() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     expect("role_asks_for_three_workers", WORKERS, "5", "<3 workers>");
     expect(
         "role_asks_for_three_workers",
@@ -158,9 +144,6 @@ fn workers_given_to_the_builder_count_more_than_the_variable() {
 #[test]
 fn a_bad_executor_workers_panics_and_says_what_is_wanted() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     for value in [
         "0",
         "abc",
@@ -187,10 +170,7 @@ fn a_bad_executor_workers_panics_and_says_what_is_wanted() {
 fn an_executor_workers_that_is_no_text_panics_too() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
-    let mut command = child("role_builds_an_executor");
+    let mut command = role("role_builds_an_executor");
     command.env(WORKERS, OsStr::from_bytes(b"\xff"));
     let output = output_of(command);
     assert!(!output.status.success());
@@ -200,9 +180,6 @@ fn an_executor_workers_that_is_no_text_panics_too() {
 #[test]
 fn more_workers_than_are_possible_are_an_error_that_names_the_variable() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     expect_panic(
         "role_uses_the_default_executor",
         WORKERS,
@@ -214,9 +191,6 @@ fn more_workers_than_are_possible_are_an_error_that_names_the_variable() {
 #[test]
 fn a_bad_variable_panics_each_time_and_poisons_nothing() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     expect(
         "role_tries_the_default_executor_again",
         WORKERS,
@@ -234,11 +208,8 @@ fn a_bad_variable_panics_each_time_and_poisons_nothing() {
 #[test]
 fn executor_schedtrace_prints_a_line_every_so_many_milliseconds() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
-    let role = "role_is_idle_with_three_workers_for_a_while";
-    let output = expect(role, TRACE, "20", "<dropped>");
+    let idle = "role_is_idle_with_three_workers_for_a_while";
+    let output = expect(idle, TRACE, "20", "<dropped>");
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<_> = text
         .lines()
@@ -257,16 +228,14 @@ fn executor_schedtrace_prints_a_line_every_so_many_milliseconds() {
     let ms: usize = ms.parse().expect("whole milliseconds");
     assert!(lines.len() <= ms / 20, "one in 20 ms: {text}");
     assert!(text.contains("suspended=5"), "{text}");
-    let silent = output_of(child(role));
+    let silent = output_of(role(idle));
+    assert_passed(idle, &silent);
     assert!(!String::from_utf8_lossy(&silent.stderr).contains("SCHED "));
 }
 
 #[test]
 fn an_empty_executor_schedtrace_counts_as_unset() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     let output = expect(
         "role_is_idle_with_three_workers_for_a_while",
         TRACE,
@@ -279,9 +248,6 @@ fn an_empty_executor_schedtrace_counts_as_unset() {
 #[test]
 fn a_bad_executor_schedtrace_panics_and_says_what_is_wanted() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     for value in ["0", "often", "-5"] {
         let words = ["a positive number of milliseconds", value];
         expect_panic("role_uses_the_default_executor", TRACE, value, &words);
@@ -292,9 +258,6 @@ fn a_bad_executor_schedtrace_panics_and_says_what_is_wanted() {
 #[test]
 fn a_long_period_of_the_trace_does_not_hold_up_the_end() {
     let _watchdog = watchdog(60);
-    if is_child() {
-        return;
-    }
     for period in ["3600000", "18446744073709551615"] {
         expect("role_ends_an_executor_at_once", TRACE, period, "<true>");
     }
