@@ -84,6 +84,15 @@ pub fn eventually(what: impl Display, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Attempts what is `false` when this machine was too slow to put anything to the test. One that always is
+/// tests nothing.
+#[track_caller]
+pub fn in_some_attempt(mut attempt: impl FnMut() -> bool) {
+    const ATTEMPTS: usize = 50;
+    let tested = (0..ATTEMPTS).any(|_| attempt());
+    assert!(tested, "too slow in each of {ATTEMPTS} attempts");
+}
+
 /// Whether all threads are asleep. (One that steps back counts as asleep before it wakes another for what
 /// it leaves.)
 pub fn is_at_rest(metrics: &Metrics) -> bool {

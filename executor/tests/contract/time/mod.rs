@@ -13,7 +13,7 @@ mod types;
 
 use crate::common::{
     Bell, Boxed, Gate, Ledger, OnDrop, PATIENCE, at_thread_end, eventually, executor,
-    patient_executor, quiet_panic,
+    in_some_attempt, patient_executor, quiet_panic,
     sleeps::{Shared, begun, poll_with, shared, the_rest_of, wait_for},
     steady_executor, watchdog, work_for, worker_counts,
 };
@@ -30,7 +30,6 @@ use std::{
     fmt::Debug,
     future::{Future, pending, poll_fn, ready},
     io,
-    iter::repeat_with,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
