@@ -1,6 +1,7 @@
 //! What `Metrics` tells.
 
 use crate::common::{Gate, eventually, executor, patient_executor, steady_executor, watchdog};
+use executor::Handle;
 use std::{future::pending, sync::mpsc};
 
 #[test]
@@ -158,8 +159,11 @@ fn they_work_through_a_handle_and_can_be_cloned_and_printed() {
     let own = executor(2);
     let metrics = own.handle().metrics().clone();
     assert!(format!("{metrics:?}").contains("workers: 2"));
+    // Of the current executor, wherever that is.
+    let current = || Handle::current().metrics().workers();
+    assert_eq!(own.block_on(async { current() }), 2);
     assert_eq!(
-        executor::Handle::current().metrics().workers(),
-        executor::Handle::current().metrics().workers()
+        own.block_on(own.spawn(async move { current() })).unwrap(),
+        2
     );
 }
