@@ -68,8 +68,8 @@ fn texts(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// A thread that is off its core at the wrong moment may spoil the picture of one run; a fault spoils it
-/// in all of them.
+/// Accepts one good run of several. A thread that is off its core at the wrong moment may spoil one
+/// run; a fault spoils them all.
 #[track_caller]
 fn assert_some_run_shows(arguments: &[&str], shows: impl Fn(&str) -> bool) {
     const RUNS: usize = 5;
@@ -274,8 +274,8 @@ fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
             !printed.contains('\u{1b}'),
             "no escape sequences where no terminal is"
         );
-        // How many block is read before the first of them wakes up, if all goes well. And the burst
-        // fills its local queue, unless its place is taken before.
+        // If all goes well, the number of blocked threads is read before the first of them wakes
+        // up, and the burst fills its local queue before its worker gets a stand-in.
         let stand_in = ["4 blocked, ", "stand-in 4 ", "[zzz][zzz][zzz][zzz]"];
         let overflowed = !printed.contains(" 0 times.");
         overflowed && stand_in.iter().all(|part| printed.contains(part))
@@ -286,7 +286,7 @@ fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
 fn gpm_shows_that_a_ticker_goes_on_beside_tasks_that_block_without_a_word() {
     let _watchdog = watchdog();
     assert_some_run_shows(&["gpm"], |printed| {
-        let worst = |hand_over, they| worst_tick_late(printed, hand_over, they);
+        let worst = |hand_off, they| worst_tick_late(printed, hand_off, they);
         worst("off", "sleep") > 250.0
             && worst("off", "compute") > 250.0
             && worst("on", "sleep") < 200.0
@@ -295,13 +295,13 @@ fn gpm_shows_that_a_ticker_goes_on_beside_tasks_that_block_without_a_word() {
 
 /// In milliseconds, from the table of the lesson on the scheduler.
 #[track_caller]
-fn worst_tick_late(printed: &str, hand_over: &str, they: &str) -> f64 {
+fn worst_tick_late(printed: &str, hand_off: &str, they: &str) -> f64 {
     let (_, table) = printed.split_once("[4] ").expect("a fourth part");
     let row = table
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .find(|words| words.starts_with(&[hand_over, they]));
-    let row = row.unwrap_or_else(|| panic!("no row {hand_over} {they}:\n{printed}"));
+        .find(|words| words.starts_with(&[hand_off, they]));
+    let row = row.unwrap_or_else(|| panic!("no row {hand_off} {they}:\n{printed}"));
     row[2].parse().expect("milliseconds")
 }
 

@@ -1,4 +1,4 @@
-//! Running a future on the thread that asks for it.
+//! Running a future on the calling thread.
 
 use crate::{
     idle::parker::{Parked, Parker},
@@ -16,7 +16,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// Where a thread waits for the future it blocks on.
+/// The parker of a thread that waits for its future.
 struct Signal(Parker);
 
 impl Wake for Signal {
@@ -36,19 +36,26 @@ struct Waiting {
     driver: LoneDriver,
 }
 
+/// How a wait ended.
+enum Waited {
+    Woken,
+    /// In a forked child, where the threads that could wake this one do not exist.
+    WouldWaitForEver,
+}
+
 thread_local! {
-    /// Not there while a call uses it. A waker that outlives its call causes no more than one
-    /// needless poll in a later one.
+    /// Empty while a call uses it. A waker that outlives its call causes at most one needless poll
+    /// in a later call.
     static WAITING: Cell<Option<Waiting>> = const { Cell::new(None) };
 }
 
 impl Waiting {
     fn take() -> Waiting {
-        // Not accessible any more while the thread ends, and taken while an outer call is under way.
+        // While the thread ends there is no access; while an outer call is under way, it is taken.
         let idle = WAITING.try_with(Cell::take).ok().flatten();
         idle.unwrap_or_else(|| {
             let signal = Arc::new(Signal(Parker::new()));
-            let driver = LoneDriver::new(());
+            let driver = LoneDriver::lone();
             driver.set_driven(true);
             Waiting {
                 waker: Waker::from(signal.clone()),
@@ -59,12 +66,12 @@ impl Waiting {
     }
 
     fn put_back(self) {
-        // Of futures that went elsewhere, without having been polled there yet.
+        // Timers may be left of futures that went elsewhere and were not polled there yet.
         self.driver.evict();
         let _ = WAITING.try_with(|idle| idle.set(Some(self)));
     }
 
-    /// Takes the wake-up that has come already, if one has; fires what is due then.
+    /// Takes the wake-up that has come already, if there is one, and then fires what is due.
     fn take_wake_up(&self) -> bool {
         let woken = self.signal.0.take_token();
         if woken {
@@ -73,21 +80,23 @@ impl Waiting {
         woken
     }
 
-    /// Sleeps until the waker is woken, and fires what is due.
-    fn wait(&self, scheduler: &Scheduler) {
+    /// Sleeps until the waker is woken, and fires what is due meanwhile.
+    fn wait(&self, scheduler: &Scheduler) -> Waited {
         let Signal(parker) = &*self.signal;
         loop {
             if !self.driver.is_waited_for() {
                 // Nothing of this thread's own would end its sleep.
                 if parker.take_token() {
-                    return;
+                    return Waited::Woken;
                 }
-                scheduler.refuse_in_forked_child();
+                if scheduler.is_in_forked_child() {
+                    return Waited::WouldWaitForEver;
+                }
             }
             let parked = self.driver.park(parker, NEVER);
             self.fire();
             if parked == Parked::Unparked {
-                return;
+                return Waited::Woken;
             }
         }
     }
@@ -99,10 +108,12 @@ impl Waiting {
     }
 }
 
-/// Polls `future` on this thread until it is done, as part of the executor of `scheduler`.
+/// Polls `future` on this thread until it is done, with the executor of `scheduler` as the current
+/// one.
 ///
 /// The thread runs no task. If it is a worker, of whatever executor, a stand-in takes over while it
 /// sleeps; the future's polls count as part of the task that called.
+#[track_caller]
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     let _current = context::enter(scheduler);
     let waiting = Waiting::take();
@@ -113,6 +124,7 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
     output
 }
 
+#[track_caller]
 fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: F) -> F::Output {
     let mut future = pin!(future);
     let cx = &mut Context::from_waker(&waiting.waker);
@@ -123,9 +135,14 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
         if waiting.take_wake_up() {
             continue;
         }
-        context::with_worker(|worker| {
+        let waited = context::with_worker(|worker| {
             let _blocked = worker.and_then(|worker| worker.block());
-            waiting.wait(scheduler);
+            waiting.wait(scheduler)
         });
+        match waited {
+            Waited::Woken => {}
+            // Panics here and not in the closure, so that the panic names the caller's line.
+            Waited::WouldWaitForEver => scheduler.refuse_in_forked_child(),
+        }
     }
 }

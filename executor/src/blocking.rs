@@ -2,14 +2,17 @@
 
 use crate::scheduler::context;
 
-/// Runs `f`, which may block, on this thread; a stand-in thread goes on with its worker's other tasks.
+/// Runs `f`, which may block, on this thread. Meanwhile a stand-in thread goes on with the worker's
+/// other tasks.
 ///
-/// When `f` returns, this task goes on at once, and the now surplus thread goes back to sleep. Without a
-/// worker (on a plain thread, in [`block_on`](crate::block_on) outside a task), or on an executor
-/// built with [`handoff(false)`](crate::Builder::handoff), it just calls `f`.
+/// When `f` returns, this task goes on at once, and the now surplus thread goes back to sleep.
 ///
-/// The number of stand-ins is limited by [`max_threads`](crate::Builder::max_threads); beyond it
-/// `f` still runs, and the others wait for a thread to come back.
+/// The call just runs `f` where there is no worker (on a plain thread, in
+/// [`block_on`](crate::block_on) outside a task), and on an executor built with
+/// [`handoff(false)`](crate::Builder::handoff).
+///
+/// [`max_threads`](crate::Builder::max_threads) limits the number of stand-ins. At that limit `f`
+/// still runs, and the other tasks wait until a thread comes back.
 ///
 /// # Panics
 ///
@@ -21,7 +24,9 @@ use crate::scheduler::context;
 /// let task = executor::spawn(async {
 ///     executor::block_in_place(|| std::fs::read_to_string("Cargo.toml"))
 /// });
-/// assert!(executor::block_on(task).unwrap().is_ok());
+/// let text = executor::block_on(task)??;
+/// assert!(text.contains("[package]"));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn block_in_place<F, T>(f: F) -> T
 where
@@ -33,11 +38,11 @@ where
     })
 }
 
-/// What the task of a `spawn_blocking` does.
+/// Returns the future of a `spawn_blocking`.
+#[expect(clippy::manual_async_fn, reason = "it would keep its argument twice")]
 pub(crate) fn in_place<F, T>(f: F) -> impl Future<Output = T>
 where
     F: FnOnce() -> T,
 {
-    // Not an `async fn`, which would keep its argument twice.
     async move { block_in_place(f) }
 }

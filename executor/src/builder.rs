@@ -1,9 +1,14 @@
 //! Settings of an executor.
 
 use crate::{executor::Executor, scheduler::config::Config};
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
 
-/// Settings of an [`Executor`], from [`Executor::builder`].
+/// Collects the settings of an [`Executor`], and starts it.
 ///
 /// # Examples
 ///
@@ -15,18 +20,35 @@ use std::{fmt, io, sync::Arc, time::Duration};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Default)]
-#[must_use = "a builder does nothing until `build`"]
+#[must_use = "a builder starts nothing until `build` is called"]
 pub struct Builder {
     workers: Option<usize>,
     max_threads: Option<usize>,
     config: Config,
 }
 
+/// A builder calls no hook: the executor's threads do, and catch the panics.
+impl UnwindSafe for Builder {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for Builder {}
+
 impl Builder {
-    /// The number of workers, N: as many tasks are polled at once.
+    /// Returns a builder with the default settings, as [`Executor::builder`] does.
     ///
-    /// Default: the environment variable `EXECUTOR_WORKERS`, else [`num_cpus::get`], which heeds
-    /// the affinity mask and the quota of a container.
+    /// ```
+    /// let executor = executor::Builder::new().workers(1).build()?;
+    /// assert_eq!(executor.metrics().workers(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Sets the number of workers, N: the executor polls N tasks at a time.
+    ///
+    /// Default: the environment variable `EXECUTOR_WORKERS`; if that is unset, what
+    /// [`num_cpus::get`](https://docs.rs/num_cpus/1/num_cpus/fn.get.html) returns, which heeds the
+    /// affinity mask and a container's quota.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(3).build()?;
@@ -38,12 +60,14 @@ impl Builder {
         self
     }
 
-    /// The name of every thread. Default: `executor`. (Linux shows the first 15 bytes.)
+    /// Sets the name of every thread.
+    ///
+    /// Default: `executor`. Linux shows the first 15 bytes of a name.
     ///
     /// ```
     /// let executor = executor::Executor::builder().thread_name("crawler").build()?;
     /// let task = executor.spawn(async { std::thread::current().name().map(str::to_owned) });
-    /// assert_eq!(executor.block_on(task).unwrap().as_deref(), Some("crawler"));
+    /// assert_eq!(executor.block_on(task)?.as_deref(), Some("crawler"));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
@@ -51,8 +75,9 @@ impl Builder {
         self
     }
 
-    /// The stack of every thread in bytes. Default: the standard library's, 2 MiB unless
-    /// `RUST_MIN_STACK` says otherwise.
+    /// Sets the size of every thread's stack, in bytes.
+    ///
+    /// Default: the standard library's, which is 2 MiB unless `RUST_MIN_STACK` says otherwise.
     ///
     /// ```
     /// let executor = executor::Executor::builder().thread_stack_size(8 << 20).build()?;
@@ -63,8 +88,10 @@ impl Builder {
         self
     }
 
-    /// Calls `f` on every thread of the executor before it runs tasks, stand-ins included. A panic
-    /// of `f` is caught.
+    /// Sets a function that every thread of the executor, stand-ins included, calls before it runs
+    /// tasks.
+    ///
+    /// A panic of `f` is caught.
     ///
     /// ```
     /// let executor = executor::Executor::builder()
@@ -77,8 +104,9 @@ impl Builder {
         self
     }
 
-    /// Calls `f` on every thread of the executor when it has run its last task. A panic of `f` is
-    /// caught.
+    /// Sets a function that every thread of the executor calls after it has run its last task.
+    ///
+    /// A panic of `f` is caught.
     ///
     /// ```
     /// let executor = executor::Executor::builder()
@@ -91,19 +119,22 @@ impl Builder {
         self
     }
 
-    /// Whether a stand-in thread goes on with the tasks of a worker that blocks. Default: true.
+    /// Sets whether a stand-in thread goes on with the tasks of a worker that blocks.
     ///
-    /// With `false` the executor has exactly N threads for ever, and no monitor: a poll that blocks,
-    /// [`block_in_place`], [`spawn_blocking`](Executor::spawn_blocking) and a `block_on` inside a
-    /// task then hold their worker up, and N of them that wait for other tasks wait for ever. (A timer that
-    /// wakes something else than the task that polls it is served by the default executor, which is
-    /// started for it.)
+    /// Default: `true`.
     ///
-    /// [`block_in_place`]: crate::block_in_place
+    /// With `false` the executor has exactly N threads for ever, and no monitor. A poll that
+    /// blocks, [`block_in_place`](crate::block_in_place),
+    /// [`spawn_blocking`](Executor::spawn_blocking) and a `block_on` inside a task then hold up
+    /// their worker. If such calls hold up all N workers, and wait for other tasks, they wait for
+    /// ever.
+    ///
+    /// With `false`, the default executor serves every timer that wakes anything but the task that
+    /// polls it, such as a timer in a `FuturesUnordered`. It is started for that if need be.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).handoff(false).build()?;
-    /// executor.block_on(executor.spawn_blocking(|| ())).unwrap();
+    /// executor.block_on(executor.spawn_blocking(|| ()))?;
     /// assert_eq!(executor.metrics().threads(), 2);
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -112,13 +143,16 @@ impl Builder {
         self
     }
 
-    /// How long a poll may run before a stand-in thread goes on in its worker's stead, if anything waits.
-    /// Default: 10 ms. Clamped to 0.2 ms ..= 1 h.
+    /// Sets how long a poll may run before a stand-in thread goes on with its worker's other tasks.
     ///
-    /// It is for polls that do not announce that they block. A stand-in comes within another such
-    /// time. It makes no difference whether the poll sleeps or computes; but of those that compute
-    /// at most N have a stand-in at a time, so that there are never more than 2 N threads that
-    /// compute. (Only Linux tells the two apart; elsewhere that limit holds for all.)
+    /// Default: 10 ms. Values are clamped to 0.2 ms ..= 1 h, except zero, which
+    /// [`build`](Builder::build) refuses.
+    ///
+    /// The setting is for polls that block without announcing it. The stand-in comes within another
+    /// `handoff_after`, if there is a task for it to run. It comes whether the poll sleeps or
+    /// computes, but at most N polls that compute have a stand-in at a time: there are never more
+    /// than 2 N threads that compute. Only Linux tells computing from sleeping; elsewhere the limit
+    /// of N holds for all polls that do not announce that they block.
     ///
     /// ```
     /// use std::time::Duration;
@@ -132,11 +166,14 @@ impl Builder {
         self
     }
 
-    /// The number of threads that may exist at once, stand-ins included (the monitor is one more).
-    /// Default: the workers and 512 more. Never more than 32,768, whatever is asked.
+    /// Sets how many threads may exist at the same time, stand-ins included.
     ///
-    /// When tasks wait and this many threads sit in blocking calls, an error is logged, once. The
-    /// tasks go on as soon as any of the calls returns.
+    /// Default: 512 more than the workers. A number above 32,768 counts as 32,768. The monitor's
+    /// thread is not counted.
+    ///
+    /// If tasks wait while this many threads sit in blocking calls, an error is logged, once; where
+    /// logging is off, the error goes to standard error. The tasks go on as soon as any of the
+    /// calls returns.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).max_threads(16).build()?;
@@ -151,21 +188,29 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) with a text that says the way out for:
-    /// 0 workers or more than 32,768, `max_threads` below the workers, `handoff_after` of zero, a
-    /// NUL byte in the thread name, a stack below 64 KiB or beyond the address space. The system's
-    /// own error if it refuses a thread; nothing is left behind then. Any process can have 65,536
-    /// executors at once, those that have ended and have handles left among them.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput), with a text that says the way out, for:
+    ///
+    /// * 0 workers, or more than 32,768;
+    /// * `max_threads` below the number of workers;
+    /// * `handoff_after` of zero;
+    /// * a NUL byte in the thread name;
+    /// * a stack below 64 KiB, or one that does not fit the address space.
+    ///
+    /// The system's own error if the system refuses a thread. No thread is left behind then.
+    ///
+    /// An error if the process has 65,536 executors already. An executor that has ended counts as
+    /// long as it has handles.
     ///
     /// # Panics
     ///
-    /// If `EXECUTOR_WORKERS` is consulted and is not a positive integer, or
-    /// `EXECUTOR_SCHEDTRACE` is not a number of milliseconds.
+    /// If `EXECUTOR_WORKERS` is consulted and is not a positive integer, or `EXECUTOR_SCHEDTRACE`
+    /// is not a positive number of milliseconds. An empty variable counts as unset.
     ///
     /// ```
     /// let error = executor::Executor::builder().workers(0).build().unwrap_err();
     /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     /// ```
+    #[track_caller]
     pub fn build(self) -> io::Result<Executor> {
         Executor::start(self.config.resolve(self.workers, self.max_threads)?)
     }

@@ -1,12 +1,22 @@
-//! What a handle or a shutdown reports when things did not go as asked.
+//! Errors: why a task has no output, and why an executor is not down yet.
 
 use crate::{scheduler::task_id::TaskId, sync::panic::Panic};
-use std::{any::Any, error::Error, fmt, time::Duration};
+use std::{
+    any::Any,
+    error::Error,
+    fmt, io,
+    panic::{RefUnwindSafe, UnwindSafe},
+    time::Duration,
+};
 
-/// Why a task has no result: it panicked, or it was cancelled.
+/// Says why a task has no output: the task panicked, or it was cancelled.
 ///
-/// A task is cancelled by [`JoinHandle::abort`](crate::JoinHandle::abort) and its kin, and by the
-/// end of its executor.
+/// A task is cancelled by [`JoinHandle::abort`](crate::JoinHandle::abort),
+/// [`JoinHandle::cancel`](crate::JoinHandle::cancel), the drop of an
+/// [`AbortOnDrop`](crate::AbortOnDrop), and the end of its executor.
+///
+/// Converts into an [`io::Error`] of kind [`Other`](io::ErrorKind::Other) with this error inside,
+/// so that `?` works in functions that return [`io::Result`].
 ///
 /// # Examples
 ///
@@ -15,11 +25,27 @@ use std::{any::Any, error::Error, fmt, time::Duration};
 /// assert!(error.is_panic());
 /// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "out of cheese");
 /// ```
+///
+/// In a function that returns [`io::Result`]:
+///
+/// ```
+/// fn read() -> std::io::Result<String> {
+///     let file = executor::spawn_blocking(|| std::fs::read_to_string("Cargo.toml"));
+///     executor::block_on(file)?
+/// }
+/// assert!(read()?.contains("[package]"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct JoinError {
     id: TaskId,
-    /// The panic; none if the task was cancelled.
+    /// The panic; `None` if the task was cancelled.
     panic: Option<Panic>,
 }
+
+/// A panic's payload leaves by value only, so nobody sees it half changed.
+impl UnwindSafe for JoinError {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for JoinError {}
 
 impl JoinError {
     pub(crate) fn cancelled(id: TaskId) -> JoinError {
@@ -33,48 +59,56 @@ impl JoinError {
         }
     }
 
-    /// Whether the task panicked.
+    /// Returns whether the task panicked.
     ///
     /// ```
     /// let task = executor::spawn(async { panic!("no") });
     /// assert!(executor::block_on(task).unwrap_err().is_panic());
     /// ```
+    #[must_use]
     pub fn is_panic(&self) -> bool {
         self.panic.is_some()
     }
 
-    /// Whether the task was cancelled: aborted, or dropped at the end of its executor.
+    /// Returns whether the task was cancelled: aborted, or dropped at the end of its executor.
     ///
     /// ```
     /// let task = executor::spawn(std::future::pending::<()>());
     /// task.abort();
     /// assert!(executor::block_on(task).unwrap_err().is_cancelled());
     /// ```
+    #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.panic.is_none()
     }
 
-    /// The payload of the task's panic, as [`std::panic::resume_unwind`] takes it.
+    /// Returns the payload of the task's panic, in the form that [`std::panic::resume_unwind`]
+    /// takes.
     ///
     /// # Panics
     ///
-    /// If the task did not panic; [`try_into_panic`](JoinError::try_into_panic) does not.
+    /// If the task was cancelled. [`try_into_panic`](JoinError::try_into_panic) does not panic
+    /// then.
     ///
     /// ```
     /// let error = executor::block_on(executor::spawn(async { panic!("no") })).unwrap_err();
     /// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "no");
     /// ```
+    #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
-        self.try_into_panic().unwrap_or_else(|error| {
-            panic!("`into_panic` on a task that did not panic ({error}): ask `is_panic` first")
-        })
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => {
+                panic!("`into_panic` on a task that did not panic ({error}): ask `is_panic` first")
+            }
+        }
     }
 
-    /// The payload of the task's panic, or this error back if the task was cancelled.
+    /// Returns the payload of the task's panic, or this error if the task was cancelled.
     ///
     /// # Errors
     ///
-    /// This same error, if [`is_cancelled`](JoinError::is_cancelled).
+    /// Gives this error back if it [is a cancellation](JoinError::is_cancelled).
     ///
     /// ```
     /// let task = executor::spawn(std::future::pending::<()>());
@@ -89,13 +123,14 @@ impl JoinError {
             .ok_or(JoinError { id, panic: None })
     }
 
-    /// The task's id.
+    /// Returns the task's id.
     ///
     /// ```
     /// let task = executor::spawn(async { panic!("no") });
     /// let id = task.id();
     /// assert_eq!(executor::block_on(task).unwrap_err().id(), id);
     /// ```
+    #[must_use]
     pub fn id(&self) -> TaskId {
         self.id
     }
@@ -122,16 +157,29 @@ impl fmt::Debug for JoinError {
 
 impl Error for JoinError {}
 
-/// [`Executor::shutdown_timeout`](crate::Executor::shutdown_timeout) gave up waiting: some threads
-/// still sit in a call that does not return.
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> io::Error {
+        io::Error::other(error)
+    }
+}
+
+/// Says that an executor's threads had not all ended when
+/// [`Executor::shutdown_timeout`](crate::Executor::shutdown_timeout) returned.
 ///
-/// The executor is shut down all the same: those threads poll nothing any more, and end as soon as
-/// the calls that they sit in return.
+/// There are two causes, which the [`Display`](fmt::Display) text tells apart: the time was up
+/// while threads still sat in a blocking call or a long poll, or the call came from one of the
+/// executor's own threads, which cannot wait for itself.
+///
+/// The executor is shut down in both cases. The threads that are left poll nothing any more, and
+/// end by themselves as soon as the call or poll that they sit in returns.
+///
+/// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut) with this error
+/// inside, so that `?` works in functions that return [`io::Result`].
 ///
 /// # Examples
 ///
 /// ```
-/// use std::{sync::mpsc, time::Duration};
+/// use std::{io, sync::mpsc, time::Duration};
 ///
 /// let executor = executor::Executor::builder().workers(1).build()?;
 /// let (started, is_started) = mpsc::channel();
@@ -143,17 +191,38 @@ impl Error for JoinError {}
 /// is_started.recv()?;
 /// let error = executor.shutdown_timeout(Duration::from_millis(10)).unwrap_err();
 /// assert_eq!(error.threads(), 1);
+/// assert_eq!(error.waited(), Duration::from_millis(10));
+/// assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
 /// drop(release);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownError {
-    pub(crate) threads: usize,
-    pub(crate) waited: Duration,
+    threads: usize,
+    cause: Cause,
+}
+
+/// Why the threads were not waited for any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cause {
+    TimeIsUp { waited: Duration },
+    OnOwnThread,
 }
 
 impl ShutdownError {
-    /// The threads that had not ended when the time was up.
+    /// The time was up, and so many threads had not ended.
+    pub(crate) fn time_is_up(threads: usize, waited: Duration) -> ShutdownError {
+        let cause = Cause::TimeIsUp { waited };
+        ShutdownError { threads, cause }
+    }
+
+    /// The caller is one of the so many threads.
+    pub(crate) fn on_own_thread(threads: usize) -> ShutdownError {
+        let cause = Cause::OnOwnThread;
+        ShutdownError { threads, cause }
+    }
+
+    /// Returns the number of the executor's threads that had not ended.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -164,20 +233,63 @@ impl ShutdownError {
     /// assert_eq!(report(executor.shutdown_timeout(Duration::from_secs(60))), 0);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[must_use]
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Returns how long the call waited for the threads: the time-out that it was given, or zero if
+    /// it came from one of the executor's own threads.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let executor = executor::Executor::builder().workers(1).build()?;
+    /// let (sender, receiver) = std::sync::mpsc::channel::<executor::Executor>();
+    /// let end = executor.spawn_blocking(move || {
+    ///     receiver.recv().unwrap().shutdown_timeout(Duration::from_secs(60))
+    /// });
+    /// sender.send(executor)?;
+    /// let error = executor::block_on(end)?.unwrap_err();
+    /// assert_eq!(error.waited(), Duration::ZERO);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        match self.cause {
+            Cause::TimeIsUp { waited } => waited,
+            Cause::OnOwnThread => Duration::ZERO,
+        }
     }
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ShutdownError { threads, waited } = self;
-        write!(
-            f,
-            "{threads} thread(s) of the executor still sit in a blocking call after {waited:?}; \
-             they end by themselves when the call returns"
-        )
+        let threads = self.threads;
+        match (&self.cause, threads) {
+            (Cause::TimeIsUp { waited }, 1) => write!(
+                f,
+                "1 thread of the executor still sits in a blocking call or a long poll after \
+                 {waited:?}; it ends by itself when that returns"
+            ),
+            (Cause::TimeIsUp { waited }, _) => write!(
+                f,
+                "{threads} threads of the executor still sit in blocking calls or long polls after \
+                 {waited:?}; they end by themselves when those return"
+            ),
+            (Cause::OnOwnThread, _) => write!(
+                f,
+                "`shutdown_timeout` was called on one of the executor's own threads, which cannot \
+                 wait for itself: the executor is shut down, and its threads ({threads} now) end \
+                 by themselves"
+            ),
+        }
     }
 }
 
 impl Error for ShutdownError {}
+
+impl From<ShutdownError> for io::Error {
+    fn from(error: ShutdownError) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}

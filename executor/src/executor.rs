@@ -1,4 +1,4 @@
-//! Executors that have an owner, and the process-wide default one.
+//! Executors that have an owner.
 
 use crate::{
     blocking::block_in_place,
@@ -10,66 +10,92 @@ use crate::{
     scheduler::{Scheduler, config::Config, context, metrics::Metrics, schedtrace::SchedTrace},
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
-use std::{fmt, future::Future, io, mem, ptr::NonNull, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    io, mem,
+    panic::{RefUnwindSafe, UnwindSafe},
+    ptr::NonNull,
+    time::Duration,
+};
 
-/// An executor with its own workers, which ends when it is dropped.
+/// Runs tasks on workers of its own, and ends when it is dropped.
 ///
 /// Most programs need none: the free functions use the process-wide default executor.
 ///
-/// Dropping it cancels what is left: no task is polled after the drop returns, every future that
-/// was left has been dropped, and every thread has been joined. It therefore waits for blocking
-/// calls that are under way ([`shutdown_timeout`](Executor::shutdown_timeout) does not). Dropped by
-/// one of its own tasks it gives the signal and does not wait. In a process forked from its own, where
-/// it has no threads, it leaves everything as it is.
+/// # Drop
+///
+/// Dropping an executor cancels what is left. When the drop returns, every future that was left has
+/// been dropped, every thread has been joined, and no task is polled any more. So the drop waits
+/// for blocking calls that are under way; [`shutdown_timeout`](Executor::shutdown_timeout) limits
+/// that wait.
+///
+/// In two cases the drop does not wait:
+///
+/// * If one of the executor's own tasks drops it, the drop tells the threads to end, and returns.
+/// * In a process forked from the executor's own, which has none of its threads, the drop leaves
+///   everything as it is.
 ///
 /// # Examples
 ///
 /// ```
-/// use executor::Executor;
+/// use executor::{Executor, JoinError};
 ///
 /// let executor = Executor::builder().workers(2).build()?;
-/// let task = executor.spawn(async { executor::spawn(async { 20 }).await.unwrap() + 1 });
-/// assert_eq!(executor.block_on(task).unwrap(), 21);
+/// let task = executor.spawn(async {
+///     let twenty = executor::spawn(async { 20 }); // on the same executor
+///     Ok::<_, JoinError>(twenty.await? + 1)
+/// });
+/// assert_eq!(executor.block_on(task)??, 21);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[must_use = "dropping an executor ends it, and waits for its threads"]
 pub struct Executor {
     handle: Handle,
     /// Ends with the executor.
     schedtrace: Option<SchedTrace>,
-    /// Told to end, and waited for as long as was asked.
+    /// Whether the threads were told to end, and were waited for as long as was asked.
     ended: bool,
 }
 
+/// A panic leaves no executor half changed: its threads catch the panics of tasks, and a caller's
+/// panic interrupts no change of the scheduler.
+impl UnwindSafe for Executor {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for Executor {}
+
 impl Executor {
-    /// Starts an executor with the defaults of [`Builder`].
+    /// Starts an executor with the default settings of [`Builder`].
     ///
     /// # Errors
     ///
-    /// As [`Builder::build`].
+    /// See [`Builder::build`].
     ///
     /// # Panics
     ///
-    /// As [`Builder::build`].
+    /// See [`Builder::build`].
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
     /// assert_eq!(executor.block_on(async { 1 + 1 }), 2);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn new() -> io::Result<Executor> {
         Executor::builder().build()
     }
 
-    /// The settings of an executor to be.
+    /// Returns a [`Builder`] with the default settings, as [`Builder::new`] does.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(1).build()?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn builder() -> Builder {
-        Builder::default()
+        Builder::new()
     }
 
+    #[track_caller]
     pub(crate) fn start(config: Config) -> io::Result<Executor> {
         let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config)?;
         Ok(Executor {
@@ -83,25 +109,25 @@ impl Executor {
         &self.handle.scheduler
     }
 
-    /// A handle that spawns here from anywhere, also after this executor is gone.
+    /// Returns a handle that spawns on this executor from anywhere. It may outlive the executor.
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
     /// let handle = executor.handle();
     /// let task = std::thread::spawn(move || handle.spawn(async { 7 })).join().unwrap();
-    /// assert_eq!(executor.block_on(task).unwrap(), 7);
+    /// assert_eq!(executor.block_on(task)?, 7);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// As [`executor::spawn`](crate::spawn), on this executor.
+    /// Starts a task on this executor; otherwise as [`executor::spawn`](crate::spawn).
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
     /// let task = executor.spawn(async { 7 });
-    /// assert_eq!(executor.block_on(task).unwrap(), 7);
+    /// assert_eq!(executor.block_on(task)?, 7);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
@@ -113,12 +139,13 @@ impl Executor {
         self.handle.spawn(future)
     }
 
-    /// As [`executor::spawn_blocking`](crate::spawn_blocking), on this executor.
+    /// Starts a closure that may block, on this executor; otherwise as
+    /// [`executor::spawn_blocking`](crate::spawn_blocking).
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
     /// let task = executor.spawn_blocking(|| std::fs::metadata("."));
-    /// assert!(executor.block_on(task).unwrap().is_ok());
+    /// assert!(executor.block_on(task)??.is_dir());
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
@@ -130,24 +157,29 @@ impl Executor {
         self.handle.spawn_blocking(f)
     }
 
-    /// As [`executor::block_on`](crate::block_on), with this executor as the current one.
+    /// Runs a future on the calling thread, with this executor as the current one; otherwise as
+    /// [`executor::block_on`](crate::block_on).
     ///
     /// # Panics
     ///
-    /// A panic of the future unwinds out of this call. In a process forked from the executor's own, whose
-    /// threads are not there, it panics instead of waiting for a wake-up.
+    /// A panic of the future unwinds out of this call. In a process forked from the executor's own,
+    /// which has none of its threads, the call panics where it would wait for a wake-up.
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
-    /// let sum = executor.block_on(async { executor::spawn(async { 2 }).await.unwrap() + 2 });
-    /// assert_eq!(sum, 4);
+    /// let sum = executor.block_on(async {
+    ///     let two = executor::spawn(async { 2 });
+    ///     Ok::<_, executor::JoinError>(two.await? + 2)
+    /// });
+    /// assert_eq!(sum?, 4);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle.block_on(future)
     }
 
-    /// A snapshot of the scheduler's state and counters.
+    /// Returns a snapshot of the scheduler's state and counters.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).build()?;
@@ -158,14 +190,16 @@ impl Executor {
         self.handle.metrics()
     }
 
-    /// Ends the executor as dropping it does, but waits for `timeout` at most.
+    /// Ends the executor as dropping it does, but waits for at most `timeout`.
     ///
-    /// Called by one of its own tasks it waits for nothing, as the drop would.
+    /// On one of the executor's own threads, in one of its tasks for example, the call waits for
+    /// nothing: a thread cannot wait for itself. The executor then ends by itself.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError`] if threads still sit in a blocking call when the time is up. They poll
-    /// nothing any more, and end when the call returns.
+    /// [`ShutdownError`] if threads still sit in a blocking call when the time is up, or if the
+    /// call came from one of the executor's own threads. Threads that are left poll nothing any
+    /// more, and end when the call that they sit in returns.
     ///
     /// # Panics
     ///
@@ -177,55 +211,64 @@ impl Executor {
     /// let executor = executor::Executor::new()?;
     /// executor.spawn(std::future::pending::<()>());
     /// executor.shutdown_timeout(Duration::from_secs(60))?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), ShutdownError> {
         self.scheduler().refuse_in_forked_child();
-        let waited = timeout;
-        match self.end(Some(timeout)) {
-            0 => Ok(()),
-            threads => Err(ShutdownError { threads, waited }),
-        }
+        self.end(Some(timeout))
     }
 
-    /// Closes the scheduler and waits for its threads. Returns how many there still are.
-    fn end(&mut self, timeout: Option<Duration>) -> usize {
+    /// Tells all threads to end, and waits for them: for at most `timeout` if there is one, and not
+    /// at all on one of them.
+    fn end(&mut self, timeout: Option<Duration>) -> Result<(), ShutdownError> {
         self.ended = true;
         let scheduler = &self.handle.scheduler;
-        if scheduler.is_in_forked_child() {
-            // Futures may be in the midst of a poll for ever, and there is no thread to wait for.
-            mem::forget(self.schedtrace.take());
-            return scheduler.idle.machines().total;
-        }
         scheduler.close();
         let address = NonNull::from(&**scheduler);
         let on_own_thread =
             context::with_worker(|worker| worker.is_some_and(|worker| worker.belongs_to(address)));
         if on_own_thread {
-            return scheduler.idle.machines().total;
+            let threads = scheduler.idle.machines().total;
+            return Err(ShutdownError::on_own_thread(threads));
         }
         // Another executor's task may be waiting here.
-        block_in_place(|| scheduler.join_machines(timeout))
+        let left = block_in_place(|| scheduler.join_machines(timeout));
+        match (left, timeout) {
+            (0, _) | (_, None) => Ok(()),
+            (threads, Some(waited)) => Err(ShutdownError::time_is_up(threads, waited)),
+        }
+    }
+
+    /// In a forked child: futures may be in the midst of a poll for ever, and there is no thread to
+    /// wait for.
+    fn leave_as_it_is(&mut self) {
+        self.ended = true;
+        mem::forget(self.schedtrace.take());
     }
 }
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        if !self.ended {
-            self.end(None);
+        if self.ended {
+            return;
         }
+        if self.scheduler().is_in_forked_child() {
+            return self.leave_as_it_is();
+        }
+        // Nobody is there to be told that this is one of the executor's own threads.
+        let _ = self.end(None);
     }
 }
 
 impl fmt::Debug for Executor {
+    /// Names the executor as its handles do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Executor")
-            .field("workers", &self.scheduler().config.workers)
-            .finish()
+        self.handle.fmt_as("Executor", f)
     }
 }
 
-/// Spawns a detached task, for library code that is generic over executors; never fails.
+/// Spawns a detached task, for library code that is generic over executors. Never fails.
 impl Spawn for Executor {
     fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
         drop(self.spawn(future));

@@ -1,8 +1,8 @@
-//! The free functions: on the current executor, elsewhere on the default one.
+//! The free functions. They act on the current executor, elsewhere on the default one.
 
 use crate::{
-    block_on as block_on_impl,
     blocking::in_place,
+    handle::Handle,
     join::JoinHandle,
     scheduler::{
         default::with_current_or_default,
@@ -11,63 +11,76 @@ use crate::{
 };
 use std::future::Future;
 
-/// Runs a future on the calling thread, which parks in between, and returns its output.
+/// Runs a future on the calling thread, and returns the future's output.
 ///
-/// The thread runs no task of anybody's, so a task that blocks cannot keep this call from
-/// returning; the workers of the current executor run the tasks. It returns as soon as *its* future
-/// is done: what else was spawned goes on only while the process lives, as goroutines do when
-/// `main` returns. The future need be neither `Send` nor `'static`. Several threads may call it at
-/// once.
+/// The call returns as soon as *its* future is done. Other tasks go on only while the process
+/// lives, as goroutines do when `main` returns. The future need be neither [`Send`] nor `'static`.
+/// Several threads may call `block_on` at once.
 ///
-/// Inside a task it works too: a stand-in thread goes on with the worker's other tasks while it waits.
+/// The thread parks between two polls of the future. It runs no tasks; the workers of the current
+/// executor run them. So a task that blocks cannot keep `block_on` from returning.
 ///
-/// A main that exchanges much with its tasks is best spawned itself, and is then a task like Go's
-/// main goroutine: `block_on(spawn(main()))`.
+/// `block_on` also works inside a task. While the call waits, a stand-in thread goes on with the
+/// worker's other tasks.
 ///
-/// # Panics
-///
-/// A panic of the future unwinds out of this call. In a process forked from the executor's own, whose
-/// threads are not there, it panics instead of waiting for a wake-up.
-///
-/// # Examples
-///
-/// ```
-/// let greeting = String::from("hello");
-/// let length = executor::block_on(async {
-///     let task = executor::spawn(async { 5 });
-///     task.await.unwrap() + greeting.len()
-/// });
-/// assert_eq!(length, 10);
-/// ```
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    with_current_or_default(|scheduler| block_on_impl::block_on(scheduler, future))
-}
-
-/// Starts a task, like Go's `go` statement.
-///
-/// Can be called from anywhere: a task, a plain thread, another runtime's thread, a `Drop`. Never
-/// blocks, never fails: on an executor that has shut down the future is dropped at once, and the
-/// handle yields an error that [is cancelled](crate::JoinError::is_cancelled).
-///
-/// Dropping the handle detaches the task. If the task panics, the panic is caught, its worker
-/// lives, and the handle yields an error that [is a panic](crate::JoinError::is_panic).
+/// If your main exchanges many messages with its tasks, spawn it too: `block_on(spawn(main()))`. It
+/// is then a task like any other, as Go's main goroutine is.
 ///
 /// # Panics
 ///
-/// If this starts the default executor and it cannot be started: see
+/// A panic of the future unwinds out of this call. In a process forked from the executor's own,
+/// which has none of its threads, the call panics where it would wait for a wake-up. If this call
+/// has to start the default executor and cannot, it panics: see
 /// [`Builder::build`](crate::Builder::build).
 ///
 /// # Examples
 ///
 /// ```
-/// executor::block_on(async {
+/// use executor::JoinError;
+///
+/// let greeting = String::from("hello");
+/// let length = executor::block_on(async {
+///     let five = executor::spawn(async { 5 });
+///     Ok::<_, JoinError>(five.await? + greeting.len()) // borrows from outside
+/// });
+/// assert_eq!(length?, 10);
+/// # Ok::<(), JoinError>(())
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    Handle::current().block_on(future)
+}
+
+/// Starts a task, as Go's `go` statement does.
+///
+/// `spawn` can be called from anywhere: in a task, on a plain thread, on another runtime's thread,
+/// in a `Drop`. It never blocks and never fails. On an executor that has shut down, the future is
+/// dropped at once, and the handle yields an error that
+/// [is a cancellation](crate::JoinError::is_cancelled).
+///
+/// Dropping the handle detaches the task.
+///
+/// A panic of the task is caught: the task's worker goes on, and the handle yields an error that
+/// [is a panic](crate::JoinError::is_panic).
+///
+/// # Panics
+///
+/// If this call has to start the default executor and cannot: see
+/// [`Builder::build`](crate::Builder::build).
+///
+/// # Examples
+///
+/// ```
+/// let sum = executor::block_on(async {
 ///     let tasks: Vec<_> = (0..10).map(|i| executor::spawn(async move { i * i })).collect();
 ///     let mut sum = 0;
 ///     for task in tasks {
-///         sum += task.await.unwrap();
+///         sum += task.await?;
 ///     }
-///     assert_eq!(sum, 285);
+///     Ok::<_, executor::JoinError>(sum)
 /// });
+/// assert_eq!(sum?, 285);
+/// # Ok::<(), executor::JoinError>(())
 /// ```
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
@@ -76,7 +89,7 @@ where
     F::Output: Send + 'static,
 {
     let meta = SpawnMeta::here();
-    // A closure captures the future, and with a large one that is a copy of it on the stack.
+    // A closure that captures a large future copies it on the stack.
     if const { is_large::<F>() } {
         spawn_on_current(meta, Box::pin(future))
     } else {
@@ -84,6 +97,7 @@ where
     }
 }
 
+#[track_caller]
 fn spawn_on_current<F>(meta: SpawnMeta, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -92,20 +106,24 @@ where
     with_current_or_default(|scheduler| JoinHandle::new(scheduler.spawn(meta, future)))
 }
 
-/// Starts a closure that may block, as a task that at once leaves its worker's other tasks to a stand-in.
+/// Starts a closure that may block its thread: file access, DNS, a C library.
 ///
-/// It is a task that calls [`block_in_place`](crate::block_in_place): there is no second pool of
-/// threads. Aborting it works until it has started.
+/// The closure runs in a task that calls [`block_in_place`](crate::block_in_place): a stand-in
+/// thread goes on with the worker's other tasks at once. There is no second pool of threads.
+///
+/// Aborting the task works until the closure has started.
 ///
 /// # Panics
 ///
-/// As [`spawn`].
+/// See [`spawn`].
 ///
 /// # Examples
 ///
 /// ```
 /// let file = executor::spawn_blocking(|| std::fs::read_to_string("Cargo.toml"));
-/// assert!(executor::block_on(file).unwrap().is_ok());
+/// let text = executor::block_on(file)??;
+/// assert!(text.contains("[package]"));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[track_caller]
 pub fn spawn_blocking<F, T>(f: F) -> JoinHandle<T>

@@ -10,12 +10,17 @@ use crate::{
     },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+};
 
-/// A way to spawn on an executor from anywhere, which may outlive it.
+/// Spawns tasks on an executor from anywhere, and may outlive it.
 ///
-/// After the end of the executor, what is spawned is dropped at once, and its handle yields an
-/// error that [is cancelled](crate::JoinError::is_cancelled).
+/// After the end of the executor, a future that is spawned is dropped at once, and its
+/// [`JoinHandle`] yields an error that [is a cancellation](crate::JoinError::is_cancelled).
 ///
 /// # Examples
 ///
@@ -24,34 +29,44 @@ use std::{fmt, future::Future, sync::Arc};
 ///
 /// let handle = Handle::current();
 /// let thread = std::thread::spawn(move || handle.block_on(handle.spawn(async { 7 })));
-/// assert_eq!(thread.join().unwrap().unwrap(), 7);
+/// assert_eq!(thread.join().unwrap()?, 7);
+/// # Ok::<(), executor::JoinError>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a handle does nothing by itself"]
 pub struct Handle {
     pub(crate) scheduler: Arc<Scheduler>,
 }
+
+/// A panic leaves no executor half changed, for the reason given at [`Executor`](crate::Executor).
+impl UnwindSafe for Handle {}
+/// As for [`UnwindSafe`].
+impl RefUnwindSafe for Handle {}
 
 impl Handle {
     pub(crate) fn new(scheduler: Arc<Scheduler>) -> Handle {
         Handle { scheduler }
     }
 
-    /// The executor whose worker or `block_on` the calling thread is in; elsewhere the default one.
+    /// Returns a handle to the current executor: the one whose worker or `block_on` the calling
+    /// thread is in. Elsewhere the default executor is the current one, and is started if need be.
     ///
     /// # Panics
     ///
-    /// If that means to start the default executor and it cannot be started: see
+    /// If the default executor must be started and cannot be: see
     /// [`Builder::build`](crate::Builder::build).
     ///
     /// ```
     /// let handle = executor::Handle::current();
     /// assert!(handle.metrics().workers() >= 1);
     /// ```
+    #[track_caller]
     pub fn current() -> Handle {
         with_current_or_default(|scheduler| Handle::new(scheduler.clone()))
     }
 
-    /// The executor whose worker or `block_on` the calling thread is in, if it is in one.
+    /// Returns a handle to the executor whose worker or `block_on` the calling thread is in; `None`
+    /// if the thread is in no executor.
     ///
     /// ```
     /// use executor::Handle;
@@ -59,15 +74,17 @@ impl Handle {
     /// assert!(Handle::try_current().is_none());
     /// assert!(executor::block_on(async { Handle::try_current().is_some() }));
     /// ```
+    #[must_use]
     pub fn try_current() -> Option<Handle> {
         context::with_current(|scheduler| scheduler.cloned().map(Handle::new))
     }
 
-    /// As [`executor::spawn`](crate::spawn), on this executor.
+    /// Starts a task on this executor; otherwise as [`executor::spawn`](crate::spawn).
     ///
     /// ```
     /// let handle = executor::Handle::current();
-    /// assert_eq!(executor::block_on(handle.spawn(async { 7 })).unwrap(), 7);
+    /// assert_eq!(executor::block_on(handle.spawn(async { 7 }))?, 7);
+    /// # Ok::<(), executor::JoinError>(())
     /// ```
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -78,11 +95,13 @@ impl Handle {
         JoinHandle::new(self.scheduler.spawn(SpawnMeta::here(), future))
     }
 
-    /// As [`executor::spawn_blocking`](crate::spawn_blocking), on this executor.
+    /// Starts a closure that may block, on this executor; otherwise as
+    /// [`executor::spawn_blocking`](crate::spawn_blocking).
     ///
     /// ```
     /// let handle = executor::Handle::current();
-    /// assert_eq!(executor::block_on(handle.spawn_blocking(|| 7)).unwrap(), 7);
+    /// assert_eq!(executor::block_on(handle.spawn_blocking(|| 7))?, 7);
+    /// # Ok::<(), executor::JoinError>(())
     /// ```
     #[track_caller]
     pub fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
@@ -93,21 +112,23 @@ impl Handle {
         self.spawn(in_place(f))
     }
 
-    /// As [`executor::block_on`](crate::block_on), with this executor as the current one.
+    /// Runs a future on the calling thread, with this executor as the current one; otherwise as
+    /// [`executor::block_on`](crate::block_on).
     ///
     /// # Panics
     ///
-    /// A panic of the future unwinds out of this call. In a process forked from the executor's own, whose
-    /// threads are not there, it panics instead of waiting for a wake-up.
+    /// A panic of the future unwinds out of this call. In a process forked from the executor's own,
+    /// which has none of its threads, the call panics where it would wait for a wake-up.
     ///
     /// ```
     /// assert_eq!(executor::Handle::current().block_on(async { 7 }), 7);
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         block_on::block_on(&self.scheduler, future)
     }
 
-    /// A snapshot of the scheduler's state and counters.
+    /// Returns a snapshot of the scheduler's state and counters.
     ///
     /// ```
     /// assert!(executor::Handle::current().metrics().threads() >= 1);
@@ -115,17 +136,26 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.scheduler)
     }
-}
 
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("workers", &self.scheduler.config.workers)
+    /// Tells executors apart that live at the same time: their threads' name may be the same, the
+    /// id is not.
+    pub(crate) fn fmt_as(&self, type_name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scheduler { id, config, .. } = &*self.scheduler;
+        f.debug_struct(type_name)
+            .field("thread_name", &config.thread_name)
+            .field("id", &id.get())
+            .field("workers", &config.workers)
             .finish()
     }
 }
 
-/// Spawns a detached task, for library code that is generic over executors; fails once the executor
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_as("Handle", f)
+    }
+}
+
+/// Spawns a detached task, for library code that is generic over executors. Fails once the executor
 /// has shut down.
 impl Spawn for Handle {
     fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {

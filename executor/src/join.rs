@@ -1,4 +1,4 @@
-//! Handles to tasks: awaiting, aborting, detaching.
+//! Handles to tasks: to await, abort and detach them.
 
 use crate::{
     error::JoinError,
@@ -11,31 +11,32 @@ use std::{
     fmt,
     future::Future,
     mem::ManuallyDrop,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     task::{Context, Poll},
 };
 
-/// A task's result in the future: `Ok` with its output, or why there is none.
+/// A handle to a task. Awaiting the handle waits for the task, and yields its output.
 ///
-/// Dropping the handle *detaches* the task: it runs on by itself, as a goroutine does. To end it
-/// there are [`abort`](JoinHandle::abort), [`cancel`](JoinHandle::cancel) and
-/// [`abort_on_drop`](JoinHandle::abort_on_drop).
+/// Dropping the handle *detaches* the task: the task runs on by itself, as a goroutine does. To end
+/// the task early, call [`abort`](JoinHandle::abort) or [`cancel`](JoinHandle::cancel), or wrap the
+/// handle with [`abort_on_drop`](JoinHandle::abort_on_drop).
 ///
-/// The task's future has been dropped by the time the result is there. The handle works under any
-/// executor, and after the end of its own.
+/// The task's future is dropped before the handle yields. The handle works under any executor, and
+/// after the end of its own.
 ///
 /// # Errors
 ///
-/// It yields a [`JoinError`] if the task panicked, was aborted, or was dropped at the end of its
-/// executor.
+/// The handle yields a [`JoinError`] if the task panicked, was aborted, or was dropped at the end
+/// of its executor.
 ///
 /// # Panics
 ///
-/// If polled after it was ready.
+/// If the handle is polled after it was ready.
 ///
 /// # Cancel safety
 ///
-/// Awaiting `&mut handle` is cancel safe: the result stays with the task until it is taken.
+/// Awaiting `&mut handle` is cancel safe: the task keeps its result until the handle yields it.
 ///
 /// # Examples
 ///
@@ -44,21 +45,28 @@ use std::{
 ///     let task = executor::spawn(async { 6 * 7 });
 ///     task.await
 /// });
-/// assert_eq!(answer.unwrap(), 42);
+/// assert_eq!(answer?, 42);
+/// # Ok::<(), executor::JoinError>(())
 /// ```
 pub struct JoinHandle<T>(ManuallyDrop<Joiner<T>>);
+
+/// A task catches its own panic, and a result leaves the handle whole or not at all.
+impl<T> UnwindSafe for JoinHandle<T> {}
+/// As for [`UnwindSafe`].
+impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joiner: Joiner<T>) -> JoinHandle<T> {
         JoinHandle(ManuallyDrop::new(joiner))
     }
 
-    /// Asks for the task to be dropped at its next suspension point, or promptly if it is suspended
-    /// now.
+    /// Asks for the end of the task. Returns at once.
     ///
-    /// Returns at once. A worker drops the future, never this call. The handle then yields an
-    /// error that [is cancelled](JoinError::is_cancelled); if the task has finished already, or
-    /// finishes in the poll under way, its result stays.
+    /// A worker, never this call, drops the task's future: promptly if the task is suspended now,
+    /// else at its next suspension point. The handle then yields an error that
+    /// [is a cancellation](JoinError::is_cancelled).
+    ///
+    /// If the task has finished already, or finishes in the poll under way, its result stays.
     ///
     /// A closure of [`spawn_blocking`](crate::spawn_blocking) that has started cannot be stopped.
     ///
@@ -71,37 +79,41 @@ impl<T> JoinHandle<T> {
         task::abort(self.0.metadata());
     }
 
-    /// Whether the task has ended, one way or another: awaiting the handle does not wait then.
+    /// Returns whether the task has ended, in whatever way. If so, awaiting the handle does not
+    /// wait.
     ///
     /// ```
     /// let mut task = executor::spawn(async {});
-    /// executor::block_on(&mut task).unwrap();
+    /// executor::block_on(&mut task)?;
     /// assert!(task.is_finished());
+    /// # Ok::<(), executor::JoinError>(())
     /// ```
+    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 
-    /// The task's id.
+    /// Returns the task's id.
     ///
     /// ```
     /// let (a, b) = (executor::spawn(async {}), executor::spawn(async {}));
     /// assert_ne!(a.id(), b.id());
     /// ```
+    #[must_use]
     pub fn id(&self) -> TaskId {
         self.0.metadata().id
     }
 
-    /// Aborts the task and waits until its future has been dropped. Returns its output if it had
-    /// finished first.
+    /// Aborts the task, and waits until its future has been dropped. Returns the task's output if
+    /// the task had finished first.
     ///
-    /// A task that panicked has no output: `None`, and its payload is dropped. To see the panic,
+    /// Returns `None` for a task that panicked, and drops the payload. To see the panic, call
     /// [`abort`](JoinHandle::abort) and await the handle.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its first poll, this detaches the task like any handle; dropped later, the
-    /// abort stands and only the waiting ends.
+    /// If the future of `cancel` is dropped before its first poll, the task is detached, as by the
+    /// drop of a handle. If it is dropped later, only the waiting ends: the abort stands.
     ///
     /// ```
     /// executor::block_on(async {
@@ -119,12 +131,10 @@ impl<T> JoinHandle<T> {
         self.await.ok()
     }
 
-    /// The same future, but dropping it aborts the task instead of detaching it.
+    /// Turns this handle into one that aborts the task when it is dropped, instead of detaching it.
     ///
     /// ```
-    /// use std::future::pending;
-    ///
-    /// let task = executor::spawn(pending::<()>()).abort_on_drop();
+    /// let task = executor::spawn(std::future::pending::<()>()).abort_on_drop();
     /// drop(task); // a worker drops the future soon
     /// ```
     pub fn abort_on_drop(self) -> AbortOnDrop<T> {
@@ -171,7 +181,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 
 /// A [`JoinHandle`] that aborts its task when it is dropped.
 ///
-/// Made by [`JoinHandle::abort_on_drop`]. Awaiting it yields what the handle would.
+/// [`JoinHandle::abort_on_drop`] makes it. Awaiting it yields what awaiting the handle would.
 ///
 /// # Panics
 ///
@@ -179,32 +189,35 @@ impl<T> fmt::Debug for JoinHandle<T> {
 ///
 /// # Cancel safety
 ///
-/// Awaiting `&mut task` is cancel safe; dropping it aborts the task, which is its purpose.
+/// Awaiting `&mut task` is cancel safe. Dropping `task` aborts the task, which is its purpose.
 ///
 /// # Examples
 ///
 /// ```
-/// use std::time::Duration;
-///
-/// executor::block_on(async {
-///     let task = executor::spawn(async { 1 + 1 }).abort_on_drop();
-///     assert_eq!(task.await.unwrap(), 2);
-/// });
+/// let task = executor::spawn(async { 1 + 1 }).abort_on_drop();
+/// assert_eq!(executor::block_on(task)?, 2);
+/// # Ok::<(), executor::JoinError>(())
 /// ```
-#[must_use = "dropping it aborts the task at once"]
+#[must_use = "dropping an `AbortOnDrop` aborts its task"]
 pub struct AbortOnDrop<T> {
     /// `None` once detached.
     handle: Option<JoinHandle<T>>,
 }
 
 impl<T> AbortOnDrop<T> {
-    /// Undoes [`abort_on_drop`](JoinHandle::abort_on_drop): gives the plain handle back.
+    /// Returns the plain handle, whose drop detaches the task: undoes
+    /// [`abort_on_drop`](JoinHandle::abort_on_drop).
+    ///
+    /// The name comes from tokio-util's `AbortOnDropHandle::detach`. The task is detached only when
+    /// the returned handle is dropped.
     ///
     /// ```
     /// let task = executor::spawn(async { 7 }).abort_on_drop();
     /// let handle = task.detach();
-    /// assert_eq!(executor::block_on(handle).unwrap(), 7);
+    /// assert_eq!(executor::block_on(handle)?, 7);
+    /// # Ok::<(), executor::JoinError>(())
     /// ```
+    #[must_use = "dropping the handle detaches the task"]
     pub fn detach(mut self) -> JoinHandle<T> {
         self.handle.take().expect("present until detached")
     }
@@ -213,7 +226,7 @@ impl<T> AbortOnDrop<T> {
         self.handle.as_ref().expect("present until detached")
     }
 
-    /// As [`JoinHandle::abort`].
+    /// Asks for the end of the task, as [`JoinHandle::abort`] does.
     ///
     /// ```
     /// let task = executor::spawn(std::future::pending::<()>()).abort_on_drop();
@@ -224,23 +237,25 @@ impl<T> AbortOnDrop<T> {
         self.handle().abort();
     }
 
-    /// As [`JoinHandle::is_finished`].
+    /// Returns whether the task has ended, as [`JoinHandle::is_finished`] does.
     ///
     /// ```
     /// let task = executor::spawn(std::future::pending::<()>()).abort_on_drop();
     /// assert!(!task.is_finished());
     /// ```
+    #[must_use]
     pub fn is_finished(&self) -> bool {
         self.handle().is_finished()
     }
 
-    /// As [`JoinHandle::id`].
+    /// Returns the task's id.
     ///
     /// ```
     /// let task = executor::spawn(async {});
     /// let id = task.id();
     /// assert_eq!(task.abort_on_drop().id(), id);
     /// ```
+    #[must_use]
     pub fn id(&self) -> TaskId {
         self.handle().id()
     }

@@ -1,4 +1,31 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! | to | see |
+//! | --- | --- |
+//! | start a task | [`spawn`], [`spawn_blocking`] |
+//! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`JoinError`], [`TaskId`] |
+//! | wait for a future on a thread | [`block_on`] |
+//! | call what blocks inside a task | [`block_in_place`] |
+//! | let other tasks run | [`yield_now`] |
+//! | sleep, limit, tick | [`time`] |
+//! | own an executor | [`Executor`] |
+//! | end it within a time | [`Executor::shutdown_timeout`], [`ShutdownError`] |
+//! | choose its settings | [`Builder`] |
+//! | spawn on an executor from anywhere | [`Handle`] |
+//! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`] |
+//!
+//! # Types of other crates in this interface
+//!
+//! [`Executor`] and [`Handle`] implement [`Spawn`], which is `futures-task` 0.3's, and
+//! [`time::Interval`] implements [`Stream`], which is `futures-core` 0.3's. Moving to another major
+//! version of either is a breaking change of this crate. No other crate's types are in its
+//! interface.
+//!
+//! [`Spawn`]: https://docs.rs/futures-task/0.3/futures_task/trait.Spawn.html
+//! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
+
 #![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports))]
 
 mod idle;

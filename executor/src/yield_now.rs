@@ -6,10 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Lets the other runnable tasks run first, like Go's `runtime.Gosched`.
+/// Lets the other runnable tasks run first, as Go's `runtime.Gosched` does.
 ///
-/// The task goes to the back of its worker's queue. Works under any executor: all it does is wake
-/// its own task and be pending once.
+/// The task goes to the back of its worker's queue.
+///
+/// `yield_now` works under any executor: its future wakes its own task and is pending once.
 ///
 /// # Cancel safety
 ///
@@ -29,7 +30,7 @@ pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }
 
-/// The future of [`yield_now`].
+/// The future that [`yield_now`] returns.
 ///
 /// ```
 /// let pause: executor::YieldNow = executor::yield_now();

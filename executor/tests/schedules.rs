@@ -11,7 +11,7 @@
 //!
 //! runs that one program as many times as `EXECUTOR_TEST_PROGRAMS` says. The first seed of a run is
 //! printed as it starts, for a failure that leaves no time to say more. (Schedules that can be replayed,
-//! of smaller programs, are in `src/schedules`.)
+//! of smaller programs, are in `src/scheduler/schedules`.)
 
 mod common;
 

@@ -35,6 +35,7 @@ const EXEMPT_TESTS: &[&str] = &[
     "handles_are_send_and_sync_even_if_the_output_is_not_sync",
     "handles_are_unpin_whatever_the_output",
     "errors_are_errors_and_ids_are_keys",
+    "handles_and_timers_may_cross_catch_unwind",
     "they_may_go_to_other_threads",
     "an_interval_may_be_moved_and_is_a_stream",
     "a_sleep_must_not_be_moved_and_a_time_out_neither",

@@ -4,16 +4,16 @@
 //!
 //! The word `state` is the count, with the bit [`WAITING`] ("somebody may be waiting") on top:
 //!
-//! | word             | meaning                                  | left by                          |
-//! | ---------------- | ---------------------------------------- | -------------------------------- |
-//! | `0`              | idle: every `wait` is ready              | `add`                            |
-//! | `n`              | `n` counted, nobody waits                | `add`, `done`, `register`        |
-//! | `n` + `WAITING`  | `n` counted, waiters are on `generation` | `add`, `done`; `n` stays above 0 |
-//! | `1` + `WAITING`  | the next `done` ends the generation      | `add`, `finish_generation`       |
-//! | `0` + `WAITING`  | never                                    |                                  |
+//! | word            | meaning                                  | left by                      |
+//! | --------------- | ---------------------------------------- | ---------------------------- |
+//! | `0`             | idle: every `wait` is ready              | `add`                        |
+//! | `n`             | `n` counted, nobody waits                | `add`, `done`, `register`    |
+//! | `n` + `WAITING` | `n` counted, waiters are on `generation` | `add`, `done`; `n` stays > 0 |
+//! | `1` + `WAITING` | the next `done` ends the generation      | `add`, `finish_generation`   |
+//! | `0` + `WAITING` | never                                    |                              |
 //!
-//! A *generation* is what lies between two zeros of the counter. Each has an [`Event`] of its own,
-//! which sits in the mutex until the generation ends.
+//! A *generation* is what lies between two zeros of the counter. Each generation has an [`Event`]
+//! of its own, which sits in the mutex until the generation ends.
 //!
 //! * To wait (`register`): lock; in one step see that the count is not 0 and set `WAITING`; listen
 //!   on the event; unlock.
@@ -22,54 +22,58 @@
 //! * Every other `add` and `done` is one read-modify-write and takes no lock.
 //!
 //! Why no wake-up is lost: a count that somebody waits on reaches 0 in `finish_generation` only. A
-//! waiter sets `WAITING` and gets onto the event within one critical section, so whoever ends the
-//! generation either comes after it, and finds it on the event, or came before it, and then it
-//! reads the count after the zero: 0, and it need not wait, or that of a new generation, which is
-//! also the one whose event it finds.
+//! waiter sets `WAITING` and gets onto the event within one critical section. So there are two
+//! cases. Whoever ends the generation comes after that section: then it finds the waiter on the
+//! event. Or it came before: then the waiter reads a later count. If that is 0, it need not wait;
+//! else it belongs to a new generation, and finds that generation's event.
 //!
-//! Why none comes too early: the notification comes after the unlock, so by then the counter may
-//! have been raised again and have new waiters. They listen on the fresh event, out of its reach.
+//! Why no wake-up comes too early: the notification comes after the unlock. By then the counter may
+//! have been raised again and have new waiters. They listen on the fresh event, which is not
+//! notified.
 //!
-//! Why outside the lock: a waker is foreign code. It may call `add`, `done` or `wait` on this very
-//! group. It still runs under the lock of the taken event's own list, for so event-listener notifies;
-//! hence the one restriction that `WaitGroup::done` puts on wakers.
+//! Why the notification is outside the lock: a waker is foreign code. It may call `add`, `done` or
+//! `wait` on this very group. It still runs under the lock of the taken event's own list, because
+//! event-listener notifies under it; hence the one restriction that `WaitGroup::done` puts on
+//! wakers.
 //!
 //! A dropped waiter leaves its `WAITING` behind. That costs the last `done` a lock, no more.
 //!
 //! # Overflow
 //!
-//! A small `add` is a plain addition, undone if the count is above [`MAX_COUNT`] then. That is half of
-//! what the bits below `WAITING` can hold: as many threads as no machine has would have to be between
-//! the two steps at once to carry into it. A large `add` looks first.
+//! A small `add` is a plain addition. If the count is above [`MAX_COUNT`] then, the addition is
+//! undone. `MAX_COUNT` is half of what the bits below `WAITING` can hold: to carry into `WAITING`,
+//! more threads than any machine has would have to be between these two steps at once. A large
+//! `add` looks at the count first.
 //!
 //! # Contention
 //!
-//! Threads that count off at once fight for the cache line, and each handing over of it costs as much
-//! as ten calls that find it at home. So a `done` that has lost to another thread leaves the line alone
-//! for a microsecond, in which that one can do all its calls, and twice as long each time that it loses
-//! again, up to [`LONGEST_RETREAT`]. Exponential backoff is T. E. Anderson's (*The Performance of Spin
-//! Lock Alternatives*, 1990). Two cores that do nothing but count take half the time with it.
+//! Threads that count off at once fight for the cache line. To get the line from another core costs
+//! as much as ten calls that find it at home. So a `done` that has lost to another thread leaves
+//! the line alone for a microsecond, in which the other thread can make all its calls. Each time
+//! that it loses again it waits twice as long, up to [`LONGEST_RETREAT`]. Exponential backoff is T.
+//! E. Anderson's (*The Performance of Spin Lock Alternatives*, 1990). Two cores that do nothing but
+//! count take half the time with it.
 //!
 //! # Memory
 //!
-//! Every change of `state` is a read-modify-write, so each `done` heads a release sequence that all
-//! later changes continue: an acquire of any later value, the 0 above all, synchronizes with *all*
-//! the `done`s before it. A waiter acquires in one of two ways: it reads the 0 itself, or it is
-//! notified, and gets what the last `done` acquired by way of the event's own lock.
+//! Every change of `state` is a read-modify-write. So each `done` heads a release sequence that all
+//! later changes continue, and an acquire of any later value, the 0 above all, synchronizes with
+//! *all* the `done`s before it. A waiter acquires in one of two ways: it reads the 0 itself, or it
+//! is notified, and gets what the last `done` acquired by way of the event's own lock.
 //!
 //! # Rejected
 //!
-//! * `fetch_sub`, and whoever brings it to 0 notifies one event for all generations: between the
-//!   two a new generation can begin, and its waiters are woken by the notification of the old one.
-//! * The same, with waiters that look at the counter again once woken: a waiter of the old
-//!   generation then sleeps on if the counter was raised again meanwhile, though it was zero.
-//! * A generation number that waiters compare: right, but the number has to change in one step with
-//!   the count, which leaves each too few bits where words are 32 bits long.
-//! * `fetch_sub` in `done`, and whoever finds `1 + WAITING` afterwards ends the generation: before it
-//!   has the lock, others may have begun a new one, and nothing in the word tells its waiters from
-//!   those of the old.
-//! * Go's two counters in 64 bits (tasks above, waiters below): counting waiters exactly would make
-//!   the drop of a waiter a transition of its own. Go's waiters cannot be dropped.
+//! * `fetch_sub`, and whoever brings the count to 0 notifies one event for all generations. Between
+//!   the two steps a new generation can begin, whose waiters the old one's notification would wake.
+//! * That, with waiters that look at the counter again once woken. A waiter of the old generation
+//!   then sleeps on if the counter was raised again meanwhile, although it had been zero.
+//! * A generation number that waiters compare. It is correct, but the number has to change in one
+//!   step with the count, which leaves each too few bits where words are 32 bits long.
+//! * `fetch_sub` in `done`, and whoever finds `1 + WAITING` afterwards ends the generation. Before
+//!   it has the lock, others may have begun a new generation, and nothing in the word tells the
+//!   waiters of the two apart.
+//! * Go's two counters in 64 bits (tasks above, waiters below). To count waiters exactly, the drop
+//!   of a waiter would have to be a transition of its own. Go's waiters cannot be dropped.
 
 use std::mem;
 use std::sync::PoisonError;
@@ -78,7 +82,7 @@ use event_listener::{Event, EventListener};
 
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, hint};
 
-/// The bit of `state` that says that somebody may be waiting.
+/// The bit of `state` which says that somebody may be waiting.
 const WAITING: usize = !(usize::MAX >> 1);
 
 /// The count's bits.
@@ -93,8 +97,8 @@ const SMALL: usize = 1 << (usize::BITS / 4);
 /// The word from which a `done` ends the generation.
 const LAST_AWAITED: usize = WAITING | 1;
 
-/// How long a `done` that has lost to another thread leaves the line alone at first, and at most; in
-/// turns of the spin-wait hint, which takes some 30 ns. In a model one turn lets the others run.
+/// How long a `done` that has lost to another thread leaves the line alone: at first, and at most.
+/// In turns of the spin-wait hint, each of some 30 ns. In a model, one turn lets the others run.
 const FIRST_RETREAT: u32 = if cfg!(loom) { 1 } else { 32 };
 const LONGEST_RETREAT: u32 = if cfg!(loom) { 1 } else { 512 };
 
@@ -103,8 +107,8 @@ const LONGEST_RETREAT: u32 = if cfg!(loom) { 1 } else { 512 };
 pub(crate) struct Counter {
     /// The count and [`WAITING`]; see the table above.
     state: AtomicUsize,
-    /// Whom to notify when this generation ends. A new waiter and the end of a generation exclude
-    /// each other by this lock.
+    /// Notified when this generation ends. By this lock, a new waiter and the end of a generation
+    /// exclude each other.
     generation: Mutex<Event>,
 }
 
@@ -117,8 +121,8 @@ impl Counter {
     /// Raises the count by `n`, or panics and leaves it.
     #[track_caller]
     pub(crate) fn add(&self, n: usize) {
-        // Ordering: Relaxed, for an `add` publishes nothing; whatever hands the work over does. Being
-        // a read-modify-write it continues the release sequences of earlier `done`s.
+        // Ordering: Relaxed, for an `add` publishes nothing; whatever hands the work over does.
+        // Being a read-modify-write it continues the release sequences of earlier `done`s.
         if n > SMALL {
             return self.add_large(n);
         }
@@ -144,8 +148,8 @@ impl Counter {
     /// Lowers the count by one and wakes the waiters if that made it zero, or panics and leaves it.
     #[track_caller]
     pub(crate) fn done(&self) {
-        // Ordering: Relaxed, a guess that the compare-exchange checks. A 0 needs no check: that it
-        // was the count at some time is all that the panic says.
+        // Ordering: Relaxed, a guess that the compare-exchange checks. A 0 needs no check: the
+        // panic says no more than that the count was 0 at some time.
         let mut word = self.state.load(Ordering::Relaxed);
         let mut retreat = FIRST_RETREAT;
         loop {
@@ -163,7 +167,7 @@ impl Counter {
         }
     }
 
-    /// Takes one off the count without a look at the waiters, unless the word is another by now.
+    /// Lowers the count by one, unless the word has changed by now. Wakes nobody.
     fn lower(&self, word: usize) -> bool {
         // Ordering: Release, partners: the Acquire in `count`, `register`, `finish_generation`; it
         // publishes the work that is done. Relaxed on failure: `done` looks again.
@@ -172,20 +176,22 @@ impl Counter {
             .is_ok()
     }
 
-    /// Brings an awaited count from one to zero and returns the event of the generation that this
-    /// ends, to be notified, unless that is no longer so.
+    /// Brings an awaited count from one to zero, unless the word has changed by now. Returns the
+    /// event of the generation that this ends, for the caller to notify.
     fn finish_generation(&self) -> Option<Event> {
         let mut generation = self.lock();
-        // Ordering: Release as in `lower`, for who reads this 0. Acquire, partner: the Release of
-        // every earlier `done`, for the notification hands the work of all of them to the waiters.
-        // (event-listener's fence in `notify` would do for the latter today; it promises none.)
+        // Ordering: Release as in `lower`, for whoever reads this 0. Acquire, partner: the Release
+        // of every earlier `done`, because the notification hands the work of all of them to the
+        // waiters. (Today event-listener's fence in `notify` would do for that, but it promises
+        // none.)
         self.state
             .compare_exchange(LAST_AWAITED, 0, Ordering::AcqRel, Ordering::Relaxed)
             .ok()?;
         Some(mem::take(&mut *generation))
     }
 
-    /// A listener that is notified when the current generation ends; `None` if the count is zero.
+    /// Returns a listener that is notified when the current generation ends; `None` if the count is
+    /// zero.
     pub(crate) fn listen(&self) -> Option<EventListener> {
         match self.count() {
             0 => None,
@@ -195,9 +201,9 @@ impl Counter {
 
     fn register(&self) -> Option<EventListener> {
         let generation = self.lock();
-        // Ordering: Acquire for the 0 that says there is nothing to wait for, partner: as in
-        // `count`. The bit itself is set Relaxed: it says "take the lock", and what the one who
-        // reads it must find is published by that lock.
+        // Ordering: Acquire on failure, for the 0 which says that there is nothing to wait for;
+        // partner: as in `count`. The bit itself is set Relaxed: it says "take the lock", and the
+        // lock publishes what the reader of the bit must find.
         self.state
             .fetch_update(Ordering::Relaxed, Ordering::Acquire, |word| {
                 (word != 0).then_some(word | WAITING)
@@ -215,7 +221,7 @@ impl Counter {
     }
 }
 
-/// The word with its count raised by `n`, or `None` if that is above [`MAX_COUNT`].
+/// Returns the word with its count raised by `n`; `None` if that is above [`MAX_COUNT`].
 fn raise(word: usize, n: usize) -> Option<usize> {
     let room = MAX_COUNT.checked_sub(word & COUNT)?;
     (n <= room).then(|| word + n)

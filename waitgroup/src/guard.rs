@@ -2,15 +2,18 @@
 
 use crate::WaitGroup;
 
-/// One piece of work that is counted until this value is dropped: it owes the group a `done`.
+/// Counts one piece of work until it is dropped. The drop calls [`done`](WaitGroup::done).
 ///
-/// Made by [`WaitGroup::guard`]. A guard that is leaked (`mem::forget`) is counted for ever.
+/// [`WaitGroup::guard`] makes it. A guard that is leaked (`mem::forget`) is counted for ever.
 ///
 /// # Panics
 ///
-/// Its drop panics with "negative WaitGroup counter" if somebody called
-/// [`done`](WaitGroup::done) once too often and so took what this guard owes. (During the unwinding
-/// of another panic that aborts the process, as every panic in a drop does.)
+/// The drop panics with "negative WaitGroup counter" if the count is zero by then: somebody called
+/// [`done`](WaitGroup::done) once too often, and so counted off what this guard stands for. During
+/// the unwinding of another panic that aborts the process, as every panic in a drop does.
+///
+/// A drop should not panic. This one does, because Go's `defer wg.Done()` does: waiters were told
+/// that all work is done while this guard's was not, and a silent drop would hide that bug.
 ///
 /// # Examples
 ///
@@ -24,13 +27,13 @@ use crate::WaitGroup;
 /// assert_eq!(group.count(), 0);
 /// ```
 #[derive(Debug)]
-#[must_use = "a guard that is not kept is counted off at once"]
+#[must_use = "dropping a guard counts its work off"]
 pub struct Guard {
     group: WaitGroup,
 }
 
 impl Guard {
-    /// A guard for a `1` that has already been added to `group`.
+    /// Makes a guard for a `1` that has been added to `group` already.
     pub(crate) fn owing(group: WaitGroup) -> Guard {
         Guard { group }
     }

@@ -2,17 +2,18 @@
 //!
 //! ## Which call to use
 //!
-//! * [`WaitGroup::track`] wraps a future: the usual choice, for nothing has to be remembered.
-//! * [`WaitGroup::guard`] counts a scope: for threads, callbacks, and work that is no one future.
-//! * [`WaitGroup::add`] and [`WaitGroup::done`] are Go's pair, for what neither of these fits.
+//! * [`WaitGroup::track`] counts a future. It is the usual choice: there is nothing to forget.
+//! * [`WaitGroup::guard`] counts a scope. It is for threads, callbacks, and work of several
+//!   futures.
+//! * [`WaitGroup::add`] and [`WaitGroup::done`] are Go's pair, for work that fits neither.
 //!
-//! Count *before* the work is handed to another task or thread, as in Go: an `add` made by the new
-//! task itself may come after the `wait` that should have waited for it.
+//! Count work *before* it is handed to another task or thread, as in Go. If the new task itself
+//! calls `add`, that call may come after the `wait` that should wait for the task.
 //!
 //! ## Inside
 //!
-//! The protocol, and why it loses no wake-up and gives none too early, is written down in
-//! `src/counter.rs`, beside the code that follows it.
+//! `src/counter.rs` says by which protocol the group works, and why no wake-up is lost and none
+//! comes too early.
 
 #![forbid(unsafe_code)]
 

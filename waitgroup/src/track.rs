@@ -13,16 +13,16 @@ use crate::Guard;
 pin_project! {
     /// A future that its group counts until it is finished or dropped.
     ///
-    /// Made by [`WaitGroup::track`](crate::WaitGroup::track); see there.
+    /// [`WaitGroup::track`](crate::WaitGroup::track) makes it.
     ///
     /// # Panics
     ///
-    /// A poll panics if the future inside does, and if the future inside is gone because an earlier
-    /// poll finished or panicked.
+    /// A poll panics if the future inside does, and if an earlier poll has finished or panicked.
+    /// The drop may panic as the drop of a [`Guard`] does.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the future inside and then counts it off.
+    /// Dropping a `Track` drops the future inside, and then counts it off.
     ///
     /// # Examples
     ///
@@ -35,10 +35,10 @@ pin_project! {
     /// assert_eq!(futures::executor::block_on(answer), 42);
     /// assert_eq!(group.count(), 0);
     /// ```
-    #[must_use = "a future does nothing unless it is awaited or polled"]
+    #[must_use = "futures do nothing unless awaited"]
     pub struct Track<F> {
-        // The order of the fields is the order of their drops: first the future, then the `done`.
-        // Must agree with `release`.
+        // Fields are dropped in their order: first the future, then the guard. Must agree with
+        // `release`.
         #[pin]
         future: Option<F>,
         guard: Option<Guard>,
@@ -53,8 +53,8 @@ impl<F> Track<F> {
         }
     }
 
-    /// Drops the future, then counts it off, even if its drop panics. Must agree with the order of
-    /// the fields.
+    /// Drops the future, then counts it off, even if the future's drop panics. Must agree with the
+    /// order of the fields.
     fn release(self: Pin<&mut Self>) {
         let mut this = self.project();
         let _dropped_last = this.guard.take();
@@ -84,7 +84,7 @@ impl<F: Future> Future for Track<F> {
     }
 }
 
-/// Releases the future of a track: when it is finished, and when its poll panics.
+/// Releases the future of a `Track` when it is finished, and when its poll panics.
 struct ReleaseOnDrop<'a, F>(Pin<&'a mut Track<F>>);
 
 impl<F> Drop for ReleaseOnDrop<'_, F> {

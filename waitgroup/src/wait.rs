@@ -7,10 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use event_listener::EventListener;
 
-/// The future that [`WaitGroup::wait`](crate::WaitGroup::wait) returns; see there.
+/// The future that [`WaitGroup::wait`](crate::WaitGroup::wait) returns. It is ready once the count
+/// has been zero, and stays ready.
 ///
-/// Polled again after it was ready, it is ready again. If every handle of the group is dropped
-/// while work is still owed, nobody is left to do the last `done`, and it stays pending for ever.
+/// If every handle of the group is dropped while work is still counted, nobody is left who could
+/// count it off, and the future stays pending for ever.
 ///
 /// # Examples
 ///
@@ -20,9 +21,9 @@ use event_listener::EventListener;
 /// let wait: Wait = WaitGroup::new().wait();
 /// futures::executor::block_on(wait);
 /// ```
-#[must_use = "a future does nothing unless it is awaited or polled"]
+#[must_use = "futures do nothing unless awaited"]
 pub struct Wait {
-    /// On the event of the generation waited for; `None` once the wait is over.
+    /// Listens to the event of the generation that is waited for; `None` once the wait is over.
     listener: Option<EventListener>,
 }
 
@@ -46,7 +47,7 @@ impl Future for Wait {
 
 impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whether it has been notified is known to the listener only, hence not "ready".
+        // Not "ready": only the listener knows whether it has been notified.
         f.debug_struct("Wait")
             .field("finished", &self.listener.is_none())
             .finish()

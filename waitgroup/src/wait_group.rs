@@ -9,14 +9,16 @@ use crate::counter::Counter;
 use crate::sync::Arc;
 use crate::{Guard, Track, Wait};
 
-/// A counter of work in flight that tasks and threads can wait on until it is zero.
+/// Counts work in flight. Tasks and threads can wait until the count is zero.
 ///
-/// This is Go's [`sync.WaitGroup`]. A `WaitGroup` is a handle: clones share one counter, which
-/// starts at zero and lives as long as any handle, [`Guard`] or [`Track`].
+/// This is Go's [`sync.WaitGroup`]. A `WaitGroup` is a handle: its clones share one counter. The
+/// counter begins at zero, and lives as long as any handle, [`Guard`] or [`Track`].
 ///
-/// Everything that happened before a [`done`](WaitGroup::done) is visible after the wait that it
-/// ended. The group can be used again at once: a wait belongs to the round it was called in, and is
-/// neither ended late nor ended early by what is counted after it.
+/// Everything that happened before a [`done`](WaitGroup::done) is visible after the wait that this
+/// `done` ended.
+///
+/// The group can be used again at once. A wait belongs to the round in which it was called. Work
+/// that is counted after that round neither delays the wait nor ends it early.
 ///
 /// [`sync.WaitGroup`]: https://pkg.go.dev/sync#WaitGroup
 ///
@@ -39,10 +41,11 @@ use crate::{Guard, Track, Wait};
 /// assert_eq!(group.count(), 0);
 /// ```
 #[derive(Clone, Default)]
+#[must_use = "a group counts only what it is told of"]
 pub struct WaitGroup(Arc<Counter>);
 
 impl WaitGroup {
-    /// Makes a group of its own, with nothing counted.
+    /// Returns a new group, which counts nothing yet.
     ///
     /// # Examples
     ///
@@ -55,12 +58,12 @@ impl WaitGroup {
 
     /// Counts `n` more pieces of work, each of which owes one [`done`](WaitGroup::done).
     ///
-    /// `add(0)` does nothing. It never wakes anybody and never blocks.
+    /// `add` never blocks and never wakes anybody. `add(0)` does nothing.
     ///
     /// # Panics
     ///
-    /// With "WaitGroup counter overflow" if the count would exceed `usize::MAX / 4`; the count is
-    /// then what it was.
+    /// With "WaitGroup counter overflow" if the count would exceed `usize::MAX / 4`. The count then
+    /// stays what it was.
     ///
     /// # Examples
     ///
@@ -76,22 +79,28 @@ impl WaitGroup {
         }
     }
 
-    /// Counts one piece of work off; if it was the last one, wakes everybody who waits.
+    /// Counts one piece of work off. If it was the last one, wakes everybody who waits.
     ///
-    /// If several threads do this at once, it steps back for some microseconds each time that another
-    /// was faster.
+    /// What happened before this call is visible after every wait that it ends.
     ///
-    /// What happened before this call is visible after every wait that it ends. Work that may panic
-    /// or be cancelled should hold a [`guard`](WaitGroup::guard) instead, or be
+    /// Work that may panic or be cancelled should hold a [`guard`](WaitGroup::guard) instead, or be
     /// [tracked](WaitGroup::track).
     ///
-    /// The wakers of the waiters run within this call, one after the other. They may use this group,
-    /// but must not poll or drop a [`Wait`] of the round that ends: that would deadlock. Executors,
-    /// whose wakers put the task into a queue, do neither.
+    /// # How long it takes
+    ///
+    /// The last `done` of a round in which somebody called `wait` takes a lock. If several threads
+    /// call `done` at once, a call steps back for some microseconds each time that another thread
+    /// was faster.
+    ///
+    /// # Wakers
+    ///
+    /// The wakers of the waiters run within this call, one after the other. A waker may use this
+    /// group, but must not poll or drop a [`Wait`] of the round that ends: that would deadlock. The
+    /// wakers of executors put a task into a queue, and do neither.
     ///
     /// # Panics
     ///
-    /// With "negative WaitGroup counter" if the count is zero; it then stays zero.
+    /// With "negative WaitGroup counter" if the count is zero. The count then stays zero.
     ///
     /// # Examples
     ///
@@ -106,18 +115,18 @@ impl WaitGroup {
         self.0.done();
     }
 
-    /// Waits, as a future, until the count has been zero at some moment after this call.
+    /// Returns a future that is ready once the count has been zero at some moment after this call.
     ///
-    /// The wait begins with this call and not with the first poll. Once the count has been zero the
-    /// future is ready, even if the count has been raised again before anybody polled it.
+    /// The wait begins with this call, not with the first poll. Once the count has been zero, the
+    /// future is ready, even if the count was raised again before anybody polled it.
     ///
-    /// The future borrows nothing and does not keep the counter alive. Any number of them may wait
-    /// at once.
+    /// The future borrows nothing, and does not keep the counter alive. Any number of futures may
+    /// wait at once.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future ends this wait and no other: nobody else's wake-up is lost. A wait that
-    /// is called again begins anew, and may miss a zero that lay in between.
+    /// Dropping the future ends this wait alone: nobody else's wake-up is lost. Another call of
+    /// `wait` begins a new wait, which knows nothing of a zero that came before it.
     ///
     /// # Examples
     ///
@@ -136,10 +145,10 @@ impl WaitGroup {
         Wait::new(self.0.listen())
     }
 
-    /// Waits, as [`wait`](WaitGroup::wait) does, by blocking the calling thread.
+    /// Blocks the calling thread until the count has been zero at some moment after this call.
     ///
-    /// For plain threads: in a task it blocks the executor's thread, perhaps the one that the work
-    /// waited for needs. It never spins.
+    /// This is for plain threads. In a task, it blocks a thread of the executor, perhaps the very
+    /// thread that the counted work needs. It never spins.
     ///
     /// # Examples
     ///
@@ -155,9 +164,9 @@ impl WaitGroup {
         }
     }
 
-    /// Returns the count as it is now; others may change it at any time.
+    /// Returns the count as it is now. Others may change it at any time.
     ///
-    /// For messages and tests. To act once the count is zero, [`wait`](WaitGroup::wait).
+    /// The count is for messages and tests. To act once it is zero, [`wait`](WaitGroup::wait).
     ///
     /// # Examples
     ///
@@ -166,13 +175,14 @@ impl WaitGroup {
     /// let _guard = group.guard();
     /// assert_eq!(group.count(), 1);
     /// ```
+    #[must_use]
     pub fn count(&self) -> usize {
         self.0.count()
     }
 
     /// Counts one piece of work now, and counts it off when the returned guard is dropped.
     ///
-    /// That happens also when the scope or task that owns the guard panics or is cancelled.
+    /// The guard is also dropped when the scope or task that owns it panics or is cancelled.
     ///
     /// # Panics
     ///
@@ -198,10 +208,12 @@ impl WaitGroup {
 
     /// Counts `future` now, and counts it off once it is finished or dropped.
     ///
-    /// This is the half of Go 1.25's [`WaitGroup.Go`] that needs no executor: give what it returns
-    /// to any `spawn`. The future itself is dropped *before* it is counted off, so whoever waits
-    /// finds everything released that the future owned. If a poll panics, the future is dropped and
-    /// counted off as the panic leaves the poll.
+    /// This is the half of Go 1.25's [`WaitGroup.Go`] that needs no executor. Give the returned
+    /// future to any `spawn`.
+    ///
+    /// The future inside is dropped *before* it is counted off, so whoever waits finds everything
+    /// released that the future owned. If a poll panics, the future inside is dropped and counted
+    /// off while the panic leaves the poll.
     ///
     /// [`WaitGroup.Go`]: https://pkg.go.dev/sync#WaitGroup.Go
     ///

@@ -1,11 +1,13 @@
 //! The scheduler at work, drawn from its own counters.
 //!
-//! Go's three letters: G is a task, M a thread, P a processor: the right to run
-//! tasks, with a local queue of them. There are as many P's as workers. What does
-//! not fit into a local queue overflows to the global queue; a P that has
-//! nothing to do takes from there, or steals half of another's local queue. A
-//! thread that blocks gives its permit away, and a stand-in goes on with the tasks:
-//! at once if it says that it blocks, else when somebody has noticed.
+//! Go's three letters: G is a task, M a thread, P a processor, which has a local
+//! queue of tasks. Each worker has a P.
+//!
+//! Tasks that do not fit into a local queue overflow to the global queue. A P that
+//! has nothing to do takes from there, or steals half of another P's local queue.
+//!
+//! When a thread blocks, a stand-in goes on with the tasks: at once if the thread
+//! announces that it blocks, else when the monitor has noticed.
 
 use std::hint::black_box;
 use std::thread;
@@ -22,7 +24,7 @@ const WORKERS: usize = 4;
 /// Tasks in the burst: many times what a local queue holds.
 const BURST: u64 = 2_000;
 
-/// Tasks that come when all workers are blocked.
+/// Tasks that come while all workers are blocked.
 const LATECOMERS: usize = 8;
 
 /// How long each blocked thread sleeps: an age, to a scheduler.
@@ -77,7 +79,7 @@ pub fn main() -> Result<()> {
     Ok(())
 }
 
-/// How late a ticker is beside tasks that block, with hand-off and without.
+/// Draws how late a ticker is beside tasks that block, with hand-off and without.
 fn draw_tickers(executor: &Executor) -> Result<()> {
     let fixed = Executor::builder()
         .workers(WORKERS)
@@ -101,7 +103,7 @@ fn draw_tickers(executor: &Executor) -> Result<()> {
     Ok(())
 }
 
-/// Starts the tasks of the burst, and tells where they wait when all are started.
+/// Starts the tasks of the burst. Returns where they wait when all are started.
 async fn burst(running: WaitGroup) -> Metrics {
     for _ in 0..BURST {
         spawn(running.track(compute()));
@@ -109,7 +111,7 @@ async fn burst(running: WaitGroup) -> Metrics {
     Handle::current().metrics()
 }
 
-/// Some ten microseconds of work.
+/// Works for some ten microseconds.
 async fn compute() {
     for i in 0..10_000 {
         black_box(i);
@@ -143,7 +145,7 @@ fn run_latecomers(executor: &Executor) -> Duration {
     begin.elapsed()
 }
 
-/// Where tasks wait: the global queue and each P's local queue.
+/// Draws where tasks wait: the global queue and each P's local queue.
 fn draw_queues(metrics: &Metrics) {
     let global = metrics.global_queue_len() as u64;
     let locals = || {
@@ -171,7 +173,7 @@ fn draw_queues(metrics: &Metrics) {
     );
 }
 
-/// Who ran tasks (since `since`), and where each P got them.
+/// Draws how many tasks each P ran (since `since`), and where it got them.
 fn draw_polls(metrics: &Metrics, since: Option<&Metrics>) {
     let earlier = |index: usize| {
         since.and_then(|since| since.processors().iter().find(|p| p.index() == index))
@@ -207,7 +209,7 @@ fn draw_polls(metrics: &Metrics, since: Option<&Metrics>) {
     }
 }
 
-/// One box a thread: what the threads are doing.
+/// Draws a box for each thread, with what the thread does.
 fn draw_threads(when: &str, metrics: &Metrics) {
     let blocked = metrics.blocked_threads();
     let others = metrics.threads().saturating_sub(blocked);

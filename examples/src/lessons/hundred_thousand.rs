@@ -1,8 +1,8 @@
 //! A hundred thousand tasks, all alive at once. Threads could not do that.
 //!
 //! Every task reports that it is there, waits at a gate, and reports that it is
-//! done. `WaitGroup`s serve for all three: main waits for the first and the
-//! last, the tasks wait for the gate.
+//! done. Each of the three is a `WaitGroup`: main waits for the reports, the tasks
+//! wait for the gate.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -18,7 +18,7 @@ const MAX_TASKS: usize = 100_000_000;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// So many tasks; underscores may group the digits
+    /// Start this many tasks; underscores may group the digits
     #[arg(
         long,
         value_name = "N",
@@ -41,8 +41,8 @@ fn parse_tasks(text: &str) -> std::result::Result<usize, String> {
         })
 }
 
-// Counted apart from the WaitGroups, so that the figures printed are proof.
-// Ordering: Relaxed; what is counted before a `done` is visible after its `wait`.
+// Counted beside the WaitGroups, so that the printed figures prove something.
+// Ordering: Relaxed; what is counted before a `done` is visible after the `wait`.
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 static ENDED: AtomicUsize = AtomicUsize::new(0);
 
@@ -92,7 +92,7 @@ pub fn main(options: &Options) -> Result<()> {
     })
 }
 
-/// The memory of this process that is really there.
+/// Returns how much memory of this process is resident.
 fn resident_bytes() -> Option<usize> {
     memory_stats().map(|stats| stats.physical_mem)
 }

@@ -30,8 +30,8 @@ const SQUARERS: usize = 3;
 /// How many items a channel holds: `make(chan int, 4)`.
 const CAPACITY: usize = 4;
 
-/// What can be between generator and merger at most: the channel of numbers
-/// full, each channel of squares full, and one in each task's hands.
+/// The most items that can be between generator and merger: a full channel of
+/// numbers, full channels of squares, and one item in each task's hands.
 const ROOM: usize = CAPACITY + SQUARERS * CAPACITY + (1 + SQUARERS + 1);
 
 /// How long the merger takes over each item.

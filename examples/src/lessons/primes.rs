@@ -1,8 +1,8 @@
 //! Which of the numbers from 1 to 900,000,000,000 are primes? All cores search.
 //!
 //! The numbers are cut into segments, and each segment is a task. Main starts
-//! them and adds up what they find; it lets only so many be under way that
-//! no worker runs dry, so that memory does not grow with the limit.
+//! the tasks and adds up what they find. It lets no more tasks be under way than
+//! keep every worker busy, so that memory does not grow with the limit.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,20 +16,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::Result;
 use crate::sieve::{MAX_LIMIT, Scratch, Sieve};
 
-/// At least so many segments a worker, if the limit is worth it: the last
-/// segments end at different times, and this makes that difference small.
+/// Segments per worker, at least, if the limit is large enough. The last segments
+/// end at different times; many small ones make that difference small.
 const SEGMENTS_PER_WORKER: usize = 64;
 
-/// So many segments a worker are under way at once: one is being sieved, the
-/// others wait, so that a worker never has to wait for main.
+/// Segments per worker that are under way at once: one is being sieved, and the
+/// others wait, so that no worker has to wait for main.
 const UNDER_WAY_PER_WORKER: usize = 4;
 
-/// How long one worker sieves for the comparison, about. A count that took
-/// one worker less is repeated whole.
+/// How long one worker sieves for the comparison, roughly. If it needs less for
+/// the whole count, it repeats the whole count.
 const COMPARISON: Duration = Duration::from_secs(2);
 
-/// A count that took less is over before all workers are awake: its speed-up
-/// would say nothing.
+/// The shortest count that is compared. A shorter one is over before all workers
+/// are awake, so its speed-up would say nothing.
 const MEASURABLE: Duration = Duration::from_millis(10);
 
 /// The largest accepted number of workers: far beyond any machine's use.
@@ -47,7 +47,7 @@ pub struct Options {
     )]
     up_to: u64,
 
-    /// So many workers [default: the executor's: EXECUTOR_WORKERS, else the number of CPUs]
+    /// Use this many workers [default: EXECUTOR_WORKERS, else the number of CPUs]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_workers)]
     workers: Option<usize>,
 }
@@ -97,8 +97,8 @@ pub fn main(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Sieving is nothing but computing, so a thread a worker is all there should
-/// be: no stand-in, however long a segment takes on a slow machine.
+/// Starts an executor without stand-ins. Sieving is nothing but computing, so more
+/// threads than workers would not help, however long a segment takes.
 fn start(workers: Option<usize>) -> Result<Executor> {
     let builder = Executor::builder().handoff(false);
     let builder = match workers {
@@ -110,7 +110,7 @@ fn start(workers: Option<usize>) -> Result<Executor> {
         .map_err(|error| format!("the executor did not start: {error}").into())
 }
 
-/// Counts the primes of these segments: one segment, one task.
+/// Counts the primes of these segments, each in a task of its own.
 async fn count(
     sieve: &Arc<Sieve>,
     segments: impl Iterator<Item = u64>,
@@ -140,15 +140,15 @@ async fn count_segment(sieve: Arc<Sieve>, segment: u64) -> u64 {
     thread_local! {
         static SCRATCH: RefCell<Scratch> = RefCell::default();
     }
-    // Nothing is awaited in here, so the task stays on this thread.
+    // Nothing is awaited here, so the task stays on this thread.
     SCRATCH.with_borrow_mut(|scratch| sieve.count(segment, scratch))
 }
 
-/// How much longer one worker takes than `workers` did with `time`.
+/// Measures how much longer one worker takes than the `time` that `workers` took.
 ///
 /// One worker would need minutes for a large limit. So it gets a sample: every
-/// n-th segment, evenly spaced from the first to the last because later
-/// segments take longer. What it would need for all of them is computed from that.
+/// n-th segment, from the first to the last, because later segments take longer.
+/// The time for all segments is computed from the sample.
 fn speed_up(sieve: &Arc<Sieve>, workers: usize, time: Duration) -> Result<String> {
     if workers == 1 {
         return Ok("1.00 (this was one worker)".to_owned());

@@ -8,8 +8,8 @@
 //! }
 //! ```
 //!
-//! Main still prints first: a new task has to wait until a worker takes it up,
-//! and the worker is busy with main until main falls asleep.
+//! Main still prints first: the only worker is busy with main until main falls
+//! asleep, and takes up the new task only then.
 
 use std::time::Duration;
 

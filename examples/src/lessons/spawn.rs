@@ -7,8 +7,8 @@
 //! }
 //! ```
 //!
-//! Main returns at once, and the process ends with it: the task has not had its
-//! turn by then, and there is no `Hello Goroutine!`.
+//! Main returns at once, and the process ends with it. The task has not had its
+//! turn by then, so there is no `Hello Goroutine!`.
 
 use super::go_main::go_main;
 use crate::Result;

@@ -1,5 +1,5 @@
-//! A ticker beside tasks that block their threads without a word: part of the
-//! lesson on the scheduler.
+//! A ticker beside tasks that block their threads without announcing it: a part
+//! of the lesson on the scheduler.
 
 use std::hint::spin_loop;
 use std::sync::Arc;
@@ -22,17 +22,17 @@ pub enum Blocker {
     Computing,
 }
 
-/// What was seen meanwhile.
+/// What was seen while the tasks blocked.
 pub struct Seen {
-    /// By how much the worst tick was late.
+    /// How late the latest tick was.
     pub worst: Duration,
-    /// Hand-offs so far.
+    /// Hand-offs meanwhile.
     pub handoffs: u64,
-    /// Threads of the executor, while all were blocked.
+    /// Threads of the executor while all tasks blocked.
     pub threads: usize,
 }
 
-/// Has a task tick while `tasks` others block their threads for `duration`.
+/// Lets a task tick while `tasks` others block their threads for `duration`.
 pub fn tick_beside(
     executor: &Executor,
     tasks: usize,
@@ -60,7 +60,7 @@ pub fn tick_beside(
     })
 }
 
-/// Sleeps again and again; returns by how much the worst sleep was too long.
+/// Sleeps again and again. Returns by how much the worst sleep was too long.
 async fn tick_until(stop: Arc<AtomicBool>) -> Duration {
     let mut worst = Duration::ZERO;
     while !stop.load(Ordering::Relaxed) {

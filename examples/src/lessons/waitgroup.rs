@@ -17,13 +17,13 @@
 //! }
 //! ```
 //!
-//! The order of the lines is nobody's promise: it varies from run to run.
+//! The order of the lines is not promised, and varies from run to run.
 
 use ::waitgroup::WaitGroup;
 
 async fn hello(i: usize, wg: WaitGroup) {
     println!("Hello Goroutine! {i}");
-    wg.done(); // Go defers it; `WaitGroup::guard` does that, and so survives a panic.
+    wg.done(); // Go defers this, and so do `WaitGroup::guard` and `track`: they survive a panic.
 }
 
 pub fn main() {

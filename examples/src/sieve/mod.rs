@@ -1,10 +1,10 @@
 //! A segmented sieve of Eratosthenes that counts primes.
 //!
 //! The numbers up to the limit are cut into segments that fit into a core's
-//! second-level cache. Each is sieved on its own, from the limit's
-//! [`Sieve`] (the primes up to the square root, shared and never changed) and a
-//! [`Scratch`] (the bitmap, one a thread); so segments can be tasks that run in any
-//! order, and memory does not grow with the limit.
+//! second-level cache. Each segment is sieved on its own, from a [`Sieve`] (the
+//! primes up to the limit's square root, shared and never changed) and a
+//! [`Scratch`] (the bitmap, one per thread). So segments can be tasks that run in
+//! any order, and memory does not grow with the limit.
 //!
 //! | primes | how | file |
 //! | --- | --- | --- |
@@ -14,9 +14,9 @@
 //! | up to [`MIDDLE`] | whole turns, over the segment | `cross_off` |
 //! | the rest | one by one, over the segment | `cross_off` |
 //!
-//! Rejected: primes kept with their next multiple from segment to segment, as
-//! primesieve does it. It saves a division a prime and segment, but ties segments
-//! together that would otherwise be free to run anywhere.
+//! Rejected: to keep each prime's next multiple from segment to segment, as
+//! primesieve does. It saves a division per prime and segment, but then segments
+//! depend on each other and are not free to run anywhere.
 
 mod base;
 mod cross_off;

@@ -2,9 +2,10 @@
 //!
 //! # Words
 //!
-//! The executor has N *permits*: at most N machines run tasks at once. A machine that holds a permit
-//! is *active*: it runs tasks or *searches* for one. A machine without a permit is *asleep* here, or
-//! *blocked* in somebody's code, having given its permit away.
+//! The executor has N *permits*: N machines run tasks at once, and while one too many does, it steps back. A
+//! machine that holds a permit is *active*: it runs tasks or *searches* for one. A machine without a permit is
+//! *asleep* here, *blocked* in somebody's code, having given its permit away, or *stuck* in a poll, if the
+//! monitor has taken it.
 //!
 //! One word holds both counts; all changes of it are read-modify-writes, so they have one order:
 //!
@@ -40,7 +41,7 @@
 //! a full fence, looks at every queue, and if there is more work, `notify`.
 //!
 //! **To move work from one queue to another** without being a searcher: as to post it, for in between
-//! others did not see it.
+//! others did not see it. (From the next slot to the local queue nobody need be told: in the slot nobody was.)
 //!
 //! # Why no wake-up is lost
 //!

@@ -55,12 +55,21 @@ impl MonitorSleep {
     }
 
     /// Sees to it that the monitor is awake by `due`, the deadline of a timer that it finds without
-    /// an driver from now on.
+    /// a driver from now on.
     pub(crate) fn wake_by(&self, due: u64) {
         self.wake_if_asleep();
         // Ordering: Relaxed; the fence in `wake_if_asleep` orders it, and the one in `nap`.
         if due < self.next_round.load(Ordering::Relaxed) {
             self.wake();
+        }
+    }
+
+    /// Leaves sources of events to the monitor. `leave` says where the monitor finds them that nobody else
+    /// looks after them, and returns their first deadline.
+    pub(crate) fn take_over(&self, leave: impl FnOnce() -> u64) {
+        let due = leave();
+        if due != NEVER {
+            self.wake_by(due);
         }
     }
 

@@ -1,12 +1,12 @@
 //! The global queue: tasks that come from outside, overflow, or are given away.
 //!
-//! An unbounded [`ConcurrentQueue`]: lock-free, first in, first out. Once closed it takes nothing
-//! more, which is how an executor that has ended refuses tasks without a race.
+//! An unbounded [`ConcurrentQueue`]: lock-free, first in, first out. Once closed, it takes nothing
+//! more. So an executor that has ended refuses tasks without a race.
 //!
-//! What a local queue has no room for comes as a [`Batch`] and is taken as one: an entry of the queue
-//! costs as much as the spawn of a small task. Only a worker that is busy takes one task of it, and puts
-//! the rest back at the end. So a task waits for at most as many rounds of the queue as its batch is
-//! long; and the first worker that has nothing else to do takes all of it.
+//! What a local queue has no room for comes as a [`Batch`] and is taken as one, for an item of this
+//! queue costs as much as the spawn of a small task. Only a busy worker takes one task of a batch,
+//! and puts the rest back at the end. So a task waits for at most as many rounds of the queue as
+//! its batch is long. The first worker that has nothing else to do takes the whole batch.
 
 use super::{
     Word,
@@ -17,21 +17,19 @@ use concurrent_queue::ConcurrentQueue;
 use std::{collections::VecDeque, iter};
 
 /// The queue that all workers share.
-#[derive(Debug)]
 pub(crate) struct GlobalQueue<T> {
     entries: ConcurrentQueue<Item<T>>,
-    /// Tasks in batches, less one for each batch. Added before a batch is pushed, and so never too
-    /// small.
+    /// Tasks in batches, less one for each batch. A batch is counted before it is pushed, so the
+    /// number is never too small.
     beyond_entries: AtomicUsize,
 }
 
-#[derive(Debug)]
 enum Item<T> {
     One(T),
     Many(Box<Batch<T>>),
 }
 
-/// Some tasks, in order; not none.
+/// One or more tasks, in order.
 #[derive(Debug)]
 pub(crate) struct Batch<T>(VecDeque<T>);
 
@@ -60,7 +58,7 @@ impl<T: Word> GlobalQueue<T> {
         }
     }
 
-    /// Appends a task; gives it back if the queue is closed.
+    /// Appends a task. Gives the task back if the queue is closed.
     pub(crate) fn push(&self, task: T) -> Result<(), T> {
         match self.entries.push(Item::One(task)) {
             Ok(()) => Ok(()),
@@ -71,10 +69,10 @@ impl<T: Word> GlobalQueue<T> {
         }
     }
 
-    /// Appends a batch; gives it back if the queue is closed.
+    /// Appends a batch. Gives the batch back if the queue is closed.
     pub(crate) fn push_batch(&self, batch: Batch<T>) -> Result<(), Batch<T>> {
         let beyond_one = batch.0.len() - 1;
-        // Ordering: Relaxed; a number for shares and for show.
+        // Ordering: Relaxed; a guess, for the size of shares and for show.
         self.beyond_entries.fetch_add(beyond_one, Ordering::Relaxed);
         match self.entries.push(Item::Many(Box::new(batch))) {
             Ok(()) => Ok(()),
@@ -97,7 +95,7 @@ impl<T: Word> GlobalQueue<T> {
         Some(item)
     }
 
-    /// Takes the oldest task, and what else was in its batch. The caller puts that back, or elsewhere.
+    /// Takes the oldest task, and the rest of its batch, for the caller to put somewhere.
     pub(crate) fn pop(&self) -> Option<(T, Option<Batch<T>>)> {
         Some(match self.pop_item()? {
             Item::One(task) => (task, None),
@@ -110,8 +108,8 @@ impl<T: Word> GlobalQueue<T> {
         })
     }
 
-    /// Takes a fair share for one of `workers` workers, or a batch: the oldest task is returned, the rest
-    /// goes to `local`, which must be empty. Also returns the number taken.
+    /// Takes a fair share for one of `workers` workers, or a batch. Returns the oldest task and the
+    /// number taken; the other tasks go to `local`, which must be empty.
     pub(crate) fn pop_share(&self, workers: usize, local: &LocalQueue<T>) -> Option<(T, usize)> {
         let share = (self.len() / workers + 1).min(CAPACITY / 2);
         let (first, rest) = self.pop()?;
@@ -139,7 +137,7 @@ impl<T: Word> GlobalQueue<T> {
         Some((first, taken))
     }
 
-    /// Tasks in the queue, about.
+    /// About how many tasks are in the queue.
     pub(crate) fn len(&self) -> usize {
         self.entries.len() + self.beyond_entries.load(Ordering::Relaxed)
     }
@@ -149,7 +147,7 @@ impl<T: Word> GlobalQueue<T> {
         self.entries.is_empty()
     }
 
-    /// Refuses further tasks, and takes those that are there.
+    /// Closes the queue, which refuses tasks from now on, and takes those that are in it.
     pub(crate) fn close(&self) -> impl Iterator<Item = T> {
         self.entries.close();
         iter::from_fn(|| self.pop()).flat_map(|(task, rest)| {

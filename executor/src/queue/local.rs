@@ -1,4 +1,4 @@
-//! The local run queue: a ring that one machine pushes to and any machine takes from.
+//! The local queue: a ring that one machine pushes to and any machine takes from.
 //!
 //! The design is Go's `runq` (`runtime/proc.go`, `runqput`, `runqget`, `runqgrab`).
 //!
@@ -14,48 +14,52 @@
 //! ```
 //!
 //! * Positions only grow (and wrap at `usize::MAX`, which N divides). `tail - head` is the length.
-//! * **Push** (owner): write the slot, then publish it by storing `tail`. A slot is written only
-//!   when `tail - head < N`, so never while its position lies in `head..tail`.
+//! * **Push** (owner): write the slot, then publish it by storing `tail`. The owner writes a slot
+//!   only when `tail - head < N`, so never while the slot's position lies in `head..tail`.
 //! * **Take** (owner's pop, thief's steal): read the slots *first*, then claim them by moving
-//!   `head` with a compare-exchange. If another taker was faster the values read are forgotten:
-//!   nothing was owned yet. If the exchange succeeds, `head` had not moved, so no push can have
-//!   overwritten what was read.
-//! * A position is a whole `usize`: on 64-bit machines it would take a thief asleep for
-//!   centuries of pushes to mistake one round of the ring for another (ABA).
-//! * **Steal** copies straight into the thief's own ring beyond its tail, where nobody looks, and
-//!   publishes the lot with one store.
+//!   `head` with a compare-exchange. If the exchange fails, another taker was faster: the values
+//!   read are forgotten, and nothing was owned yet. If it succeeds, `head` had not moved, so no
+//!   push can have overwritten what was read.
+//! * A position is a whole `usize`. On 64-bit machines a thief would have to sleep for centuries of
+//!   pushes to mistake one round of the ring for another (ABA).
+//! * **Steal** copies straight into the thief's own ring, beyond its tail, where nobody looks. One
+//!   store of the thief's tail publishes all that was stolen.
 //!
 //! # The window of a steal
 //!
-//! Between the claim (`head` moved) and the publication (the thief's `tail`) the stolen tasks are in no queue.
-//! Whoever looks at all queues meanwhile sees none of them, and may fall asleep. No wake-up is lost by that,
-//! because only a *searcher* steals (`Worker::steal`), and it counts as one until it has published: it leaves
-//! the searchers afterwards (`Machine::stop_searching`), with a read-modify-write of the word in
-//! `idle::accounting`. A machine that falls asleep changes the same word before it looks. One of the two
-//! changes comes first:
+//! Between the claim (`head` moved) and the publication (the thief's `tail`) the stolen tasks are
+//! in no queue. Whoever looks at all queues meanwhile sees none of them, and may fall asleep.
 //!
-//! * The sleeper's: then the thief still counts as a searcher. Whoever is the last to stop searching, the
-//!   thief or another, looks at every queue after that (a full fence), finds the tasks in the thief's, and
-//!   notifies.
-//! * The thief's: it publishes before it, the sleeper looks after it, and so the sleeper sees the tasks in the
-//!   thief's queue and notifies itself.
+//! No wake-up is lost by that. Only a *searcher* steals (`Worker::steal`), and it counts as one
+//! until it has published: it leaves the searchers afterwards (`Machine::stop_searching`), with a
+//! read-modify-write of the word in `idle::accounting`. A machine that falls asleep changes that
+//! word, too, before it looks. One of the two changes comes first:
 //!
-//! Those who take tasks without searching notify once they have put them where they belong: the monitor, which
-//! empties a stuck machine's queue, and a worker that takes a share of the global queue. The model is
+//! * The sleeper's: then the thief still counts as a searcher. Whoever is the last to stop
+//!   searching, the thief or another, looks at every queue after that (a full fence), finds the
+//!   tasks in the thief's, and notifies.
+//! * The thief's: it has published before, and the sleeper looks afterwards. So the sleeper sees
+//!   the tasks in the thief's queue, and notifies itself.
+//!
+//! Two take tasks without searching: the monitor, which empties a stuck machine's queue, and a
+//! worker that takes a share of the global queue. They notify once they have put the tasks where
+//! they belong. The model is
 //! `a_theft_that_is_not_published_yet_against_a_thief_that_falls_asleep`.
 //!
-//! Rejected: tokio's two heads in one word (one thief at a time, and a thief that is preempted
-//! between its two steps keeps the owner from overflowing); a Chase-Lev deque (LIFO for the owner,
-//! which starves old tasks, and a full fence in each pop).
+//! # Rejected
+//!
+//! * tokio's two heads in one word: one thief at a time, and a thief that is preempted between its
+//!   two steps keeps the owner from overflowing.
+//! * A Chase-Lev deque: LIFO for the owner, which starves old tasks, and a full fence in each pop.
 
 use super::Word;
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering};
 use crossbeam_utils::CachePadded;
-use std::{cell::Cell, collections::VecDeque, fmt, marker::PhantomData, ptr::NonNull};
+use std::{cell::Cell, collections::VecDeque, marker::PhantomData, ptr::NonNull};
 
-/// Tasks a local queue holds before half of it goes to the global queue: Go's figure. Two KiB of
-/// pointers stay in the first-level cache.
-/// (Small for random schedules, so that it overflows.)
+/// Tasks that a local queue has room for; when it is full, half of them go to the global queue. The
+/// figure is Go's: two KiB of pointers stay in the first-level cache. (Random schedules have room
+/// for few, so that queues overflow.)
 pub(crate) const CAPACITY: usize = if cfg!(shuttle) { 4 } else { 256 };
 
 struct Ring<T, const N: usize> {
@@ -82,7 +86,7 @@ pub(crate) fn local_queue<T: Word, const N: usize>() -> (LocalQueue<T, N>, Steal
     local_queue_at(0)
 }
 
-/// Makes an empty local queue whose first position is `start` (tests begin just before the wrap).
+/// Makes an empty local queue whose first position is `start`. Tests begin just before the wrap.
 pub(crate) fn local_queue_at<T: Word, const N: usize>(
     start: usize,
 ) -> (LocalQueue<T, N>, Stealer<T, N>) {
@@ -110,15 +114,15 @@ impl<T: Word, const N: usize> Ring<T, N> {
         &self.slots[position % N]
     }
 
-    /// Reads a slot before it is claimed: the pointer must be forgotten if the claim fails.
+    /// Reads a slot before it is claimed. If the claim fails, the pointer must be forgotten.
     fn peek(&self, position: usize) -> *mut () {
         // Ordering: Relaxed, since `tail` (Acquire here, Release in `push`) published the slot.
         self.slot(position).load(Ordering::Relaxed)
     }
 
     fn len(&self) -> usize {
-        // Ordering: Relaxed; a snapshot. The tail may seem to be behind the head for a moment: that
-        // counts as empty.
+        // Ordering: Relaxed; a guess. The two loads may see different moments, and so a tail behind
+        // the head: that counts as empty.
         let head = self.head.load(Ordering::Relaxed);
         let tail = self.tail.load(Ordering::Relaxed);
         let len = tail.wrapping_sub(head);
@@ -132,9 +136,9 @@ impl<T: Word, const N: usize> Ring<T, N> {
     /// Moves `head` from `from` by `count`, unless another taker was faster.
     fn claim(&self, from: usize, count: usize) -> Result<(), usize> {
         // Ordering: Release pairs with the Acquire load of `head` in `push`: our reads of the slots
-        // come before the owner's next write to them. It also hands on the `tail` we have seen to
-        // the next taker, so that it never finds a tail behind its head.
-        // Ordering: Acquire on failure for the same reason as every load of `head` by a taker.
+        // come before the owner's next write to them. With the Acquire of the next taker it also
+        // hands on the `tail` that we have seen, so that no taker finds a tail behind its head.
+        // Acquire on failure: a taker that goes on from there needs that, too.
         self.head
             .compare_exchange(
                 from,
@@ -150,16 +154,18 @@ impl<T: Word, const N: usize> Ring<T, N> {
 ///
 /// # Safety
 ///
-/// `raw` was read from a slot that this caller has claimed since.
+/// `raw` was read from a slot, the caller has claimed that slot since, and calls this once for it.
 unsafe fn claimed<T: Word>(raw: *mut ()) -> T {
     let raw = NonNull::new(raw).expect("a slot between head and tail holds a pointer");
-    // SAFETY: a slot's pointer came from `into_raw` in `push`; the claim is unique (the caller).
+    // SAFETY: a slot's pointer came from `into_raw` in `push`; and nobody else has taken it back,
+    // for a claim is one taker's, and this caller does so once.
     unsafe { T::from_raw(raw) }
 }
 
 impl<T: Word, const N: usize> LocalQueue<T, N> {
-    /// Appends `task`. When the ring is full, its older half and `task` go to `overflow` instead, in two
-    /// parts: one of more than a KiB would make glibc's malloc merge all that has been freed.
+    /// Appends `task`. When the ring is full, its older half and `task` go to `overflow` instead.
+    /// They do so in two parts: one of more than a KiB would make glibc's malloc merge all that has
+    /// been freed.
     ///
     /// Returns whether there was an overflow.
     pub(crate) fn push(&self, task: T, overflow: impl FnMut(VecDeque<T>)) -> bool {
@@ -180,18 +186,21 @@ impl<T: Word, const N: usize> LocalQueue<T, N> {
         self.overflow(head, task, overflow)
     }
 
-    /// The same for a ring that was full when its head was `head`. Apart, so that `push` stays short.
+    /// Appends `task` to a ring that was full when its head was `head`. Kept out of line so that
+    /// `push` stays short.
     #[cold]
     fn overflow(&self, head: usize, task: T, mut overflow: impl FnMut(VecDeque<T>)) -> bool {
         let ring = &*self.ring;
         if ring.claim(head, N / 2).is_err() {
-            // A thief has made room meanwhile.
+            // Thieves have made room meanwhile.
             return self.push(task, overflow);
         }
         let mut older = (0..N / 2).map(|i| {
-            // SAFETY: claimed just now; only this owner writes slots, so the pointers are still there.
+            // SAFETY: this slot was claimed just now, and each is read once. That it is read after
+            // the claim does no harm: only this owner writes slots.
             unsafe { claimed(ring.peek(head.wrapping_add(i))) }
         });
+        // The rings of some models have no quarters.
         if N >= 4 {
             overflow(older.by_ref().take(N / 4).collect());
         }
@@ -209,7 +218,7 @@ impl<T: Word, const N: usize> LocalQueue<T, N> {
         while head != tail {
             let raw = ring.peek(head);
             match ring.claim(head, 1) {
-                // SAFETY: the slot at `head` is claimed.
+                // SAFETY: read from the slot at `head`, which is claimed since; once.
                 Ok(()) => return Some(unsafe { claimed(raw) }),
                 Err(moved) => head = moved,
             }
@@ -224,8 +233,8 @@ impl<T: Word, const N: usize> LocalQueue<T, N> {
 }
 
 impl<T: Word, const N: usize> Stealer<T, N> {
-    /// Moves the older half of this queue (rounded up) to the thief's, except the oldest task,
-    /// which is returned with the number of tasks moved, itself included.
+    /// Moves the older half of this queue, rounded up, to the thief's; except the oldest task,
+    /// which it returns, with the number of tasks taken, this one included.
     pub(crate) fn steal_into(&self, thief: &LocalQueue<T, N>) -> Option<(T, usize)> {
         let (from, to) = (&*self.ring, &*thief.ring);
         // Ordering: Relaxed for the thief's own tail; Acquire for its head, as in `push`.
@@ -249,7 +258,8 @@ impl<T: Word, const N: usize> Stealer<T, N> {
             let oldest = from.peek(head);
             for i in 1..count {
                 let raw = from.peek(head.wrapping_add(i));
-                // Ordering: Relaxed; beyond the thief's tail, published below.
+                // Ordering: Relaxed; the slot is beyond the thief's tail, and published by it
+                // below.
                 to.slot(to_tail.wrapping_add(i - 1))
                     .store(raw, Ordering::Relaxed);
             }
@@ -258,7 +268,7 @@ impl<T: Word, const N: usize> Stealer<T, N> {
                     // Ordering: Release, as in `push`.
                     to.tail
                         .store(to_tail.wrapping_add(count - 1), Ordering::Release);
-                    // SAFETY: the slot at `head` is claimed.
+                    // SAFETY: read from the slot at `head`, which is claimed since; once.
                     return Some((unsafe { claimed(oldest) }, count));
                 }
                 Err(moved) => head = moved,
@@ -274,7 +284,7 @@ impl<T: Word, const N: usize> Stealer<T, N> {
         while ring.tail.load(Ordering::Acquire) != head {
             let raw = ring.peek(head);
             match ring.claim(head, 1) {
-                // SAFETY: the slot at `head` is claimed.
+                // SAFETY: read from the slot at `head`, which is claimed since; once.
                 Ok(()) => return Some(unsafe { claimed(raw) }),
                 Err(moved) => head = moved,
             }
@@ -289,7 +299,7 @@ impl<T: Word, const N: usize> Stealer<T, N> {
 
     /// Whether the queue looks empty from here.
     ///
-    /// A caller that goes to sleep on the answer puts a fence before it (see `idle`).
+    /// A caller that falls asleep by the answer has a fence before the call (see `idle`).
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -300,20 +310,6 @@ impl<T: Word, const N: usize> Drop for LocalQueue<T, N> {
         while let Some(task) = self.pop() {
             drop(task);
         }
-    }
-}
-
-impl<T: Word, const N: usize> fmt::Debug for LocalQueue<T, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalQueue")
-            .field("len", &self.len())
-            .finish()
-    }
-}
-
-impl<T: Word, const N: usize> fmt::Debug for Stealer<T, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stealer").field("len", &self.len()).finish()
     }
 }
 

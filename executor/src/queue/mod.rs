@@ -1,7 +1,7 @@
 //! The queues that runnable tasks wait in.
 //!
-//! None of them knows what a task is: they hold [`Word`]s, so that models and unit tests run them
-//! on integers.
+//! None of the queues knows what a task is. They hold [`Word`]s, so that models and unit tests run
+//! them on integers.
 
 pub(crate) mod global;
 pub(crate) mod local;
@@ -17,8 +17,8 @@ use std::ptr::NonNull;
 ///
 /// # Safety
 ///
-/// `from_raw(into_raw(x))` must give `x` back on whatever thread it is called, and dropping the
-/// pointer alone must do nothing.
+/// `from_raw(into_raw(x))` gives `x` back, on whatever thread `from_raw` is called; and a pointer
+/// that is never taken back is a leak, no more.
 pub(crate) unsafe trait Word: Sized + Send {
     /// Gives up ownership for a pointer.
     fn into_raw(self) -> NonNull<()>;
@@ -35,11 +35,11 @@ pub(crate) unsafe trait Word: Sized + Send {
 pub(crate) mod testing {
     use super::{NonNull, Word};
 
-    /// An integer above zero dressed as a pointer: what models and unit tests queue.
+    /// An integer above zero, as a pointer: what models and unit tests queue.
     #[derive(Debug, PartialEq, Eq, Clone, Copy, PartialOrd, Ord, Hash)]
     pub(crate) struct Number(pub(crate) usize);
 
-    // SAFETY: the address is the number; nothing is owned.
+    // SAFETY: the address is the number, on every thread; and nothing is owned.
     unsafe impl Word for Number {
         fn into_raw(self) -> NonNull<()> {
             NonNull::new(std::ptr::without_provenance_mut(self.0)).expect("numbers start at 1")

@@ -1,17 +1,22 @@
 //! The next slot: room for the one task that its worker runs next.
 //!
-//! A task made runnable by the running one goes here, so that it runs while what they share is
-//! still in the cache, and as a rule without waking another worker (Go's `runnext`, tokio's LIFO slot).
+//! A task that the running task makes runnable goes here. So it runs while what the two share is
+//! still in the cache, and as a rule no other worker is woken for it. (Go's `runnext`, tokio's LIFO
+//! slot.)
 //!
 //! # Protocol
 //!
 //! One atomic pointer, null when empty. Every transfer is a swap, so a task has one owner at any
-//! moment, whoever calls. The worker that holds the processor puts and takes; a thief only takes,
-//! as its last resort and only where the poll in front does not end (see `scheduler::worker`).
+//! moment, whoever calls. The worker that holds the processor puts and takes. A thief only takes,
+//! as its last resort, where the poll in front of the task has not ended within a microsecond (see
+//! `scheduler::worker::find`).
 
 use super::Word;
 use crate::sync::{AtomicPtr, Ordering};
-use std::{fmt, marker::PhantomData, ptr, ptr::NonNull};
+use std::{
+    marker::PhantomData,
+    ptr::{self, NonNull},
+};
 
 /// Room for one task.
 pub(crate) struct NextSlot<T: Word> {
@@ -44,15 +49,16 @@ impl<T: Word> NextSlot<T> {
 
     /// Whether the slot looks empty from here.
     pub(crate) fn is_empty(&self) -> bool {
-        // Ordering: Relaxed; a hint, the swap decides.
+        // Ordering: Relaxed; a guess, the swap decides.
         self.task.load(Ordering::Relaxed).is_null()
     }
 
     fn swap(&self, new: *mut ()) -> Option<T> {
-        // Ordering: Release hands `new` over, Acquire takes over what was put before: the partner
-        // is this same swap on another thread.
+        // Ordering: Release hands `new` over, Acquire takes over what was put before. Both pair
+        // with this swap on another thread.
         let raw = NonNull::new(self.task.swap(new, Ordering::AcqRel))?;
-        // SAFETY: only `put` stores pointers, from `into_raw`, and the swap hands each to one caller.
+        // SAFETY: it came from `into_raw`, for only `put` stores pointers; and it has not been
+        // taken back, for the swap hands each to one caller.
         Some(unsafe { T::from_raw(raw) })
     }
 }
@@ -60,14 +66,6 @@ impl<T: Word> NextSlot<T> {
 impl<T: Word> Drop for NextSlot<T> {
     fn drop(&mut self) {
         drop(self.take());
-    }
-}
-
-impl<T: Word> fmt::Debug for NextSlot<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextSlot")
-            .field("is_empty", &self.is_empty())
-            .finish()
     }
 }
 

@@ -1,5 +1,5 @@
-//! Random sequences of operations on local queues and next slots, beside plain containers that do the
-//! same. One thread: what happens between operations is for the loom models.
+//! Random sequences of operations on local queues and next slots, which must agree with plain
+//! containers. On one thread: what happens between operations is for the loom models.
 
 use super::{
     local::{LocalQueue, Stealer, local_queue_at},
@@ -13,15 +13,15 @@ use std::collections::VecDeque;
 /// Small, so that random sequences fill the ring, empty it and go round it.
 const CAPACITY: usize = 8;
 
-/// What is done to one of two processors, which is named by its number.
+/// What is done to one of two processors. A number names it.
 #[derive(Debug, Clone, Copy)]
 enum Operation {
     /// Appends a new task to the local queue.
     Push(usize),
     Pop(usize),
-    /// From that one, by the other.
+    /// By the other processor, from this one.
     Steal(usize),
-    /// As the monitor does.
+    /// By the monitor, from this one.
     StealOne(usize),
     /// Puts a new task into the next slot, and what it displaces into the local queue.
     Put(usize),
@@ -47,7 +47,8 @@ impl Queues {
         }
     }
 
-    /// Does it, with `new` for the task that is added, if any, and returns the tasks that it yields.
+    /// Carries an operation out; `new` is the task that it adds, if it adds one. Returns what the
+    /// operation yields.
     fn carry_out(&mut self, operation: Operation, new: usize) -> Vec<usize> {
         let one = |task: Option<Number>| task.into_iter().map(|number| number.0).collect();
         match operation {
@@ -82,7 +83,7 @@ impl Queues {
     }
 }
 
-/// The same, as the specification says it.
+/// What queues and next slots are specified to do.
 #[derive(Default)]
 struct Model {
     local: [VecDeque<usize>; 2],

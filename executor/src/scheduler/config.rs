@@ -55,6 +55,7 @@ impl Default for Config {
 impl Config {
     /// Checks everything, and fills in what the user has left open. For the errors see
     /// `Builder::build`.
+    #[track_caller]
     pub(crate) fn resolve(
         mut self,
         workers: Option<usize>,
@@ -121,8 +122,13 @@ impl Config {
     }
 }
 
+#[track_caller]
 fn resolve_workers(asked: Option<usize>) -> io::Result<usize> {
-    let workers = asked.unwrap_or_else(env::workers);
+    // No closure: it would not pass the caller's line on.
+    let workers = match asked {
+        Some(workers) => workers,
+        None => env::workers(),
+    };
     if workers == 0 {
         return invalid(
             "`workers(0)`: an executor needs at least one worker; leave `workers` out for one per \

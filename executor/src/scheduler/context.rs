@@ -1,8 +1,8 @@
 //! Which executor, and which of its workers, the calling thread is in.
 //!
-//! Thread-local pointers without a destructor, so that they can be asked at any time, also from the
-//! destructor of another thread-local. They are set by guards on the stack that outlive the time they
-//! are set for.
+//! Thread-local pointers without a destructor, so that they can be read at any time, also by the
+//! destructor of another thread-local. Guards on the stack set them, and reset them when they are
+//! dropped.
 
 use super::{Scheduler, worker::Worker};
 #[cfg(shuttle)]
@@ -16,7 +16,7 @@ thread_local! {
     static TIMERS: Cell<Option<Local>> = const { Cell::new(None) };
 }
 
-/// The wheel of a thread, for timers that wake `waker`, or any if it is null.
+/// The wheel of a thread. It is for timers that wake `waker`, or for all if that is null.
 #[derive(Clone, Copy)]
 struct Local {
     timers: &'static Timers,
@@ -25,7 +25,8 @@ struct Local {
 
 impl Local {
     fn serves(self, waker: &Waker) -> bool {
-        // SAFETY: null, or set by a `TimersGuard` that borrows the waker until it resets it.
+        // SAFETY: null, or set by a `TimersGuard`, which borrows the waker until it resets the
+        // pointer.
         let only = unsafe { self.waker.as_ref() };
         only.is_none_or(|only| only.will_wake(waker))
     }
@@ -33,17 +34,30 @@ impl Local {
 
 /// Calls `f` with the worker that this thread is, if it is one.
 pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
-    // SAFETY: null, or set by a `WorkerGuard` that borrows the worker until it resets the pointer.
+    // SAFETY: null, or set by a `WorkerGuard`, which borrows the worker until it resets the
+    // pointer; `f` returns before, for the guard is on this thread's stack, below.
     f(unsafe { WORKER.get().as_ref() })
 }
 
 /// Calls `f` with the executor that this thread is in, if it is in one.
 pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Arc<Scheduler>>) -> R) -> R {
-    // SAFETY: null, or set by a `CurrentGuard` that borrows the `Arc` until it resets the pointer.
-    f(unsafe { CURRENT.get().as_ref() })
+    // SAFETY: `f` returns before the caller does.
+    f(unsafe { current() })
 }
 
-/// The wheel for timers that are polled on this thread and wake `waker`, if it has one for them.
+/// The executor that this thread is in, if it is in one. Unlike
+/// [`with_current`] it needs no closure, through which a caller's line does not pass.
+///
+/// # Safety
+///
+/// The reference is dropped before the function that asks returns.
+pub(super) unsafe fn current<'a>() -> Option<&'a Arc<Scheduler>> {
+    // SAFETY: null, or set by a `CurrentGuard`, which borrows the `Arc` until it resets the
+    // pointer; whoever asks returns before, for the guard is on this thread's stack, below.
+    unsafe { CURRENT.get().as_ref() }
+}
+
+/// The wheel for timers that are polled on this thread and wake `waker`, if this thread has one.
 pub(super) fn timers(waker: &Waker) -> Option<&'static Timers> {
     TIMERS
         .get()
@@ -51,13 +65,13 @@ pub(super) fn timers(waker: &Waker) -> Option<&'static Timers> {
         .map(|local| local.timers)
 }
 
-/// The wheel of this thread, whomever it serves.
+/// The wheel of this thread, if it has one, whichever timers that is for.
 pub(super) fn own_timers() -> Option<&'static Timers> {
     TIMERS.get().map(|local| local.timers)
 }
 
-/// Makes `timers` the wheel for timers that are polled on this thread, until the guard is dropped: for
-/// those that wake `waker`, or for all.
+/// Makes `timers` the wheel for the timers that are polled on this thread and wake `waker`, or for
+/// all that are polled on this thread, until the guard is dropped.
 pub(crate) fn enter_timers<'a>(
     timers: &'static Timers,
     waker: Option<&'a Waker>,
@@ -69,7 +83,8 @@ pub(crate) fn enter_timers<'a>(
     }
 }
 
-/// See [`enter_timers`]. Stays on its thread and stack: it holds a raw pointer and is never handed on.
+/// See [`enter_timers`]. Holds a raw pointer, so it stays on its thread; and callers keep it on the
+/// stack, so that guards are dropped in the reverse order.
 pub(crate) struct TimersGuard<'a> {
     outer: Option<Local>,
     _borrow: PhantomData<&'a Waker>,
@@ -89,7 +104,7 @@ pub(crate) fn enter(scheduler: &Arc<Scheduler>) -> CurrentGuard<'_> {
     }
 }
 
-/// See [`enter`]. Stays on its thread and stack: it holds a raw pointer and is never handed on.
+/// See [`enter`]. Stays on its thread and stack, as a [`TimersGuard`] does.
 pub(crate) struct CurrentGuard<'a> {
     outer: *const Arc<Scheduler>,
     _borrow: PhantomData<&'a Arc<Scheduler>>,
@@ -112,9 +127,10 @@ pub(crate) fn enter_worker(worker: &Worker) -> WorkerGuard<'_> {
     }
 }
 
-/// Before a task is polled that is woken by `waker`. Where there is no monitor, nobody but the worker
-/// looks at its wheel, and it does not while it is in this poll. Only timers that wake this very task may
-/// go there: others could be waited for inside this poll.
+/// Call before polling a task that `waker` wakes. Matters where there is no monitor: then nobody
+/// but the worker looks at its wheel, and the worker does not while it is in this poll. So only
+/// timers that wake this very task may go into that wheel: others could be waited for inside this
+/// poll.
 pub(crate) fn enter_poll<'a>(scheduler: &Scheduler, waker: &'a Waker) -> Option<TimersGuard<'a>> {
     if scheduler.config.handoff {
         return None;

@@ -1,14 +1,17 @@
-//! The process-wide default executor, which serves threads that are in no other: started at first use,
-//! never shut down.
+//! The process-wide default executor, which serves threads that are in no other. It is started at
+//! first use, and never shut down.
 
 use super::{Scheduler, config::Config, context, schedtrace::SchedTrace};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 static DEFAULT: OnceLock<Default> = OnceLock::new();
 
+/// Held by the thread that starts the default executor.
+static STARTING: Mutex<()> = Mutex::new(());
+
 struct Default {
     scheduler: Arc<Scheduler>,
-    /// Goes on as long as this is there.
+    /// The trace is printed as long as this exists.
     _schedtrace: Option<SchedTrace>,
 }
 
@@ -17,18 +20,33 @@ struct Default {
 /// # Panics
 ///
 /// If it cannot be started.
+#[track_caller]
 pub(crate) fn scheduler() -> &'static Arc<Scheduler> {
-    let default = DEFAULT.get_or_init(|| {
-        let started = Config::default()
-            .resolve(None, None)
-            .and_then(SchedTrace::start_with_scheduler);
-        let (scheduler, schedtrace) = started.unwrap_or_else(|error| {
-            panic!("the default executor cannot start: {error}");
-        });
-        Default {
-            scheduler,
-            _schedtrace: schedtrace,
-        }
+    match started() {
+        Some(scheduler) => scheduler,
+        None => start(),
+    }
+}
+
+/// Without closures around what may panic: they would not pass the caller's line on.
+#[cold]
+#[track_caller]
+fn start() -> &'static Arc<Scheduler> {
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(scheduler) = started() {
+        return scheduler;
+    }
+    let started = match Config::default().resolve(None, None) {
+        Ok(config) => SchedTrace::start_with_scheduler(config),
+        Err(error) => Err(error),
+    };
+    let (scheduler, schedtrace) = match started {
+        Ok(started) => started,
+        Err(error) => panic!("the default executor cannot start: {error}"),
+    };
+    let default = DEFAULT.get_or_init(|| Default {
+        scheduler,
+        _schedtrace: schedtrace,
     });
     &default.scheduler
 }
@@ -38,10 +56,12 @@ pub(super) fn started() -> Option<&'static Arc<Scheduler>> {
     DEFAULT.get().map(|default| &default.scheduler)
 }
 
-/// Calls `f` with the current executor, elsewhere with the default one.
+/// Calls `f` with the executor that this thread is in, or else with the default one.
+#[track_caller]
 pub(crate) fn with_current_or_default<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
-    context::with_current(|current| match current {
-        Some(scheduler) => f(scheduler),
-        None => f(self::scheduler()),
-    })
+    // SAFETY: `f` returns before this does.
+    match unsafe { context::current() } {
+        Some(current) => f(current),
+        None => f(scheduler()),
+    }
 }

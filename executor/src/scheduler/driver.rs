@@ -1,34 +1,36 @@
 //! The seam for whatever wakes tasks from outside: timers, and one day sockets.
 //!
-//! A [`Source`] is where tasks wait for something that no task does. A [`Driver`] is the sources that one
-//! thread looks after: a worker, a thread in `block_on`, or the monitor for threads that belong to no
-//! executor. The rest of the scheduler knows drivers only:
+//! A [`Source`] is where tasks wait for something that no task does. A [`Driver`] is the sources
+//! that one thread looks after: a worker, a thread in `block_on`, or the monitor for threads that
+//! belong to no executor. The rest of the scheduler knows drivers only:
 //!
-//! | who                        | when                                  | calls                             |
-//! | -------------------------- | ------------------------------------- | --------------------------------- |
-//! | a worker (`worker::find`)  | each 61st poll; and when it runs dry  | `due_now`, `fire_moderated`       |
-//! | a worker (`worker::sleep`) | asleep, when something may be due     | `park`, `is_due`                  |
-//! | a thread in `block_on`     | between two polls                     | `park`, `fire_all`                |
-//! | the monitor                | where the driver's thread is away     | `next_due`, `fire_all`            |
-//! | a worker that goes away    | before it blocks or ends              | `Scheduler::leave_driver`         |
-//! | whoever unparks a machine  | after it has left the token           | `interrupt`                       |
-//! | a leaf future (`leaf`)     | when it is polled                     | `timers`                          |
+//! | who                        | when                              | calls                       |
+//! | -------------------------- | --------------------------------- | --------------------------- |
+//! | a worker (`worker::find`)  | each 61st poll; when it runs dry  | `due_now`, `fire_moderated` |
+//! | a worker (`worker::sleep`) | asleep, when something may be due | `park`, `is_due`            |
+//! | a thread in `block_on`     | between two polls                 | `park`, `fire_all`          |
+//! | the monitor                | where the driver's thread is away | `next_due`, `fire_all`      |
+//! | a worker that goes away    | before it blocks or ends          | `Scheduler::leave_driver`   |
+//! | whoever unparks a machine  | after it has left the token       | `interrupt`                 |
+//! | a leaf future (`leaf`)     | when it is polled                 | `timers`                    |
 //!
 //! # Sources of one thread, and of all
 //!
-//! The timers belong to one thread: nobody else makes their next deadline earlier (`timer`). A source of
-//! the other kind is one for a whole executor, as the kernel's list of ready sockets will be. Nobody
-//! rings when something happens there; somebody has to look, and best of all to sleep in it. So:
+//! Timers belong to one thread: no other makes their next deadline earlier (`timer`). The other
+//! kind of source belongs to a whole executor, as the kernel's list of ready sockets will. When
+//! something happens there, nobody is told. Somebody has to look, and best of all to sleep in the
+//! source. So:
 //!
-//! * A worker that runs dry looks. One that goes to sleep does so *in* the source ([`Source::sleep`])
-//!   unless another machine does already; whoever unparks it interrupts that.
-//! * While somebody waits there, and nobody is active or sleeps there, the monitor stays awake
-//!   ([`Source::needs_monitor`]), and looks there for the machines that are away.
-//! * Who begins to wait there counts as posting work (`Pool::notify`): a machine is woken, finds nothing,
-//!   and sleeps in the source.
-//! * A machine that sleeps there does not retire as a spare: it is of use.
+//! * A worker that runs dry looks at it. A worker that falls asleep does so *in* it
+//!   ([`Source::sleep`]), unless another machine does already. Whoever unparks that worker
+//!   interrupts its sleep there.
+//! * While somebody waits for it, and nobody is active or sleeps in it, the monitor stays awake
+//!   ([`Source::needs_monitor`]), and looks at it for the machines that are away.
+//! * Beginning to wait for it counts as posting work (`Pool::notify`): a machine is woken, finds
+//!   nothing, and sleeps in the source.
+//! * A machine that sleeps in it does not retire as a spare: it is of use.
 //!
-//! Under random schedules such a source exists: `schedules::events`.
+//! Random schedules have such a source: `schedules::events`.
 
 use crate::{
     idle::parker::{Parked, Parker},
@@ -36,46 +38,51 @@ use crate::{
     timer::{Timers, owned::OwnedTimers},
 };
 
-/// Where tasks wait for something outside the executor. Times are in nanoseconds, as `clock` counts.
+/// Where tasks wait for something outside the executor. Times are in nanoseconds, as `clock` counts
+/// them.
 pub(crate) trait Source {
-    /// Whether anybody waits here. Asked often: one or two loads.
+    /// Whether anybody waits here. Called often, so it takes no more than a load or two.
     fn is_waited_for(&self) -> bool;
 
-    /// Whether there seems to be something to fire at `now`; does not wake anybody.
+    /// Whether there seems to be something to fire at `now`. A guess, which fires nothing.
     fn seems_due(&self, now: u64) -> bool;
 
-    /// Whether there is something to fire at `now`: worth a permit.
+    /// Whether there is something to fire at `now`, for which a sleeper takes a permit.
     fn is_due(&self, now: u64) -> bool {
         self.seems_due(now)
     }
 
-    /// By when somebody has to look here; [`NEVER`] if no time is known.
+    /// By when somebody has to look here. [`NEVER`] if no time is known.
     fn next_due(&self) -> u64;
 
-    /// By when the driver has to look here: a little later, where it has just fired something, so that
-    /// what comes in quick succession is fired together.
+    /// By when the driver has to look here. Where the driver has just fired something, that is a
+    /// little later, so that what comes in quick succession is fired together.
     fn next_look(&self) -> u64 {
         self.next_due()
     }
 
-    /// Wakes whoever waits for what has happened by `now`, up to a batch after `limit` of them; returns
-    /// whether there were any. Wakers are foreign code: no lock is held, and their panics are caught.
+    /// Wakes whoever waits for what has happened by `now`, and stops after the batch in which their
+    /// number has reached `limit`. Returns whether there were any. Wakers are foreign code: no lock
+    /// is held, and their panics are caught.
     fn fire(&self, now: u64, limit: usize) -> bool;
 
-    /// The driver has just fired something: see [`next_look`](Source::next_look).
+    /// Makes [`next_look`](Source::next_look) later. For the driver, which has just fired
+    /// something.
     fn moderate(&self, _now: u64) {}
 
-    /// Wakes whoever waits here, for the executor ends.
+    /// Wakes all that wait here. For the end of the executor.
     fn evict(&self);
 
-    /// Sleeps until something happens here, `until` has come, or [`interrupt`](Source::interrupt) is
-    /// called. `unparked` says whether that is the case; it must be asked once the call can be
-    /// interrupted. Returns what it said last; `None`, and no sleep, if this is not the place for it.
+    /// Sleeps until something happens here, `until` has come, or [`interrupt`](Source::interrupt)
+    /// is called. `unparked` says whether the machine was unparked, which comes before `interrupt`:
+    /// it must be called once the sleep can be interrupted, and before the sleep. Returns what
+    /// `unparked` said last; `None`, without a sleep, if this is not the place to sleep in.
     fn sleep(&self, _unparked: impl FnMut() -> bool, _until: u64) -> Option<bool> {
         None
     }
 
-    /// Ends the [`sleep`](Source::sleep) of the machine that was unparked just now, if it sleeps here.
+    /// Ends the [`sleep`](Source::sleep) of a machine that was unparked just now, if it sleeps
+    /// here.
     fn interrupt(&self) {}
 
     /// Whether somebody waits here, and no machine sleeps here.
@@ -118,13 +125,17 @@ impl Source for OwnedTimers {
     }
 }
 
-/// The source that all drivers of an executor share: none in an ordinary build.
+/// The source that all drivers of an executor share.
 #[cfg(not(all(test, shuttle)))]
-pub(crate) type SharedSource = ();
+pub(crate) type SharedSource = NoSource;
 #[cfg(all(test, shuttle))]
 pub(crate) use super::schedules::events::SharedSource;
 
-impl Source for () {
+/// In place of a source, where there is none.
+#[derive(Clone, Default)]
+pub(crate) struct NoSource;
+
+impl Source for NoSource {
     fn is_waited_for(&self) -> bool {
         false
     }
@@ -144,18 +155,25 @@ impl Source for () {
     fn evict(&self) {}
 }
 
-/// The sources that one thread looks after; see the module's text.
-#[derive(Debug)]
+/// The sources that one thread looks after.
 pub(crate) struct Driver<S = SharedSource> {
     timers: OwnedTimers,
     shared: S,
 }
 
-/// Of a thread in `block_on`, or of one in no executor: what the workers share is theirs to look after.
-pub(crate) type LoneDriver = Driver<()>;
+/// The driver of a thread in `block_on`, or of threads in no executor. What workers share is for
+/// workers to look after.
+pub(crate) type LoneDriver = Driver<NoSource>;
+
+impl LoneDriver {
+    /// Makes a driver with timers only.
+    pub(crate) fn lone() -> LoneDriver {
+        Driver::new(NoSource)
+    }
+}
 
 impl<S: Source> Driver<S> {
-    /// Of a thread that does not look after it yet.
+    /// Makes a driver that no thread looks after yet.
     pub(crate) fn new(shared: S) -> Driver<S> {
         Driver {
             timers: OwnedTimers::take(),
@@ -173,7 +191,8 @@ impl<S: Source> Driver<S> {
         self.timers().is_driven()
     }
 
-    /// Says so. Whoever takes the driver from sources that are waited for tells the monitor.
+    /// Sets whether its thread looks after it. If you clear that while somebody waits for a source,
+    /// tell the monitor.
     pub(crate) fn set_driven(&self, driven: bool) {
         self.timers().set_driven(driven);
     }
@@ -183,7 +202,7 @@ impl<S: Source> Driver<S> {
         self.timers.is_waited_for() || self.shared.is_waited_for()
     }
 
-    /// The present, if there seems to be something to fire.
+    /// The present time, if there seems to be something to fire.
     pub(crate) fn due_now(&self) -> Option<u64> {
         if !self.is_waited_for() {
             return None;
@@ -198,13 +217,14 @@ impl<S: Source> Driver<S> {
         self.timers.is_due(now) || self.shared.is_due(now)
     }
 
-    /// By when somebody has to look.
+    /// By when somebody has to look at the sources.
     pub(crate) fn next_due(&self) -> u64 {
         self.timers.next_due().min(self.shared.next_due())
     }
 
-    /// For the driver's thread: fires what is due, up to a batch after `limit` of each source; returns
-    /// whether there was anything.
+    /// Fires what is due at `now`. Of each source, stops after the batch in which the number of
+    /// what it fired has reached `limit`. Returns whether there was anything. For the driver's
+    /// thread.
     pub(crate) fn fire_moderated(&self, now: u64, limit: usize) -> bool {
         let fired = self.timers.fire(now, limit);
         if fired {
@@ -219,8 +239,8 @@ impl<S: Source> Driver<S> {
         self.shared.fire(now, usize::MAX);
     }
 
-    /// Sleeps until the thread is unparked at `parker`, a source has to be looked at, or `until` has come.
-    /// A thread that does not look after the sources sleeps beside them.
+    /// Sleeps until the thread is unparked at `parker`, a source has to be looked at, or `until`
+    /// has come. A thread that does not look after the sources does not heed them.
     pub(crate) fn park(&self, parker: &Parker, until: u64) -> Parked {
         let next_look = if self.is_driven() {
             let next_look = self.timers.next_look().min(self.shared.next_look());
@@ -243,13 +263,14 @@ impl<S: Source> Driver<S> {
         Parked::Unparked
     }
 
-    /// After the token of this driver's thread was left at its parker.
+    /// Ends the sleep of this driver's thread in a source. Call after leaving the token at the
+    /// thread's parker.
     pub(crate) fn interrupt(&self) {
         self.shared.interrupt();
     }
 
-    /// Unlinks and wakes what waits for the sources of this thread alone, so that it registers anew with
-    /// whoever polls it.
+    /// Wakes all that wait for the sources of this thread alone, so that they wait with whoever
+    /// polls them.
     pub(crate) fn evict(&self) {
         self.timers.evict();
     }

@@ -1,12 +1,12 @@
 //! The numbers of executors, and the way from a number to its executor.
 //!
-//! A task carries the number of its executor: two bytes instead of a pointer, which makes the difference
-//! of 16 bytes in what an allocator hands out for a small task. A number belongs to one executor until
-//! that is dropped, and to another one some time later.
+//! A task carries the number of its executor: two bytes instead of a pointer. For a small task that
+//! makes 16 bytes less of what an allocator hands out. A number belongs to one executor until the
+//! executor is dropped, and may belong to another one later.
 //!
-//! There are two ways. [`get`] is one load, for who knows that the executor exists: a wake-up of a
-//! task on a thread that is none of its workers. [`find`] is for who does not know, as the holder of a
-//! `JoinHandle` that may have outlived it, and takes a lock.
+//! There are two ways to the executor. [`get`] is one load, for callers who know that the executor
+//! exists: who wakes a task on a thread that is none of its workers. [`find`] takes a lock, for
+//! callers who do not know: the holder of a `JoinHandle`, which may have outlived the executor.
 
 use super::Scheduler;
 use crate::sync::lock_static;
@@ -18,14 +18,16 @@ use std::{
     },
 };
 
-/// Executors that a process can have at once.
+/// How many executors a process can have at once: as many as two bytes can tell apart.
 const NUMBERS: usize = 1 << u16::BITS;
 
-/// The executors that exist. Half a MiB of address space, of which a page is used.
+/// Pointers to the executors that exist, by number. Half a MiB of address space, of which a page is
+/// used.
 static POINTERS: [AtomicPtr<Scheduler>; NUMBERS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; NUMBERS];
 
-/// The same for who does not know whether they exist, and the numbers that none has.
+/// Weak pointers by number, for callers who do not know whether the executor exists; and the
+/// numbers that are free.
 static REGISTER: Mutex<Register> = Mutex::new(Register {
     schedulers: Vec::new(),
     free: Vec::new(),
@@ -36,12 +38,12 @@ struct Register {
     free: Vec<u16>,
 }
 
-/// An executor's number. Free for another one once this is dropped.
+/// The number of an executor. Free for another executor once this is dropped.
 #[derive(Debug)]
 pub(crate) struct ExecutorId(u16);
 
 impl ExecutorId {
-    /// A number that no executor has.
+    /// Takes a number that no executor has.
     pub(super) fn take() -> io::Result<ExecutorId> {
         let mut register = lock_static(&REGISTER);
         if let Some(number) = register.free.pop() {
@@ -60,9 +62,9 @@ impl ExecutorId {
     /// Makes the executor with this number known.
     pub(super) fn enter(&self, scheduler: &Arc<Scheduler>) {
         lock_static(&REGISTER).schedulers[usize::from(self.0)] = Arc::downgrade(scheduler);
-        // Ordering: Relaxed; who makes a task, and so lets others come across the number, has the
-        // executor from whoever started it. The pointer is that of the `Arc` and not of a reference
-        // into it, so that it may become one again.
+        // Ordering: Relaxed; others come across the number in a task, and whoever makes a task has
+        // the executor from the thread that started it. The pointer is that of the `Arc`, and not
+        // of a reference into it, so that it may become an `Arc` again.
         POINTERS[usize::from(self.0)].store(Arc::as_ptr(scheduler).cast_mut(), Ordering::Relaxed);
     }
 
@@ -84,18 +86,21 @@ impl Drop for ExecutorId {
 ///
 /// # Safety
 ///
-/// It exists now, and what the caller has to do with it happens after it was entered.
+/// 1. The executor exists during this call: somebody holds an `Arc` of it.
+/// 2. Its [`enter`](ExecutorId::enter) happened before this call.
 pub(crate) unsafe fn get(number: u16) -> Arc<Scheduler> {
-    // Ordering: Relaxed, as in `enter`; a later executor's is not stored while this one exists.
+    // Ordering: Relaxed; `enter` happened before, and no later executor with the number is entered
+    // while this one exists.
     let scheduler = POINTERS[usize::from(number)].load(Ordering::Relaxed);
-    // SAFETY: the pointer came from an `Arc`, and the caller says that the scheduler exists.
+    // SAFETY: the pointer came from `Arc::as_ptr` (the caller's 2), of std's allocator, and the
+    // strong count is at least 1 during this call (the caller's 1).
     unsafe { Arc::increment_strong_count(scheduler) };
-    // SAFETY: the strong count was raised for this `Arc` just above.
+    // SAFETY: as above; and the reference that this `Arc` owns is the one that was added just now.
     unsafe { Arc::from_raw(scheduler) }
 }
 
-/// The executor with this number, or none if there is none now. It may be a later one than the one that
-/// the caller means, which must be able to tell.
+/// The executor with this number, if there is one now. It may be a later one than the caller means:
+/// the caller must be able to tell.
 pub(crate) fn find(number: u16) -> Option<Arc<Scheduler>> {
     lock_static(&REGISTER)
         .schedulers

@@ -1,7 +1,8 @@
-//! What a leaf future asks for: the wheel that a timer belongs into, and who has to be told of it.
+//! What a leaf future asks for: the wheel that its timer belongs into, and who has to be told of
+//! it.
 //!
-//! A thread that belongs to no executor, or that cannot promise to look in time, leaves its timers to the
-//! default executor's monitor.
+//! A thread that belongs to no executor, or cannot promise to look at a wheel in time, leaves its
+//! timers to the default executor's monitor.
 
 use super::{context, default};
 use crate::timer::Timers;
@@ -12,8 +13,7 @@ pub(crate) fn timers(waker: &Waker) -> &'static Timers {
     context::timers(waker).unwrap_or_else(|| default::scheduler().monitor.timers())
 }
 
-/// Whether this thread may make the first deadline in `timers` an earlier one, as long as it tells the
-/// driver.
+/// Whether this thread may make the first deadline in `timers` earlier. It then tells the driver.
 pub(crate) fn is_local(timers: &Timers) -> bool {
     match context::own_timers() {
         Some(own) => ptr::eq(own, timers),
@@ -21,11 +21,12 @@ pub(crate) fn is_local(timers: &Timers) -> bool {
     }
 }
 
-/// Call after making the first deadline in `timers`, this thread's, earlier: wakes the driver if need be.
+/// Wakes the driver of `timers`, this thread's wheel, if need be. Call after making the wheel's
+/// first deadline earlier.
 pub(crate) fn wake_driver(timers: &Timers) {
     context::with_worker(|worker| match worker {
         Some(worker) if ptr::eq(worker.driver().timers(), timers) => worker.wake_driver(),
-        // This call's of `block_on`.
+        // The wheel of a call of `block_on` on this thread, which looks at it before it parks.
         _ if timers.is_driven() => {}
         _ => {
             let scheduler = default::scheduler();

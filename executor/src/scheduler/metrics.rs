@@ -1,24 +1,27 @@
-//! What the scheduler is doing, as numbers.
+//! What the scheduler does, as numbers.
 
 use super::{Scheduler, processor::Processor};
 use std::sync::atomic::Ordering;
 
 /// A snapshot of an executor's state and counters.
 ///
-/// The numbers are read one after the other while the executor goes on, so they need not add up to
-/// the last one.
+/// The numbers are read one after the other while the executor goes on. So they need not fit
+/// together.
+///
+/// The default has zero for every number. It serves as the snapshot before the first one.
 ///
 /// # Examples
 ///
 /// ```
 /// let executor = executor::Executor::builder().workers(2).build()?;
-/// executor.block_on(executor.spawn(async {})).unwrap();
+/// executor.block_on(executor.spawn(async {}))?;
 /// let metrics = executor.metrics();
 /// assert_eq!(metrics.workers(), 2);
 /// assert!(metrics.processors().iter().any(|p| p.polls() > 0));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use = "a snapshot does nothing by itself"]
 pub struct Metrics {
     workers: usize,
     threads: usize,
@@ -31,14 +34,16 @@ pub struct Metrics {
     processors: Vec<ProcessorMetrics>,
 }
 
-/// A snapshot of one processor: a thread's queue and counters. See [`Metrics::processors`].
+/// A snapshot of one processor: a thread's queue and counters. [`Metrics::processors`] gives it.
+///
+/// # Examples
 ///
 /// ```
 /// for processor in executor::Handle::current().metrics().processors() {
 ///     println!("P{}: {} polls", processor.index(), processor.polls());
 /// }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProcessorMetrics {
     index: usize,
     local_queue_len: usize,
@@ -53,7 +58,7 @@ pub struct ProcessorMetrics {
 
 macro_rules! getters {
     ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
-        $($(#[$doc])* pub fn $name(&self) -> $type { self.$name })*
+        $($(#[$doc])* #[must_use] pub fn $name(&self) -> $type { self.$name })*
     };
 }
 
@@ -85,26 +90,33 @@ impl Metrics {
     }
 
     getters! {
-        /// N: the threads that may run tasks at once.
+        /// Returns N, the number of workers: so many threads may run tasks at the same time.
         workers: usize,
-        /// All threads of the executor: running, asleep, blocked and being started.
+        /// Returns the number of the executor's threads: running, asleep, blocked, being started.
         threads: usize,
-        /// Threads that sleep because there is nothing to do.
+        /// Returns the number of threads that sleep because there is nothing to do.
         idle_threads: usize,
-        /// Threads that look for a task.
+        /// Returns the number of threads that look for a task.
         searching_threads: usize,
-        /// Threads in a blocking call or a long poll, in whose stead others may run tasks.
+        /// Returns the number of threads in a blocking call or a long poll, for which stand-ins may
+        /// run tasks.
         blocked_threads: usize,
-        /// Tasks in the global queue.
+        /// Returns the number of tasks in the global queue.
         global_queue_len: usize,
-        /// Tasks that have waited: those a poll has left pending, until they end.
+        /// Returns the number of tasks that a poll has left pending at least once, and that have
+        /// not ended.
         suspended_tasks: usize,
-        /// Times that another thread was allowed to run tasks in a blocked one's stead, so far.
+        /// Returns how often a blocked thread's right to run tasks has gone to another thread, so
+        /// far.
         handoffs: u64,
     }
 
-    /// The processors, each with its local queue and counters. There is one for each thread there
-    /// has been at once: numbers from [`workers`](Metrics::workers) on belong to stand-ins.
+    /// Returns the processors, each with its local queue and its counters.
+    ///
+    /// There are as many processors as there have been threads at the same time. Those with an
+    /// [`index`](ProcessorMetrics::index) of [`workers`](Metrics::workers) or more belong to
+    /// stand-ins.
+    #[must_use]
     pub fn processors(&self) -> &[ProcessorMetrics] {
         &self.processors
     }
@@ -128,23 +140,24 @@ impl ProcessorMetrics {
     }
 
     getters! {
-        /// Its number.
+        /// Returns the processor's number: its place in [`Metrics::processors`].
         index: usize,
-        /// Tasks in its local queue and next slot.
+        /// Returns the number of tasks in the processor's local queue and next slot.
         local_queue_len: usize,
-        /// Whether its thread is one of the [`blocked_threads`](Metrics::blocked_threads).
+        /// Returns whether the processor's thread is one of the
+        /// [`blocked_threads`](Metrics::blocked_threads).
         blocked: bool,
-        /// Polls of tasks so far.
+        /// Returns how often the processor has polled a task so far.
         polls: u64,
-        /// Times it has stolen from another processor.
+        /// Returns how often the processor has stolen from another one so far.
         steals: u64,
-        /// Tasks it has stolen.
+        /// Returns how many tasks the processor has stolen so far.
         stolen_tasks: u64,
-        /// Tasks it has taken from the global queue.
+        /// Returns how many tasks the processor has taken from the global queue so far.
         global_tasks: u64,
-        /// Times its local queue was full and gave half away.
+        /// Returns how often the processor's local queue was full and gave half its tasks away.
         overflows: u64,
-        /// Times its thread went to sleep.
+        /// Returns how often the processor's thread went to sleep so far.
         parks: u64,
     }
 }

@@ -183,6 +183,7 @@ impl Scheduler {
     }
 
     /// Must be called by a thread that is going to wait for others to do something, for ever.
+    #[track_caller]
     pub(crate) fn refuse_in_forked_child(&self) {
         if self.is_in_forked_child() {
             panic!("{}", self.forked());

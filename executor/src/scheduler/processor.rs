@@ -1,9 +1,9 @@
 //! Processors: what a machine needs to run tasks, and the table where others find them.
 //!
-//! A processor is a local queue, a next slot, timers, a tick and counters. Its machine *holds* it: the
-//! [`Lease`] is the right to push and pop. Everybody else may steal, read and unpark. Each machine
-//! holds a processor of its own, also while it is blocked; that only N are active at once is
-//! `idle`'s business.
+//! A processor is a local queue, a next slot, a driver, a tick and counters. Its machine *holds*
+//! it: the [`Lease`] is the right to push and pop. All others may steal, read and unpark. Each
+//! machine holds a processor of its own, also while it is blocked. That only N machines are active
+//! at once is the business of `idle`.
 
 use super::{
     Scheduler,
@@ -17,61 +17,79 @@ use crate::{
         local::{LocalQueue, Stealer, local_queue},
         next_slot::NextSlot,
     },
-    sync::{AtomicUsize, Mutex, Ordering, lock},
+    sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, lock},
 };
 use crossbeam_utils::CachePadded;
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64},
-    },
+    sync::{Arc, OnceLock, atomic::AtomicU64 as UnseenAtomicU64},
 };
 
 /// The part of a processor that everybody sees.
 pub(crate) struct Processor {
     pub(crate) queue: Stealer<Task>,
-    /// Written for each wake-up, so it has a cache line away from what thieves read.
+    /// Has a cache line of its own, away from what thieves read, for each wake-up writes it.
     pub(crate) next: CachePadded<NextSlot<Task>>,
     pub(crate) parker: Parker,
-    /// Whether its machine has a permit; written on the way into and out of sleep, and by the
+    /// Whether the machine has a permit. Written on the way into and out of sleep, and by the
     /// monitor.
     pub(crate) permit: CachePadded<Permit>,
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) driver: Driver,
     pub(super) mailbox: CachePadded<Mailbox>,
-    /// Set by the monitor: do the maintenance before the next task, and measure how long a lone task
-    /// waits behind that.
+    /// Set by the monitor: the worker is to do its maintenance before the next task, and to measure
+    /// how long a lone task waits behind that task.
     pub(crate) maintenance_requested: AtomicBool,
 }
 
-/// Written by the processor's machine only, read by everybody.
+/// What the processor's machine writes, and everybody reads.
 #[derive(Default)]
 pub(crate) struct Counters {
-    /// Polls so far: the tick. A thief sees by it whether a worker is stuck in one poll.
-    pub(crate) polls: Counter,
+    /// Polls so far. Thieves and the monitor see by it whether a worker is still in the same poll.
+    pub(crate) polls: Tick,
     pub(crate) steals: Counter,
     pub(crate) stolen_tasks: Counter,
     pub(crate) global_tasks: Counter,
     pub(crate) overflows: Counter,
     pub(crate) parks: Counter,
     pub(crate) handoffs: Counter,
-    /// The machine sits in code that has announced that it blocks.
+    /// Whether the machine is in code that has announced that it blocks.
     pub(crate) blocked: AtomicBool,
-    /// The id of the task that was polled last, as a number.
+    /// The id of the task that is polled, or was polled last, as a number; 0 if the machine is on
+    /// other business.
     pub(crate) task: AtomicU64,
     /// The thread of the machine, as the system numbers it; 0 if it does not say.
     pub(crate) thread: AtomicU64,
 }
 
-/// A number with one writer: a plain load and store instead of a locked addition.
+/// A number that others decide by. It has one writer, so a load and a store do instead of a locked
+/// addition.
 #[derive(Default)]
-pub(crate) struct Counter(AtomicU64);
+pub(crate) struct Tick(AtomicU64);
+
+impl Tick {
+    /// Adds one. For the one writer.
+    pub(crate) fn advance(&self) {
+        // Ordering: Relaxed; it publishes nothing. Others guess by it, and something else confirms
+        // the guess: the exchange of a permit, or the swap of a next slot.
+        self.0.store(self.get().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The number.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number for show, with one writer. Only the writer decides by it, so random schedules need not
+/// see it: the atomic is std's in each build.
+#[derive(Default)]
+pub(crate) struct Counter(UnseenAtomicU64);
 
 impl Counter {
-    /// Adds, on the one thread that may.
+    /// Adds `n`. For the one writer.
     pub(crate) fn add(&self, n: u64) {
-        // Ordering: Relaxed; a number for show, and for guesses that something else confirms.
+        // Ordering: Relaxed; a number for show.
         self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
 
@@ -81,21 +99,22 @@ impl Counter {
     }
 }
 
-/// All processors of an executor: a table that only grows, with a slot for each machine allowed.
+/// All processors of an executor: a table that only grows, with room for as many as there may be
+/// machines.
 pub(crate) struct Processors {
     table: Box<[OnceLock<Arc<Processor>>]>,
-    /// Slots filled so far, without gaps.
+    /// Slots filled so far: those below this number.
     len: AtomicUsize,
-    /// No processor from this number on has a machine, and so none has a task. Changes under the lock
-    /// of `free`.
+    /// From this number on, no processor has a machine, and so none has a task. Changes under the
+    /// lock of `free`.
     in_use: AtomicUsize,
-    /// The queues of processors that no machine holds, the lowest first, so that thieves
-    /// have few queues to look at.
+    /// The queues of the processors that no machine holds. The lowest is taken first, so that
+    /// thieves have few queues to look at.
     free: Mutex<BTreeMap<usize, LocalQueue<Task>>>,
 }
 
 impl Processors {
-    /// An empty table for at most `max_machines` machines.
+    /// Makes an empty table for at most `max_machines` machines.
     pub(crate) fn new(max_machines: usize) -> Processors {
         Processors {
             table: (0..max_machines).map(|_| OnceLock::new()).collect(),
@@ -105,13 +124,17 @@ impl Processors {
         }
     }
 
-    /// Processors there are, with or without a machine.
+    /// How many processors there are, with or without a machine.
     pub(crate) fn len(&self) -> usize {
         // Ordering: Acquire pairs with the Release in `make`: the slots below are filled.
         self.len.load(Ordering::Acquire)
     }
 
-    /// The processor with this number, which must be below [`len`](Processors::len).
+    /// The processor with this number.
+    ///
+    /// # Panics
+    ///
+    /// If the number is not below [`len`](Processors::len).
     pub(crate) fn get(&self, index: usize) -> &Processor {
         self.table[index]
             .get()
@@ -123,10 +146,11 @@ impl Processors {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// How many of the first processors to look at for tasks: after many threads were blocked, there
-    /// are many that have no machine any more.
+    /// How many processors, from the first on, may have tasks. After many threads were blocked,
+    /// many processors have no machine any more.
     pub(crate) fn in_use(&self) -> usize {
-        // Ordering: Acquire, as in `len`. A machine's tasks come after its processor was taken.
+        // Ordering: Acquire pairs with the Release in `take`: the slots below are filled. A machine
+        // pushes tasks only after it has taken its processor.
         self.in_use.load(Ordering::Acquire)
     }
 
@@ -135,8 +159,8 @@ impl Processors {
         (0..self.in_use()).map(|index| self.get(index))
     }
 
-    /// Takes a processor that no machine holds, or makes one. The number of leases is limited by
-    /// whoever counts machines.
+    /// Takes a processor that no machine holds, or makes one. Whoever counts machines sees to it
+    /// that there is room for one.
     pub(super) fn take(&self, shared: &SharedSource) -> (usize, Arc<Processor>, LocalQueue<Task>) {
         let mut free = lock(&self.free);
         let taken = match free.pop_first() {
@@ -152,7 +176,7 @@ impl Processors {
         taken
     }
 
-    /// Under the lock of `free`.
+    /// Makes a processor, under the lock of `free`.
     fn make(&self, shared: &SharedSource) -> (usize, Arc<Processor>, LocalQueue<Task>) {
         let (owner, queue) = local_queue();
         let processor = Arc::new(Processor {
@@ -186,7 +210,7 @@ impl Processors {
     }
 }
 
-/// The right to act for a processor: to push to its queue and to pop from it. Given back on drop.
+/// A processor, with the right to push to its queue and to pop from it. Given back on drop.
 pub(crate) struct Lease {
     scheduler: Arc<Scheduler>,
     index: usize,

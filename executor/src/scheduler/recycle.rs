@@ -1,22 +1,24 @@
-//! What is left of detached tasks that have ended, their memory, and who frees it.
+//! The memory of detached tasks that have ended, and who frees it.
 //!
-//! The last reference to a detached task is the run in which it ends, so the worker that runs it frees
-//! it. If that is not the thread that made it, the two meet in the allocator, once for each task: one
-//! writes the list of free blocks from which the other allocates. In a flood of small tasks that costs
-//! the thread that spawns them more than the spawning.
+//! The last reference to a detached task is the run in which it ends, so the worker that runs the
+//! task frees it. If another thread made it, the two threads meet in the allocator, once for each
+//! task: one writes the list of free blocks from which the other allocates. In a flood of small
+//! tasks that costs the thread that spawns them more than the spawning.
 //!
-//! So a worker holds one more reference to a task that another thread made, and keeps it when the task
-//! has been run. When it has a batch of them, or nothing else to do, it hands them back: into the
-//! mailbox of the worker that made the tasks, which drops them where it is about to allocate anyway. If
-//! the mailbox is full, or that worker sleeps or is blocked, or was no worker of this executor, it drops
-//! them itself after all, but all at once: then the two meet once for each batch.
+//! So a worker holds one more reference to a task that another thread made, and keeps that
+//! reference when the task has been run. When the worker has a batch of them, or nothing else to
+//! do, it hands them back: it puts them into the mailbox of the worker that made the tasks, which
+//! drops them where it is about to allocate anyway. If the mailbox is full, if the maker sleeps or
+//! is blocked, or if it was no worker of this executor, then the worker drops them itself after
+//! all; but all at once, so that the two threads meet once for each batch.
 //!
-//! Not worth it are tasks that have waited before, whose lives are longer than a flood, and those with a
-//! large output, of whose memory too much would be kept. Whoever awaits the handle of a task frees it.
+//! Some tasks are not worth it: those that have been suspended, whose lives are longer than a
+//! flood; and those with a large output, of whose memory too much would be kept. The memory of a
+//! task whose handle is awaited is freed by whoever awaits it.
 //!
-//! What is kept is never the last reference to a task that has not ended: that would put it into a queue
-//! once more. (Either the run of the task holds one, or the register of tasks that wait, see
-//! `suspended`.)
+//! A reference that is kept is never the last one to a task that has not ended. (To drop the last
+//! one would put the task into a queue once more.) For either the run of the task holds another, or
+//! the register of suspended tasks does, see `suspended`.
 
 use super::processor::Processors;
 use crate::{
@@ -26,12 +28,12 @@ use crate::{
 };
 use std::{cell::Cell, mem, task::Waker};
 
-/// The worker with the processor of this number, which has made a task; or [`Maker::ELSEWHERE`].
+/// Who has made a task: the number of a worker's processor, or [`Maker::ELSEWHERE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Maker(u8);
 
 impl Maker {
-    /// A thread that is no worker of the executor, or one with too high a number.
+    /// A thread that is no worker of the executor, or a worker with too high a number.
     pub(crate) const ELSEWHERE: Maker = Maker(DETACHED - 1);
 
     /// The worker with this processor.
@@ -46,28 +48,29 @@ impl Maker {
     }
 }
 
-/// A byte in each task: its maker, and in the top bit whether it has been detached.
+/// A byte in each task: its maker, and, in the top bit, whether it has been detached.
 pub(crate) struct MakerByte<'a>(&'a AtomicU8);
 
 const DETACHED: u8 = 1 << 7;
 
 impl MakerByte<'_> {
-    /// What the byte of a task is at first: it has a handle, and no worker has made it.
+    /// The byte of a task at first: the task has a handle, and no worker has made it.
     pub(crate) const ELSEWHERE: u8 = Maker::ELSEWHERE.0;
 
-    /// A task's.
+    /// Takes the byte of a task for what it says.
     pub(crate) fn of(byte: &AtomicU8) -> MakerByte<'_> {
         MakerByte(byte)
     }
 
-    /// For the worker that has just made the task, and has not shown it to anybody yet.
+    /// Sets the maker. For the worker that has just made the task, and has shown it to nobody yet.
     pub(crate) fn set(&self, maker: Maker) {
-        // Ordering: Relaxed for all operations here; whoever misses a change frees the task in the
-        // ordinary way.
+        // Ordering: Relaxed for all operations here; a worker that misses a change frees the task
+        // in the ordinary way.
         self.0.store(maker.0, Ordering::Relaxed);
     }
 
-    /// For the handle, which lets go of the task; unless whoever runs it is to free it at once.
+    /// Says that the task is detached. For its handle, unless the worker that runs the task is to
+    /// free it at once.
     pub(crate) fn detach(&self) {
         let maker = self.0.load(Ordering::Relaxed);
         self.0.store(maker | DETACHED, Ordering::Relaxed);
@@ -83,11 +86,12 @@ impl MakerByte<'_> {
 /// References that are handed back at once: as many tasks as a thief takes at most.
 const BATCH: usize = CAPACITY / 2;
 
-/// What a worker keeps for another.
+/// The references that a worker keeps for another.
 pub(super) struct Recycler {
-    /// Taken out wherever it is changed: to drop a reference is foreign code.
+    /// Taken out wherever it is changed: dropping a reference may run foreign code, which comes
+    /// here.
     references: Cell<Vec<Waker>>,
-    /// Of all of them.
+    /// Who has made all these tasks.
     maker: Cell<Maker>,
 }
 
@@ -114,7 +118,7 @@ impl Recycler {
         }
     }
 
-    /// Hands everything back, or drops it.
+    /// Hands all references back, or drops them.
     pub(super) fn hand_back(&self, processors: &Processors) {
         let mut references = self.references.take();
         if !references.is_empty() {
@@ -127,7 +131,7 @@ impl Recycler {
         self.references.set(references);
     }
 
-    /// Hands everything back, and drops what is in the worker's own `mailbox`.
+    /// Hands all references back, or drops them, and drops what is in the worker's own `mailbox`.
     pub(super) fn settle(&self, mailbox: &Mailbox, processors: &Processors) {
         self.hand_back(processors);
         let mut references = self.references.take();
@@ -137,14 +141,15 @@ impl Recycler {
     }
 }
 
-/// Where a worker finds what others hand back: a batch at most, so that not much lies there if it does not
-/// come. The vectors are exchanged, and so seldom allocated.
+/// Where a worker finds what others hand back. A batch at most, so that little lies there if the
+/// worker does not come. Full vectors are exchanged for empty ones, and so seldom allocated.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox(Mutex<Vec<Waker>>);
 
 impl Mailbox {
-    /// Takes the batch if there is room, and the worker's `permit` is held: one that sleeps would not come to
-    /// it for long. It empties its mailbox after it has given its permit away, so nothing is stranded.
+    /// Takes the references out of `batch` if there is room, and the worker holds its `permit`. A
+    /// worker without one sleeps or is blocked, and would not come for long.It empties its mailbox
+    /// after it has given its permit away, so nothing is stranded.
     fn put(&self, batch: &mut Vec<Waker>, permit: &Permit) {
         let mut content = lock(&self.0);
         if !permit.is_held() {
@@ -157,7 +162,7 @@ impl Mailbox {
         }
     }
 
-    /// Gives what there is for an empty vector.
+    /// Exchanges what is there for an empty vector.
     fn take(&self, empty: &mut Vec<Waker>) {
         mem::swap(&mut *lock(&self.0), empty);
     }
@@ -169,7 +174,7 @@ mod tests {
     use crate::scheduler::{driver::SharedSource, processor::Processor};
     use std::{sync::Arc, task::Wake};
 
-    /// A task, as far as references to it go.
+    /// Stands for a task: what matters are the references to it.
     struct Counted;
 
     impl Wake for Counted {

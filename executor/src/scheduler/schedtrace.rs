@@ -18,6 +18,7 @@ pub(crate) struct SchedTrace {
 
 impl SchedTrace {
     /// Starts a scheduler, and the thread that traces it if the environment asks for one.
+    #[track_caller]
     pub(crate) fn start_with_scheduler(
         config: Config,
     ) -> io::Result<(Arc<Scheduler>, Option<SchedTrace>)> {

@@ -9,8 +9,9 @@
 //! # How a task finds its scheduler, and why it is there
 //!
 //! A task knows its executor's number: an `Arc` in each task would cost two contended
-//! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In one
-//! place, `schedule` on any other thread, the number becomes a pointer (`executor_id::get`). Whoever
+//! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In
+//! `schedule`, on any other thread, the number becomes a pointer (`executor_id::get`). (`abort` asks for it
+//! too, but in the way that may find none.) Whoever
 //! comes there has just turned the task runnable and therefore holds its one [`Runnable`]. Claim:
 //! **while a `Runnable` exists and its future has not been dropped, the scheduler exists.**
 //!
@@ -205,7 +206,7 @@ pub(crate) fn abort(meta: &Meta) {
     });
 }
 
-/// Puts a task that has become runnable into a queue. async-task calls it for every wake-up.
+/// Puts a task that has become runnable into a queue. async-task calls it once for each time that a task does.
 fn schedule(task: Task, info: ScheduleInfo) {
     let executor = task.metadata().registration.executor();
     context::with_worker(|worker| match worker {

@@ -4,8 +4,8 @@
 //!   id = serial number (48 bits) | number of the source line that called `spawn` (16 bits)
 //! ```
 //!
-//! So one store for each poll tells the monitor both, and no task carries a pointer for the sake of a
-//! report that is hardly ever written.
+//! So one store per poll tells the monitor both, and no task carries a pointer for a report that is
+//! hardly ever written.
 
 use crate::sync::lock_static;
 use std::{
@@ -20,43 +20,49 @@ use std::{
     },
 };
 
-/// Identifies a task among all tasks of the process; never used twice.
+/// Identifies a task among all tasks of the process. No id is used twice.
+///
+/// [`Display`](fmt::Display) prints a number. The order of ids says nothing about the order of the
+/// spawns.
+///
+/// # Examples
 ///
 /// ```
-/// let task = executor::spawn(async {});
-/// assert!(task.id().spawned_at().unwrap().line() > 0);
-/// println!("task {} was spawned at {:?}", task.id(), task.id().spawned_at());
+/// let id = executor::spawn(async {}).id();
+/// println!("task {id} was spawned at {:?}", id.spawned_at());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(NonZeroU64);
 
 const SITE_BITS: u32 = 16;
 
-/// Serial numbers a thread takes from the common counter at a time, so that spawning touches no
+/// Serial numbers that a thread takes from the common counter at a time, so that a spawn touches no
 /// shared cache line.
 const SERIALS_PER_BLOCK: u64 = 1 << 10;
 
-/// Source lines a thread remembers the numbers of, for the next spawn from there.
+/// Source lines whose numbers a thread remembers, for the next spawn from there.
 const SITES_REMEMBERED: usize = 16;
 
-/// The number of a line for which there was no number left.
+/// Stands for all lines for which no number was left.
 const UNKNOWN_SITE: u16 = 0;
 
 impl TaskId {
-    /// The id of the next task, spawned at `site`.
+    /// Makes the id of the next task, which is spawned at `site`.
     pub(crate) fn next(site: &'static Location<'static>) -> TaskId {
         let id = next_serial() << SITE_BITS | u64::from(number_of(site));
         TaskId(NonZeroU64::new(id).expect("serial numbers begin at 1"))
     }
 
-    /// The source line that spawned the task: the call of `spawn` or `spawn_blocking`. `None` in a
-    /// program that spawns from more than 65,535 lines, for the rest of them, and if a library
-    /// spawned through `futures::task::Spawn` it is a line of this crate.
+    /// Returns the source line that spawned the task: the call of `spawn` or `spawn_blocking`.
+    ///
+    /// Returns `None` for the lines beyond the first 65,535 that have spawned in this process. For
+    /// a task that a library spawned through `futures::task::Spawn`, the line is one of this crate.
     ///
     /// ```
     /// let task = executor::spawn(async {});
     /// assert!(task.id().spawned_at().is_some());
     /// ```
+    #[must_use]
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         let number = self.0.get() as u16;
         lock_static(&SITES)
@@ -70,7 +76,7 @@ impl TaskId {
         self.0.get()
     }
 
-    /// The id that [`as_u64`](TaskId::as_u64) gave, or none for 0.
+    /// Returns the id that [`as_u64`](TaskId::as_u64) gave; `None` for 0.
     pub(crate) fn from_u64(id: u64) -> Option<TaskId> {
         NonZeroU64::new(id).map(TaskId)
     }
@@ -92,7 +98,7 @@ fn next_serial() -> u64 {
     serial
 }
 
-/// The numbered lines, in the order of their numbers from 1 on.
+/// The numbered lines, in the order of their numbers, which begin at 1.
 struct Sites {
     locations: Vec<&'static Location<'static>>,
     numbers: HashMap<usize, u16>,
@@ -100,7 +106,8 @@ struct Sites {
 
 static SITES: Mutex<Option<Sites>> = Mutex::new(None);
 
-/// The number of a line. A line may have several, if the compiler keeps several copies of it.
+/// Returns the number of a line. If the compiler keeps several copies of a line's `Location`, each
+/// has a number.
 fn number_of(site: &'static Location<'static>) -> u16 {
     thread_local! {
         static REMEMBERED: [Cell<(usize, u16)>; SITES_REMEMBERED] =
@@ -108,7 +115,8 @@ fn number_of(site: &'static Location<'static>) -> u16 {
     }
     let address = std::ptr::from_ref(site).addr();
     REMEMBERED.with(|remembered| {
-        // Locations are some words long and lie side by side.
+        // Locations are some words long and lie side by side: divided by their size, the addresses
+        // spread over the entries.
         let entry = &remembered[address / size_of::<Location<'_>>() % SITES_REMEMBERED];
         let (known, number) = entry.get();
         if known == address {

@@ -50,7 +50,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The end of the executor, in the name of its last machine.
+    /// Ends the executor, in the name of its last machine. Must agree with `Work::end` in `idle::models::end`.
     pub(super) fn end(&self) {
         self.processors.iter().for_each(|p| p.driver.evict());
         self.shared_source.evict();
@@ -99,5 +99,5 @@ fn join(thread: thread::JoinHandle<()>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 pub(crate) mod refusals;

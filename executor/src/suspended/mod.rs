@@ -1,19 +1,20 @@
 //! The register of suspended tasks: how an abort, and the end of the executor, find them.
 //!
-//! A runnable task is in a queue, a running one on a thread; a *suspended* one is known to nobody
-//! but its wakers, wherever those are. So the first poll that leaves a task pending registers it
-//! here, with a waker, until its future is dropped. A task that is never suspended costs nothing.
+//! A runnable task is in a queue, a running one on a thread. A *suspended* task is known to nobody
+//! but its wakers, wherever those are. So the first poll that leaves a task pending registers the
+//! task here, with a waker, until its future is dropped. A task that is never suspended costs
+//! nothing.
 //!
-//! The register is cut into shards, one for each worker, each under a lock of its own that is
-//! uncontended as long as tasks end where they were first suspended. No foreign code runs under a lock:
-//! the wakers are async-task's own, cloning one is an addition, and they are woken and dropped
-//! outside.
+//! The register is cut into shards, one for each worker. Each has a lock of its own, which is
+//! uncontended as long as tasks end where they were first suspended. No foreign code runs under a
+//! lock: the wakers are async-task's own, cloning one is an addition, and they are woken and
+//! dropped outside.
 //!
-//! `close` closes each shard under its lock and returns the wakers that are there: a task is either
-//! among those, or comes later, is refused and wakes itself.
+//! `close` closes each shard under its lock, and returns the wakers that are there. So a task is
+//! either among these, or comes later, is refused, and wakes itself.
 //!
-//! Rejected: one slab for all (23 ns a task and a lock that all share); links inside the tasks
-//! (16 bytes more for each task, and unlinking touches two neighbours' cache lines).
+//! Rejected: one slab for all (23 ns a task, and a lock that all share); links inside the tasks (16
+//! bytes more for each task, and unlinking touches two neighbours' cache lines).
 
 mod paged_slab;
 
@@ -22,7 +23,8 @@ use crossbeam_utils::CachePadded;
 use paged_slab::PagedSlab;
 use std::task::Waker;
 
-/// Shards there are at most: enough that few workers share one, and a task finds room for its number.
+/// The limit of shards. A task has one byte for the number of its shard, and few executors have so
+/// many workers that some share one.
 const MAX_SHARDS: usize = 1 << u8::BITS;
 
 /// A task's side of the register.
@@ -40,26 +42,28 @@ const MAX_SHARDS: usize = 1 << u8::BITS;
 /// | `NONE`  | `ENDED` | `set_ended`     | the holder                |
 /// | any     | aborted | `request_abort` | anybody                   |
 ///
-/// The *holder* is the machine that holds the task's `Runnable`. Why no abort is lost: `insert` and
-/// `request_abort` are read-modify-writes of this one word, so one comes first. If the abort does,
-/// `insert` meets the request and the task does not wait. If `insert` does, the aborter meets the key.
+/// The *holder* is the machine that holds the task's `Runnable`.
+///
+/// Why no abort is lost: `insert` and `request_abort` are read-modify-writes of this one word, so
+/// one comes first. If the abort does, `insert` meets the request, and the task is not suspended.
+/// If `insert` does, the aborter meets the key.
 #[derive(Debug)]
 pub(crate) struct Registration {
     word: AtomicU32,
-    /// Whose register this is about, see `directory`.
+    /// The number of the task's executor, see `scheduler::executor_id`.
     executor: u16,
-    /// Good as long as there is a key.
+    /// The number of the shard, as long as there is a key.
     shard: AtomicU8,
-    /// A byte that would else be padding, for whoever keeps the registration.
+    /// A byte that would otherwise be padding, for whoever keeps the registration.
     spare: AtomicU8,
 }
 
-/// Someone asked for the future to be dropped.
+/// The bit that says that somebody asked for the future to be dropped.
 const ABORTED: u32 = 1 << 31;
-/// The task is not registered: it has not been suspended yet. All bits of a key, so that `insert` can
-/// clear those that its key has not.
+/// The key of a task that has not been suspended yet, and so is not registered. It has all bits of
+/// a key, so that `insert` can clear those that its key has not.
 const NONE: u32 = ABORTED - 1;
-/// The future has been dropped.
+/// The key of a task whose future has been dropped.
 const ENDED: u32 = NONE - 1;
 
 fn key(word: u32) -> u32 {
@@ -72,7 +76,7 @@ fn registered_key(word: u32) -> Option<usize> {
 }
 
 impl Registration {
-    /// Of a task that has not been suspended yet.
+    /// Makes the registration of a task that has not been suspended yet.
     pub(crate) fn none(executor: u16, spare: u8) -> Registration {
         Registration {
             word: AtomicU32::new(NONE),
@@ -87,13 +91,14 @@ impl Registration {
         self.executor
     }
 
-    /// Whether the task is registered. For the holder of the `Runnable`.
+    /// Whether the task is registered. For the holder.
     pub(crate) fn is_registered(&self) -> bool {
         // Ordering: Relaxed; async-task orders what the holders do.
         registered_key(self.word.load(Ordering::Relaxed)).is_some()
     }
 
-    /// Whether the task has neither been suspended yet nor been asked to end. A guess, for others than the holder.
+    /// Whether the task has neither been suspended nor been asked to end. A guess, unless the
+    /// holder asks.
     pub(crate) fn is_fresh(&self) -> bool {
         // Ordering: Relaxed; nothing is published by the answer.
         self.word.load(Ordering::Relaxed) == NONE
@@ -105,18 +110,20 @@ impl Registration {
     }
 
     /// Asks for the future to be dropped at the task's next poll. Returns whether the task was
-    /// registered: then it may be suspended, and the caller wakes it, see [`SuspendedTasks::find`].
+    /// registered. Then it may be suspended, and the caller wakes it, see [`SuspendedTasks::find`].
     #[must_use]
     fn request_abort(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number;
-        // Release with the Acquire in `is_aborted` and `insert`: the drop comes after the abort.
+        // Ordering: Acquire pairs with the Release in `insert`, which publishes the shard's number.
+        // Release pairs with the Acquire in `is_aborted` and `insert`: the drop comes after the
+        // abort.
         registered_key(self.word.fetch_or(ABORTED, Ordering::AcqRel)).is_some()
     }
 
-    /// Asks for the future to be dropped, and wakes the task if it may be suspended. `find` looks for its waker
-    /// where it is registered.
+    /// Asks for the future to be dropped, and wakes the task if it may be suspended. `find` looks
+    /// for the task's waker where the task is registered.
     pub(crate) fn abort(&self, find: impl FnOnce() -> Option<Waker>) {
-        // Else it is about to be polled, or being polled, and will see the request; or it has ended.
+        // A task that is not registered is about to be polled, or being polled, and will see the
+        // request; or it has ended.
         if self.request_abort()
             && let Some(waker) = find()
         {
@@ -124,20 +131,20 @@ impl Registration {
         }
     }
 
-    /// Whether an abort was asked for.
+    /// Whether somebody asked for an abort.
     pub(crate) fn is_aborted(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `request_abort`.
         self.word.load(Ordering::Acquire) & ABORTED != 0
     }
 
-    /// Whether the future is gone. For the holder of the `Runnable`, as `set_ended`.
+    /// Whether the future has been dropped. For the holder.
     pub(crate) fn has_ended(&self) -> bool {
         // Ordering: Relaxed; async-task orders what the holders do.
         key(self.word.load(Ordering::Relaxed)) == ENDED
     }
 
-    /// Says that the future is gone, of a task that is not registered. An abort that this overwrites came after
-    /// the end and has no effect.
+    /// Says that the future of a task that is not registered has been dropped. For the holder. An
+    /// abort that this overwrites came after the end, and has no effect.
     pub(crate) fn set_ended(&self) {
         // Ordering: Relaxed, as above.
         self.word.store(ENDED, Ordering::Relaxed);
@@ -156,7 +163,7 @@ pub(crate) struct SuspendedTasks {
 }
 
 impl SuspendedTasks {
-    /// An empty register for `workers` workers.
+    /// Makes an empty register for `workers` workers.
     pub(crate) fn new(workers: usize) -> SuspendedTasks {
         let shards = workers.min(MAX_SHARDS);
         SuspendedTasks {
@@ -169,8 +176,8 @@ impl SuspendedTasks {
     }
 
     /// Registers a task that a poll has left pending. `hint` picks the shard. Returns whether the
-    /// task may be suspended; if not, the register is closed or an abort was asked for, and the caller wakes
-    /// the task itself.
+    /// task may be suspended. If not, the register is closed, or somebody asked for an abort: then
+    /// the caller wakes the task itself.
     #[must_use]
     pub(crate) fn insert(&self, hint: usize, registration: &Registration, waker: &Waker) -> bool {
         let number = (hint % self.shards.len()) as u8;
@@ -191,13 +198,14 @@ impl SuspendedTasks {
         before & ABORTED == 0
     }
 
-    /// Unregisters a task whose future is gone. True if the register is closed and this shard is now empty.
+    /// Unregisters a task whose future has been dropped. Returns whether the register is closed,
+    /// and this shard is now empty.
     pub(crate) fn remove(&self, registration: &Registration) -> bool {
-        // Ordering: Relaxed for both; the caller holds the `Runnable`.
+        // Ordering: Relaxed; async-task orders what the holders do.
         let number = registration.shard.load(Ordering::Relaxed);
         let mut shard = lock(self.shard(number));
-        // Ordering: Relaxed; for `find`, the lock orders it. A request to end that is overwritten
-        // has come too late.
+        // Ordering: Relaxed; the lock orders it for `find`. An abort that is overwritten has come
+        // too late.
         let word = registration.word.swap(ENDED, Ordering::Relaxed);
         let waker = shard.wakers.remove(key(word) as usize);
         let last = shard.wakers.is_empty() && shard.closed;
@@ -206,10 +214,10 @@ impl SuspendedTasks {
         last
     }
 
-    /// The waker of a task, if it is registered here. (If it is not, its shard's number may be
-    /// another executor's.)
+    /// The waker of a task, if the task is registered here. (A task of an executor that has ended
+    /// may name a shard that does not exist here.)
     pub(crate) fn find(&self, registration: &Registration) -> Option<Waker> {
-        // Ordering: Relaxed; whoever asks has seen the key (`request_abort`).
+        // Ordering: Relaxed; the caller has seen the key, with the Acquire of `request_abort`.
         let number = registration.shard.load(Ordering::Relaxed);
         let shard = lock(self.shards.get(usize::from(number))?);
         // Ordering: Relaxed; the key changes under this lock only.
@@ -217,7 +225,7 @@ impl SuspendedTasks {
         shard.wakers.get(key).cloned()
     }
 
-    /// Refuses further tasks and returns the wakers of those that are registered.
+    /// Closes the register, which refuses tasks from now on. Returns the wakers of the tasks in it.
     pub(crate) fn close(&self) -> Vec<Waker> {
         let mut all = Vec::new();
         for shard in &self.shards {
@@ -228,7 +236,7 @@ impl SuspendedTasks {
         all
     }
 
-    /// Tasks that are registered now. Exact once the register is closed and nobody else runs.
+    /// How many tasks are registered. Exact once the register is closed and nobody else runs.
     pub(crate) fn len(&self) -> usize {
         self.shards
             .iter()

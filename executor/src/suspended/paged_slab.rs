@@ -1,18 +1,19 @@
 //! A slab that grows page by page.
 //!
-//! [`Slab`] is one vector: growing it copies everything under the lock, to twice the room, and leaves the old
-//! block as fragmentation. Of a million entries of 16 bytes that was another 16 MiB. A page never moves.
+//! A [`Slab`] alone is one vector. When it grows, it copies everything, under the lock, to twice
+//! the room, and leaves the old block as fragmentation: 16 MiB for a million values of 16 bytes. A
+//! page never moves.
 
 use slab::Slab;
 
-/// Entries in a page: 16 KiB of wakers.
+/// Values in a page. 16 KiB of wakers: little for an executor with few tasks to keep, and enough
+/// that a million tasks fill a thousand pages only.
 const PAGE: usize = 1 << 10;
 
-/// See the module's text.
-#[derive(Debug)]
+/// A slab of pages.
 pub(crate) struct PagedSlab<T> {
     pages: Vec<Slab<T>>,
-    /// The pages with room, the one to be filled next on top.
+    /// The numbers of the pages with room. The last one is filled next.
     roomy: Vec<usize>,
     len: usize,
 }
@@ -36,19 +37,19 @@ impl<T> PagedSlab<T> {
             self.pages.len() - 1
         });
         let page = &mut self.pages[number];
-        let place = page.insert(value);
+        let index = page.insert(value);
         if page.len() == PAGE {
             self.roomy.pop();
         }
         self.len += 1;
-        number * PAGE + place
+        number * PAGE + index
     }
 
-    /// Takes a value out. With the last one, all pages but the first are given back.
+    /// Takes a value out. When it was the last one, all pages but the first are freed.
     ///
     /// # Panics
     ///
-    /// If there is none with this key.
+    /// If no value has this key.
     pub(crate) fn remove(&mut self, key: usize) -> T {
         let number = key / PAGE;
         let page = &mut self.pages[number];

@@ -1,17 +1,18 @@
-//! Time as the timers count it: in nanoseconds, from long before the process.
+//! Time as the timers count it: in nanoseconds, from an epoch long before the process.
 //!
-//! A `u64` of them lasts for 584 years. What lies beyond is [`NEVER`], what lies before is 0.
+//! A `u64` of nanoseconds lasts for 584 years. What lies beyond counts as [`NEVER`], what lies
+//! before the epoch as 0.
 
 use crate::sync::Instant;
 #[cfg(not(shuttle))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// No time at all: a deadline that does not come.
+/// A deadline that does not come.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// How long before the first question time begins, if the system can express that: an interval may
-/// have been due for longer than anybody has asked for the time.
+/// How long before the first call the epoch lies; the first of these that the system can express.
+/// Earlier instants must fit: an interval may have been due before anybody asked for the time.
 #[cfg(not(shuttle))]
 const PAST: [Duration; 3] = [
     Duration::from_secs(10 * 365 * 24 * 60 * 60),
@@ -39,13 +40,13 @@ pub(crate) fn now() -> u64 {
     since_epoch(Instant::now())
 }
 
-/// An instant, as timers count.
+/// An instant as timers count it.
 pub(crate) fn since_epoch(instant: Instant) -> u64 {
     nanoseconds(instant.saturating_duration_since(epoch()))
 }
 
-/// The instant that timers count as `time`. For a time that the system cannot express, one far
-/// enough away for any deadline.
+/// The instant that timers count as `time`. If the system cannot express it, one that is far enough
+/// away for any deadline.
 pub(crate) fn instant(time: u64) -> Instant {
     const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     let epoch = epoch();
@@ -54,7 +55,7 @@ pub(crate) fn instant(time: u64) -> Instant {
         .unwrap_or_else(|| epoch + THIRTY_YEARS)
 }
 
-/// A duration in nanoseconds, [`NEVER`] if there are too many.
+/// A duration in nanoseconds; [`NEVER`] if they are too many for a `u64`.
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }

@@ -1,4 +1,4 @@
-//! Runs a loom model and tells what it explored.
+//! Running a loom model, and reporting what it explored.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-/// Explores all interleavings with at most `preemptions` preemptions, if a bound is given.
+/// Explores all interleavings, or, if there is a bound, those with at most so many preemptions.
 pub(crate) fn explore(
     name: &str,
     preemptions: Option<usize>,

@@ -1,11 +1,28 @@
 //! The one place that knows whether std's, loom's or shuttle's primitives are in use.
 //!
-//! Queues, timers, idle accounting, the parker and the scheduler import from here and from nowhere
-//! else, so that the loom models run the code that ships and not a copy of it, and so do the random
-//! schedules (`schedules`).
+//! Every atomic, lock, signal, thread and clock that one thread could decide by, while another
+//! changes it, is imported from here. So loom's models and the random schedules
+//! (`scheduler::schedules`) run the code that ships, not a copy of it, and try what may happen
+//! between any two uses.
 //!
-//! What is a `static`, or belongs to another crate (async-task's states, the entries of the global queue),
-//! is std's in each case: to loom and shuttle each use is one step, which nobody comes between.
+//! A few things are std's in each build. To loom and shuttle a use of them is part of the step
+//! before it, and nothing comes between:
+//!
+//! * What is `static`: the ids of executors and tasks, the clock's epoch. Loom's and shuttle's
+//!   primitives last for one execution only. Each use is one atomic operation, or one critical
+//!   section with nothing from here in it. (The start of the default executor is more than that,
+//!   but models and random schedules do not use this executor.)
+//! * The counters for show, `processor::Counter`: only the thread that writes one decides by it.
+//!   The tick, which others decide by, is from here.
+//! * The table of processors, of `OnceLock`s: a slot is filled under a lock, and read after a load
+//!   of its length. Both are from here.
+//! * `EXECUTOR_SCHEDTRACE`'s thread: it reads the metrics and prints.
+//! * `Arc` and `Weak` in `scheduler` and `idle`: shuttle's are std's. Loom does not build the
+//!   scheduler, and loom's `Arc` cannot be `self`.
+//! * Other crates: async-task's states and, under shuttle, the entries of the global queue.
+//!   (`concurrent-queue` knows loom, so models see its steps.)
+//!
+//! `Ordering` is std's in each build, wherever it is imported from.
 
 pub(crate) mod clock;
 #[cfg(all(test, loom))]
@@ -15,6 +32,8 @@ pub(crate) mod panic;
 pub(crate) mod refusals;
 #[cfg(shuttle)]
 pub(crate) mod shuttle;
+
+use std::sync::{LockResult, PoisonError};
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::{
@@ -60,9 +79,8 @@ pub(crate) use {
     },
 };
 
-/// std's cell behind loom's interface, through which loom sees two accesses that overlap.
+/// std's cell behind the interface of loom's, which notices two accesses that overlap.
 #[cfg(not(loom))]
-#[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 
 #[cfg(not(loom))]
@@ -72,22 +90,32 @@ impl<T> UnsafeCell<T> {
         UnsafeCell(std::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `f` with a pointer that it may write through, if nobody else has access meanwhile.
+    /// Calls `f` with a pointer to the value. `f` may write through it if nobody else has access
+    /// meanwhile.
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
     }
 }
 
-/// Locks a mutex whose critical sections run no foreign code and therefore never panic.
-///
-/// A poisoned lock is taken all the same: the data is whole, since nothing in between can unwind.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+/// What a lock hands out, even if a panic has poisoned it. The data is whole all the same, for our
+/// critical sections run no foreign code, and nothing unwinds in them.
+fn whole<T>(result: LockResult<T>) -> T {
+    result.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for a signal until `deadline`; `None`, and no wait, if that has come.
+/// Locks a mutex.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    whole(mutex.lock())
+}
+
+/// Locks a mutex in a `static`, which is std's in each build. Under it nothing else from here is
+/// used.
+#[cfg(not(loom))]
+pub(crate) fn lock_static<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    whole(mutex.lock())
+}
+
+/// Waits for a signal until `deadline`. Returns `None`, without a wait, if the deadline has come.
 #[cfg(not(loom))]
 pub(crate) fn wait_until<'a, T>(
     signal: &Condvar,
@@ -98,12 +126,13 @@ pub(crate) fn wait_until<'a, T>(
     if left.is_zero() {
         return None;
     }
-    let waited = signal.wait_timeout(guard, left);
-    Some(waited.map_or_else(|poisoned| poisoned.into_inner().0, |(guard, _)| guard))
+    let (guard, _) = whole(signal.wait_timeout(guard, left));
+    Some(guard)
 }
 
-/// loom's condition variable knows no time-out, so in models every deadline comes at once: that is
-/// the case which a wait without a deadline has not. Others may come first.
+/// In models every deadline has come at once, for loom's condition variable knows no time-out: a
+/// deadline that comes is the one case that a wait without a deadline lacks. (What other threads do
+/// may come before.)
 #[cfg(loom)]
 pub(crate) fn wait_until<'a, T>(
     _: &Condvar,
@@ -111,12 +140,4 @@ pub(crate) fn wait_until<'a, T>(
     _: Instant,
 ) -> Option<MutexGuard<'a, T>> {
     None
-}
-
-/// The same for a mutex in a `static`. Nothing that shuttle sees is done under it.
-#[cfg(not(loom))]
-pub(crate) fn lock_static<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

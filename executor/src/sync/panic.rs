@@ -1,4 +1,4 @@
-//! Panics of foreign code, kept until somebody wants them.
+//! Panics of foreign code, caught and kept.
 
 use std::{
     any::Any,
@@ -6,28 +6,29 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// A panic's payload that may be dropped anywhere: if its destructor panics, that panic is caught, and
-/// its payload is dropped likewise. That may go on for ever, so at some point one is leaked.
+/// A panic's payload that may be dropped anywhere. If its destructor panics, that panic is caught,
+/// and the payload of that one is dropped likewise. After [`HOSTILE_PAYLOADS`] of them, one is
+/// leaked.
 pub(crate) struct Panic(ManuallyDrop<Box<dyn Any + Send + 'static>>);
 
-// SAFETY: a shared reference gives out nothing but the type, and a `&str` (see `message`), and `str`
-// and `String` are `Sync`; the payload itself leaves by value only.
+// SAFETY: a shared reference gives access to nothing that is not `Sync`: `message` looks at the
+// payload's type, and at a `str` or a `String`. The payload itself leaves by value only.
 unsafe impl Sync for Panic {}
 
 impl Panic {
-    /// Takes over a payload.
+    /// Takes a payload over.
     pub(crate) fn new(payload: Box<dyn Any + Send + 'static>) -> Panic {
         Panic(ManuallyDrop::new(payload))
     }
 
-    /// What [`std::panic::resume_unwind`] takes.
+    /// The payload, for [`std::panic::resume_unwind`].
     pub(crate) fn into_payload(self) -> Box<dyn Any + Send + 'static> {
         let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is neither used nor dropped again.
+        // SAFETY: `this` is not used after this, nor dropped, for it is a `ManuallyDrop`.
         unsafe { ManuallyDrop::take(&mut this.0) }
     }
 
-    /// The text, if the payload is one, as it is after `panic!`.
+    /// The message, if the payload is one, as that of a `panic!` is.
     pub(crate) fn message(&self) -> Option<&str> {
         let payload = &**self.0;
         payload
@@ -37,12 +38,14 @@ impl Panic {
     }
 }
 
-/// Payloads that panic as they are dropped, each the cause of the next, before one is leaked.
+/// How many payloads are dropped in a row, each one thrown by the destructor of the one before.
+/// What goes on beyond that may go on for ever.
 const HOSTILE_PAYLOADS: usize = 8;
 
 impl Drop for Panic {
     fn drop(&mut self) {
-        // SAFETY: dropped here and nowhere else; `into_payload` forgets `self`.
+        // SAFETY: the payload is not used after this, for `self` is being dropped; and it has not
+        // been taken before, for `into_payload` keeps `self` from being dropped.
         let mut payload = unsafe { ManuallyDrop::take(&mut self.0) };
         for _ in 0..HOSTILE_PAYLOADS {
             match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -54,7 +57,7 @@ impl Drop for Panic {
     }
 }
 
-/// Runs foreign code; its panic comes back as a payload that is safe to drop.
+/// Runs foreign code. Returns its panic, if it panics, as a payload that is safe to drop.
 pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
 }

@@ -1,12 +1,12 @@
 //! What shuttle lacks: a clock, and waiting until a time.
 //!
-//! Time *stands still* unless a test calls [`run_clock`]: who waits until a time then waits until somebody
-//! wakes it, so that a wake-up which the monitor would have made up for shows as a deadlock. With a
-//! clock it *jumps*, at random moments, to a time that somebody waits for.
+//! Time *stands still* unless a test calls [`run_clock`]. A thread that waits until a time then
+//! waits until somebody wakes it. So a lost wake-up that the monitor would have made up for shows
+//! as a deadlock. With a clock, time *jumps*, at random moments, to a time that somebody waits for.
 //!
-//! All threads of an execution are coroutines on one thread of the system, which is why its state is in
-//! a thread-local of std's; and why a `RefCell` suffices, as long as no step is made while it is
-//! borrowed.
+//! All threads of an execution are coroutines on one thread of the system. That is why the state of
+//! the clock is in a thread-local of std's, and why a `RefCell` suffices, as long as no step is
+//! made while it is borrowed.
 
 use crate::sync::MutexGuard;
 use ::shuttle::{
@@ -20,11 +20,11 @@ use std::{
     time::Duration,
 };
 
-/// Chances of the threads between two ticks of the clock: one in so many of its turns is a tick.
+/// One in so many turns of the clock's thread is a tick. The other threads get on in between.
 const TURNS_A_TICK: u32 = 4;
 
-/// One tick in so many leaps over the first deadline to a random one: a process that was stopped, or
-/// got no core for long.
+/// One in so many ticks leaps over the first deadline to a random one, as if the process had been
+/// stopped, or had got no core for long.
 const TICKS_A_LEAP: u32 = 8;
 
 std::thread_local! {
@@ -33,7 +33,7 @@ std::thread_local! {
 
 struct Time {
     now: Duration,
-    /// Whom to wake when a deadline has been waited for, until they say that they are awake.
+    /// Whom to wake, and when. A sleeper is here until it is awake.
     sleepers: Vec<(Arc<Inner>, Duration)>,
     /// The clock's thread.
     clock: Option<Thread>,
@@ -55,13 +55,13 @@ fn with_time<R>(f: impl FnOnce(&mut Time) -> R) -> R {
     TIME.with_borrow_mut(f)
 }
 
-/// Must be called at the start of each execution.
+/// Sets time to its start. Call at the start of each execution.
 pub(crate) fn restart_time() {
-    // What a failed execution has left is shuttle's no more.
+    // What a failed execution has left must not be dropped: shuttle knows it no more.
     std::mem::forget(with_time(|time| std::mem::replace(time, Time::start())));
 }
 
-/// A point in simulated time.
+/// A point in the simulated time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
@@ -119,7 +119,8 @@ impl Condvar {
         self.0.wait(guard)
     }
 
-    /// The callers look at the time themselves.
+    /// Waits until woken, by a notification or by the clock. Which it was the result does not say:
+    /// callers look at the time.
     pub(crate) fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -154,11 +155,11 @@ impl Condvar {
     }
 }
 
-/// Lets time pass until this is dropped.
+/// Time passes until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Clock(Option<JoinHandle<()>>);
 
-/// See the module's text.
+/// Lets time pass, until the clock is dropped.
 pub(crate) fn run_clock() -> Clock {
     let thread = thread::spawn(tick);
     with_time(|time| time.clock = Some(thread.thread().clone()));
@@ -195,7 +196,8 @@ fn tick() {
     }
 }
 
-/// To the first deadline, or to one that `any` picks; wakes everybody whose deadline has come.
+/// Advances time to the first deadline, or to one that `any` picks, and wakes everybody whose
+/// deadline has come.
 fn advance(any: Option<usize>) {
     let due = with_time(|time| {
         let mut deadlines = time.sleepers.iter().map(|(_, deadline)| *deadline);
@@ -208,11 +210,11 @@ fn advance(any: Option<usize>) {
         let due = time.sleepers.iter().filter(due);
         due.map(|(signal, _)| signal.clone()).collect::<Vec<_>>()
     });
-    // Who has not begun to wait misses this, and is due again at the next tick.
+    // A sleeper that has not begun to wait misses this, and is woken at the next tick.
     due.iter().for_each(|signal| signal.notify_all());
 }
 
-/// What std's keys of cells have, and shuttle's lack.
+/// The methods that std's thread-local cells have, and shuttle's lack.
 pub(crate) trait LocalCell<T> {
     fn get(&'static self) -> T
     where
@@ -238,7 +240,8 @@ impl<T> LocalCell<T> for LocalKey<Cell<T>> {
     }
 }
 
-/// Whether a thread has ended is not to be had from shuttle. All are joined in the end.
+/// The method that std's handles to threads have, and shuttle's lack. It says that no thread has
+/// ended: all are joined in the end.
 pub(crate) trait IsFinished {
     fn is_finished(&self) -> bool;
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// Ticks every `period`, for the first time at once.
+/// Returns ticks that come every `period`, the first of them at once.
 ///
 /// # Panics
 ///
@@ -36,7 +36,7 @@ pub fn interval(period: Duration) -> Interval {
     interval_at(Instant::now(), period)
 }
 
-/// Ticks every `period`, for the first time at `start`.
+/// Returns ticks that come every `period`, the first of them at `start`.
 ///
 /// # Panics
 ///
@@ -67,10 +67,10 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
     }
 }
 
-/// What an [`Interval`] does when its user came too late for a tick: the three choices of tokio.
+/// Says what an [`Interval`] does when its user came too late for a tick. The choices are tokio's.
 ///
-/// "Too late" is more than five milliseconds; below that, the schedule is kept as if the tick had been
-/// in time.
+/// "Too late" means by more than five milliseconds. A user who is late by less is taken to be in
+/// time, and the schedule stands.
 ///
 /// ```text
 /// schedule:   |     1     |     2     |     3     |     4     |     5     |
@@ -91,21 +91,23 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Skip);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum MissedTickBehavior {
-    /// Ticks at once until it has caught up with the schedule.
+    /// Gives the missed ticks at once, one after the other, until the schedule is caught up with.
     #[default]
     Burst,
-    /// The next tick comes a period after the late one: a new schedule.
+    /// Gives the next tick a whole period after the late one: the schedule begins anew.
     Delay,
     /// Leaves the missed ticks out, and goes on with the schedule.
     Skip,
 }
 
-/// Later ticks than this are missed ones.
+/// A tick that is taken later than this is a missed one.
 const LATE: Duration = Duration::from_millis(5);
 
 impl MissedTickBehavior {
-    /// The tick after the one that was due at `due` and is noticed `now`. `None`: beyond all time.
+    /// Returns the tick after one that was due at `due` and is taken `now`; `None` if that is
+    /// beyond all time.
     fn next(self, due: Instant, now: Instant, period: Duration) -> Option<Instant> {
         let late_by = now.saturating_duration_since(due);
         if late_by <= LATE {
@@ -119,9 +121,9 @@ impl MissedTickBehavior {
     }
 }
 
-/// How far into the current period one is, `elapsed` after the beginning of some period.
+/// Returns how much of the current period is over, `elapsed` after the beginning of some period.
 fn remainder(elapsed: Duration, period: Duration) -> Duration {
-    // Below the period, which was a `Duration`: seconds and nanoseconds both fit.
+    // Less than the period, which is a `Duration`: so seconds and nanoseconds both fit.
     let remainder = elapsed.as_nanos() % period.as_nanos();
     Duration::new(
         (remainder / 1_000_000_000) as u64,
@@ -129,11 +131,11 @@ fn remainder(elapsed: Duration, period: Duration) -> Duration {
     )
 }
 
-/// What [`interval`] and [`interval_at`] return: ticks, one after the other, by
-/// [`tick`](Interval::tick) or as a [`Stream`].
+/// The ticks that [`interval`] and [`interval_at`] return. Take them by [`tick`](Interval::tick),
+/// or as a [`Stream`].
 ///
-/// Like Go's `time.Ticker`, except that ticks which nobody takes are by default made up for; see
-/// [`MissedTickBehavior`].
+/// An interval is like Go's `time.Ticker`, but for one thing: by default, ticks that nobody took in
+/// time are made up for. [`MissedTickBehavior`] has the other choices.
 ///
 /// # Examples
 ///
@@ -146,7 +148,7 @@ fn remainder(elapsed: Duration, period: Duration) -> Duration {
 /// assert_eq!(executor::block_on(ticks), 3);
 /// ```
 #[derive(Debug)]
-#[must_use = "an interval ticks only for those who wait for it"]
+#[must_use = "an interval does nothing unless its ticks are awaited"]
 pub struct Interval {
     /// Boxed, so that the interval itself can be moved.
     next: Pin<Box<Sleep>>,
@@ -155,7 +157,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Waits for the next tick; returns when it was due.
+    /// Waits for the next tick, and returns the instant at which the tick was due.
     ///
     /// # Cancel safety
     ///
@@ -169,7 +171,7 @@ impl Interval {
         Tick { interval: self }
     }
 
-    /// Polls for the next tick, like [`tick`](Interval::tick).
+    /// Polls for the next tick, as the future of [`tick`](Interval::tick) does.
     ///
     /// ```
     /// use std::{future::poll_fn, time::Duration};
@@ -187,7 +189,7 @@ impl Interval {
         Poll::Ready(due)
     }
 
-    /// Ticks a whole period from now, and from there on.
+    /// Begins the schedule anew: the next tick comes a whole period from now.
     ///
     /// ```
     /// use std::time::{Duration, Instant};
@@ -203,18 +205,19 @@ impl Interval {
         self.schedule(Instant::now().checked_add(self.period));
     }
 
-    /// The time between two ticks.
+    /// Returns the time between two ticks.
     ///
     /// ```
     /// # use std::time::Duration;
     /// let ticks = executor::time::interval(Duration::from_secs(1));
     /// assert_eq!(ticks.period(), Duration::from_secs(1));
     /// ```
+    #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// What is done about ticks that were missed.
+    /// Returns what is done about missed ticks.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -223,11 +226,12 @@ impl Interval {
     /// let ticks = interval(Duration::from_secs(1));
     /// assert_eq!(ticks.missed_tick_behavior(), MissedTickBehavior::Burst);
     /// ```
+    #[must_use]
     pub fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed_tick_behavior
     }
 
-    /// Sets what is done about ticks that were missed.
+    /// Sets what is done about missed ticks.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -240,7 +244,7 @@ impl Interval {
         self.missed_tick_behavior = behavior;
     }
 
-    /// `None`: beyond all time.
+    /// Sets the next tick; `None` if it is beyond all time.
     fn schedule(&mut self, next: Option<Instant>) {
         let next = next.unwrap_or_else(|| clock::instant(clock::NEVER));
         self.next.as_mut().reset(next);
@@ -250,7 +254,7 @@ impl Interval {
 impl Stream for Interval {
     type Item = Instant;
 
-    /// Never ends.
+    /// Polls for the next tick. The stream never ends.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
         self.poll_tick(cx).map(Some)
     }
@@ -260,7 +264,7 @@ impl Stream for Interval {
     }
 }
 
-/// What [`Interval::tick`] returns.
+/// The future that [`Interval::tick`] returns. It yields the instant at which the tick was due.
 ///
 /// # Examples
 ///
@@ -273,7 +277,7 @@ impl Stream for Interval {
 /// executor::block_on(tick);
 /// ```
 #[derive(Debug)]
-#[must_use = "futures do nothing unless they are awaited or polled"]
+#[must_use = "futures do nothing unless awaited"]
 pub struct Tick<'a> {
     interval: &'a mut Interval,
 }
@@ -292,7 +296,8 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_millis(100);
 
-    /// The tick after one that was noticed `late` milliseconds after it was due, in milliseconds.
+    /// Returns when the tick comes after one that was taken `late` milliseconds too late; in
+    /// milliseconds, from when the late tick was due.
     fn next(behavior: MissedTickBehavior, late: u64) -> u128 {
         let due = Instant::now();
         let next = behavior.next(due, due + Duration::from_millis(late), PERIOD);

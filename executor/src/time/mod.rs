@@ -1,35 +1,60 @@
-//! Time for tasks: sleeping, time-outs, intervals (Go's `time.Sleep`, `time.After`, `time.Ticker`).
+//! Time for tasks: sleep, time-outs, intervals (Go's `time.Sleep`, `time.After`, `time.Ticker`).
 //!
-//! The workers serve the timers themselves, before they look for work elsewhere and before they park:
-//! there is no timer thread. A timer costs no allocation, and creating, polling and dropping one
-//! takes no lock that another worker wants.
+//! | function | what it gives |
+//! | --- | --- |
+//! | [`sleep`], [`sleep_until`] | a future that is ready when the time has come |
+//! | [`timeout`], [`timeout_at`] | a limit to how long another future may take |
+//! | [`interval`], [`interval_at`] | ticks at a fixed distance, also as a [`Stream`] |
 //!
-//! All of it works in every task, in [`block_on`](crate::block_on), and when it is polled by somebody
-//! else's executor; in the latter case the process-wide default executor serves it. (As it does in
-//! `block_on` for a timer that wakes something else than this call, such as a task of
-//! `FuturesUnordered`.)
+//! Nothing ever happens early.
+//!
+//! The workers serve the timers themselves, before they look for work elsewhere and before they
+//! park: there is no timer thread. A sleep or a time-out costs no allocation. As long as
+//! it stays on one worker, it takes no lock that other workers want.
+//!
+//! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
+//!
+//! # Where timers work
+//!
+//! Timers work in every task, in [`block_on`](crate::block_on), and under any other executor.
+//!
+//! In three cases the process-wide default executor serves a timer, and is started if need be:
+//!
+//! * The timer is polled outside of this crate's executors, by another crate's executor for
+//!   example.
+//! * The timer is polled in `block_on`, and wakes something else than that call, such as a task of
+//!   a `FuturesUnordered`.
+//! * The timer is polled in a task of an executor built with
+//!   [`handoff(false)`](crate::Builder::handoff), and wakes something else than that task. So
+//!   another crate's `block_on` inside such a task ends.
 //!
 //! # Panics
 //!
-//! Where the default executor has to be started for a timer, the poll panics as
-//! [`block_on`](crate::block_on) would: if `EXECUTOR_WORKERS` is no positive integer, if the system
-//! refuses the threads, or if this process was forked from the one that the executor was started in.
+//! Where the default executor serves a timer, the poll panics if that executor
+//!
+//! * has to be started and cannot be: see [`Builder::build`](crate::Builder::build);
+//! * was started in the process that this one was forked from.
 //!
 //! # Precision
 //!
-//! Nothing ever happens early. The resolution is 16.4 µs, to which the time for waking a thread
-//! comes; where timers are due in quick succession they are fired together, every 125 µs. A worker that is
-//! busy looks at its timers every 61 polls, and some milliseconds after the first is due. Where a single
-//! poll takes longer than [`handoff_after`](crate::Builder::handoff_after), or a tenth of a second,
-//! somebody else does. On an executor built with
-//! [`handoff(false)`](crate::Builder::handoff) nobody does: there, a task that blocks its worker holds
-//! up the timers of the tasks that the worker polled last. (What wakes something else than the task
-//! itself is served by the default executor there, so that a foreign `block_on` in a task ends.)
+//! What is promised: no timer is early.
 //!
-//! # Long and short
+//! How late timers are today:
 //!
-//! No duration overflows. A deadline beyond the 584 years after the program's start that timers can
-//! express never comes. One that has passed when it is set is noticed at the first poll.
+//! * The resolution is 16.4 µs. To wake a thread takes some time more.
+//! * Timers that are due in quick succession are fired together, every 125 µs.
+//! * A busy worker looks at its timers every 61 polls, and some milliseconds after the first of
+//!   them is due.
+//! * If a single poll takes longer than [`handoff_after`](crate::Builder::handoff_after), or longer
+//!   than a tenth of a second, another thread fires the timers of its worker.
+//! * On an executor built with [`handoff(false)`](crate::Builder::handoff) no other thread does. A
+//!   task that blocks its worker there delays the timers of the tasks that the worker polled last.
+//!
+//! # Far away and past
+//!
+//! No duration overflows. Timers count 584 years, from some years before the program's start; a
+//! deadline beyond that never comes. A deadline that has passed when it is set is met at the first
+//! poll.
 //!
 //! # Examples
 //!

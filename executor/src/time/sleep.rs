@@ -9,14 +9,16 @@ use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-/// Waits until `duration` has passed from now, from this call, not from the first poll.
+/// Waits until `duration` has passed since this call.
 ///
-/// Go's `time.Sleep`, but only the task sleeps: its thread goes on with others.
+/// The time begins with this call, not with the first poll. Only the task sleeps, as in Go's
+/// `time.Sleep`: its thread goes on with other tasks.
 ///
 /// # Cancel safety
 ///
@@ -29,18 +31,19 @@ use std::{
 /// use std::time::{Duration, Instant};
 ///
 /// let start = Instant::now();
-/// executor::block_on(executor::spawn(sleep(Duration::from_millis(5)))).unwrap();
+/// executor::block_on(executor::spawn(sleep(Duration::from_millis(5))))?;
 /// assert!(start.elapsed() >= Duration::from_millis(5));
+/// # Ok::<(), executor::JoinError>(())
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep::after(Instant::now(), duration)
 }
 
-/// Waits until `deadline`. One that has passed is met by the first poll.
+/// Waits until `deadline`. A deadline that has passed already is met at the first poll.
 ///
 /// # Cancel safety
 ///
-/// As [`sleep`].
+/// Dropping the [`Sleep`] ends the wait and wakes nobody.
 ///
 /// # Examples
 ///
@@ -57,18 +60,20 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 pin_project! {
-    /// What [`sleep`] and [`sleep_until`] return: ready when the deadline has come, and from then on.
+    /// The future that [`sleep`] and [`sleep_until`] return. It is ready when the deadline has
+    /// come, and stays ready.
     ///
-    /// It holds the timer's place in a list, so it has to stay where it is once it has been polled: to
-    /// poll it more than once, for example in a `select!` in a loop, pin it
-    /// ([`pin!`](std::pin::pin), `Box::pin`).
+    /// A `Sleep` is not [`Unpin`]: its timer is a part of it, and must not move once it has been
+    /// polled. To poll it by reference, in a `select!` in a loop for example, pin it with
+    /// [`pin!`](std::pin::pin) or `Box::pin`.
     ///
-    /// A poll registers it with the thread that polls. It may go to other threads, and be polled by
-    /// other tasks; the latest task to poll it is woken.
+    /// A `Sleep` may go to other threads, and be polled by several tasks in turn. The deadline
+    /// wakes the task that polled it last. On an executor's worker, the worker that polled it last
+    /// serves its timer; [`time`](crate::time#where-timers-work) says who does elsewhere.
     ///
     /// # Examples
     ///
-    /// A deadline for many steps:
+    /// One deadline for many steps:
     ///
     /// ```
     /// use executor::time::sleep;
@@ -91,15 +96,20 @@ pin_project! {
     ///     assert_eq!(sum, 21);
     /// });
     /// ```
-    #[must_use = "a sleep waits for nothing unless it is awaited or polled"]
+    #[must_use = "futures do nothing unless awaited"]
     pub struct Sleep {
         #[pin]
         entry: Entry,
     }
 }
 
+/// A poll that panics leaves the timer registered or not registered, and whole in both cases.
+impl UnwindSafe for Sleep {}
+/// Through a shared reference nothing can be changed.
+impl RefUnwindSafe for Sleep {}
+
 impl Sleep {
-    /// A sleep of `duration` from `now` on.
+    /// Makes a sleep of `duration` from `now` on.
     pub(super) fn after(now: Instant, duration: Duration) -> Sleep {
         let now = clock::since_epoch(now);
         Sleep::new(now.saturating_add(clock::nanoseconds(duration)), now)
@@ -111,7 +121,7 @@ impl Sleep {
         }
     }
 
-    /// When the wait ends. For one that never does, some instant decades away.
+    /// Returns when the wait ends. For a wait that never ends, that is some instant decades away.
     ///
     /// ```
     /// use executor::time::sleep_until;
@@ -120,11 +130,12 @@ impl Sleep {
     /// let deadline = Instant::now() + Duration::from_secs(1);
     /// assert_eq!(sleep_until(deadline).deadline(), deadline);
     /// ```
+    #[must_use]
     pub fn deadline(&self) -> Instant {
         clock::instant(self.entry.deadline())
     }
 
-    /// Whether the wait is over, and a poll would be ready.
+    /// Returns whether the wait is over, so that a poll would be ready.
     ///
     /// ```
     /// use executor::time::sleep;
@@ -133,14 +144,15 @@ impl Sleep {
     /// assert!(sleep(Duration::ZERO).is_elapsed());
     /// assert!(!sleep(Duration::from_secs(60)).is_elapsed());
     /// ```
+    #[must_use]
     pub fn is_elapsed(&self) -> bool {
         self.entry.has_fired()
     }
 
-    /// Waits until `deadline` instead, also after the wait is over.
+    /// Sets another deadline, also after the wait is over.
     ///
-    /// A task that waits for the sleep is woken at the new deadline, without another poll. One for whom
-    /// it is over has to poll it again.
+    /// A task that waits for the sleep need not poll it again: the new deadline wakes the task. If
+    /// the wait was over already, poll the sleep again to wait for the new deadline.
     ///
     /// ```
     /// use executor::time::sleep;

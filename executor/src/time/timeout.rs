@@ -1,4 +1,4 @@
-//! A limit to how long a future may take.
+//! Limits to how long a future may take.
 
 use super::{Sleep, sleep_until};
 use crate::sync::Instant;
@@ -13,11 +13,12 @@ use std::{
     time::Duration,
 };
 
-/// Gives `future` until `duration` has passed, from this call on; then [`Elapsed`] takes its place.
+/// Waits for `future`, but for no longer than `duration` from this call on.
 ///
-/// The future is polled before the time is looked at: one that is ready at its first poll is never too
-/// late, also with a duration of zero. A future that blocks its thread, or computes without an await,
-/// cannot be interrupted.
+/// The future is polled before the time is looked at. A future that is ready at its first poll is
+/// therefore never too late, even with a duration of zero.
+///
+/// A future that blocks its thread, or computes without an await, cannot be interrupted.
 ///
 /// # Errors
 ///
@@ -25,8 +26,8 @@ use std::{
 ///
 /// # Cancel safety
 ///
-/// Dropping the [`Timeout`] drops the future. When the time is up, the future is dropped with the
-/// `Timeout`, not before.
+/// Dropping the [`Timeout`] drops the future. The end of the time does not drop the future by
+/// itself: the `Timeout` keeps it until it is dropped.
 ///
 /// # Examples
 ///
@@ -36,8 +37,8 @@ use std::{
 ///
 /// executor::block_on(async {
 ///     assert_eq!(timeout(Duration::ZERO, future::ready(7)).await, Ok(7));
-///     let never = timeout(Duration::from_millis(5), future::pending::<()>());
-///     assert!(never.await.is_err());
+///     let endless = timeout(Duration::from_millis(5), future::pending::<()>());
+///     assert!(endless.await.is_err());
 /// });
 /// ```
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
@@ -50,7 +51,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     }
 }
 
-/// Gives `future` until `deadline`; for the rest as [`timeout`].
+/// Waits for `future`, but for no longer than until `deadline`; otherwise as [`timeout`].
 ///
 /// # Errors
 ///
@@ -78,7 +79,8 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::Int
 }
 
 pin_project! {
-    /// What [`timeout`] and [`timeout_at`] return: the future's output, or [`Elapsed`].
+    /// The future that [`timeout`] and [`timeout_at`] return. It yields the output of the future
+    /// inside, or [`Elapsed`].
     ///
     /// # Examples
     ///
@@ -90,7 +92,7 @@ pin_project! {
     /// let output: Result<i32, Elapsed> = executor::block_on(limited);
     /// assert_eq!(output, Ok(7));
     /// ```
-    #[must_use = "futures do nothing unless they are awaited or polled"]
+    #[must_use = "futures do nothing unless awaited"]
     #[derive(Debug)]
     pub struct Timeout<F> {
         #[pin]
@@ -101,8 +103,8 @@ pin_project! {
 }
 
 pin_project! {
-    /// The end of a time-out. A future that is ready at its first poll needs no more of it than the
-    /// look at the clock.
+    /// When the time is up. The timer is set after the first poll of the future, so that a future
+    /// which is ready by then costs no more than a look at the clock.
     #[project = LimitProjection]
     #[derive(Debug)]
     enum Limit {
@@ -125,18 +127,19 @@ impl Limit {
 }
 
 impl<F> Timeout<F> {
-    /// The future inside.
+    /// Returns a reference to the future inside.
     ///
     /// ```
     /// # use std::{future::ready, time::Duration};
     /// let limited = executor::time::timeout(Duration::from_secs(1), ready(7));
     /// assert_eq!(format!("{:?}", limited.get_ref()), format!("{:?}", ready(7)));
     /// ```
+    #[must_use]
     pub fn get_ref(&self) -> &F {
         &self.future
     }
 
-    /// The future inside.
+    /// Returns a unique reference to the future inside.
     ///
     /// ```
     /// # use std::{future::ready, time::Duration};
@@ -144,17 +147,19 @@ impl<F> Timeout<F> {
     /// *limited.get_mut() = ready(8);
     /// assert_eq!(executor::block_on(limited), Ok(8));
     /// ```
+    #[must_use]
     pub fn get_mut(&mut self) -> &mut F {
         &mut self.future
     }
 
-    /// The future without the limit.
+    /// Returns the future inside, without the limit.
     ///
     /// ```
     /// # use std::{future::ready, time::Duration};
     /// let limited = executor::time::timeout(Duration::ZERO, ready(7));
     /// assert_eq!(executor::block_on(limited.into_inner()), 7);
     /// ```
+    #[must_use]
     pub fn into_inner(self) -> F {
         self.future
     }
@@ -172,10 +177,10 @@ impl<F: Future> Future for Timeout<F> {
     }
 }
 
-/// The time that [`timeout`] or [`timeout_at`] gave a future was up before it was done.
+/// Says that a future was not done when the time that [`timeout`] or [`timeout_at`] gave it was up.
 ///
 /// Converts into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut), so that `?` works
-/// where those are returned.
+/// in functions that return [`io::Result`].
 ///
 /// # Examples
 ///

@@ -1,18 +1,25 @@
 //! One timer: a link in the list of a wheel's slot, inside the future that waits for it.
 //!
-//! | `location`        | meaning                            | left by                                   |
-//! | ----------------- | ---------------------------------- | ----------------------------------------- |
-//! | null              | in no wheel                        | the owner, which registers it             |
-//! | a wheel's address | linked in that wheel               | the wheel, which fires or evicts it; the owner, which takes it out |
-//! | [`FIRED`]         | in no wheel; the deadline has come | the owner, which resets it                |
+//! | `location`        | meaning                            | left by                            |
+//! | ----------------- | ---------------------------------- | ---------------------------------- |
+//! | null              | in no wheel                        | the owner, which registers it      |
+//! | a wheel's address | linked in that wheel               | the wheel, which fires or evicts   |
+//! |                   |                                    | it; the owner, which takes it out  |
+//! | [`FIRED`]         | in no wheel; the deadline has come | the owner, which resets it         |
 //!
-//! The *owner* is whoever has the future by `&mut`: one thread at a time. Whoever changes `location` from
-//! a wheel's address to something else holds that wheel's lock, so under the lock the owner knows
-//! whether the entry is still there. Whoever fires or evicts an entry writes `location` last, with
-//! Release; an owner that reads that (Acquire) may free the entry without the lock.
+//! The *owner* is whoever has the future by `&mut`: one thread at a time.
+//!
+//! Whoever changes `location` from a wheel's address to something else holds that wheel's lock. So
+//! the owner, once it holds the lock, knows whether the entry is still there.
+//!
+//! Whoever fires or evicts an entry writes `location` last, with Release. So an owner that reads
+//! the new value, with Acquire, may free the entry without taking the lock.
 
-use super::Timers;
-use crate::sync::{AtomicPtr, Ordering, UnsafeCell};
+use super::{
+    Timers,
+    wheel::{Removed, Wheel},
+};
+use crate::sync::{AtomicPtr, MutexGuard, Ordering, UnsafeCell};
 use std::{
     cell::Cell,
     marker::PhantomPinned,
@@ -22,16 +29,16 @@ use std::{
     task::Waker,
 };
 
-/// See the module's text.
+/// A timer; see the table above.
 pub(crate) struct Entry {
-    /// In nanoseconds, as `clock` counts. Written by the owner; while the entry is linked, under the
-    /// lock.
+    /// In nanoseconds, as `clock` counts. Written by the owner, under the lock if the entry is
+    /// linked.
     deadline: Cell<u64>,
     location: AtomicPtr<Timers>,
-    /// Belongs to the wheel's lock while the entry is linked, else to the owner.
+    /// Belongs to whoever holds the wheel's lock while the entry is linked, else to the owner.
     link: UnsafeCell<Link>,
-    /// Others keep the entry's address. And of a unique reference to something that is not `Unpin`
-    /// the compiler does not assume that nobody else has access.
+    /// The wheel keeps the entry's address, so the entry must not move. Besides, the compiler does
+    /// not take a `&mut` to what is not `Unpin` for a promise that nobody else has access.
     _pinned: PhantomPinned,
 }
 
@@ -48,29 +55,31 @@ impl Link {
     }
 }
 
-// SAFETY: the module's text says who has access, and when; a `Waker` may go to any thread.
+// SAFETY: an entry that goes to another thread takes its owner along. The link may name neighbours,
+// which only the holder of the wheel's lock touches, and holds a `Waker`, which is `Send`.
 unsafe impl Send for Entry {}
-// SAFETY: shared references alone only read `deadline` and `location`; the former is written through
-// unique ones.
+// SAFETY: through a shared reference safe code reads `deadline` and `location` only. `deadline` is
+// written by the owner, and read by others under the wheel's lock, which the owner then holds as it
+// writes; `location` is atomic. Who may touch `link` is up to the callers of `with_link`.
 unsafe impl Sync for Entry {}
 
-/// The state after the deadline: no wheel lives at this address.
+/// The location after the deadline. No wheel lives at this address.
 const FIRED: *mut Timers = ptr::without_provenance_mut(1);
 
-/// What the owner learns from a call.
+/// What a poll or a reset tells the owner.
 #[must_use]
 pub(crate) enum State {
     /// The deadline has come.
     Fired,
-    /// It has not.
+    /// The deadline has not come.
     Waiting,
-    /// It has not, and is now the first that this wheel, the calling thread's, waits for: its driver may have
-    /// to be told.
+    /// The deadline has not come, and is now the first in this wheel, which is the calling
+    /// thread's. The caller tells the driver, if it has to be told.
     First(&'static Timers),
 }
 
 impl Entry {
-    /// An entry in no wheel. It counts as fired if `deadline` is not after `now`.
+    /// Makes an entry in no wheel. It has fired if `deadline` is not after `now`.
     pub(crate) fn new(deadline: u64, now: u64) -> Entry {
         let link = Link {
             previous: None,
@@ -90,13 +99,13 @@ impl Entry {
         self.deadline.get()
     }
 
-    /// Whether the deadline has come and somebody has noticed.
+    /// Whether the deadline has come, and somebody has noticed that.
     pub(crate) fn has_fired(&self) -> bool {
         self.location() == FIRED
     }
 
-    /// Waits for the deadline: `waker` is woken then, and no earlier one. The entry is in the `local`
-    /// wheel afterwards, that of the calling thread.
+    /// Has `waker` woken at the deadline, in place of the waker of an earlier poll. Unless it has
+    /// fired, the entry is in the `local` wheel afterwards, the calling thread's.
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         waker: &Waker,
@@ -110,16 +119,17 @@ impl Entry {
                 return State::Waiting;
             }
         }
-        // Not linked, or not any more.
+        // In no wheel, at first or by now.
         if this.has_fired() {
             return State::Fired;
         }
         this.register(local(), waker.clone())
     }
 
-    /// Waits for another deadline. The waker of the last poll is woken then, or at once, if the wheel
-    /// that the entry is in is not `local` to this thread, and looks at it too late: the task's next
-    /// poll arranges it.
+    /// Waits for another deadline, at which the waker of the last poll is woken.
+    ///
+    /// That waker is woken at once if the entry is in a wheel that is not `local` to this thread,
+    /// and whose driver would look at it too late: the poll that follows moves the entry.
     pub(crate) fn reset(
         self: Pin<&mut Self>,
         deadline: u64,
@@ -148,20 +158,27 @@ impl Entry {
         self.location.load(Ordering::Acquire)
     }
 
-    /// The wheel that the entry is linked in, as far as the owner knows without the lock.
+    /// The wheel that the entry is linked in, for the owner. Without the lock of that wheel, the
+    /// entry may have left it by the time of the answer.
     fn timers(&self) -> Option<&'static Timers> {
         let location = self.location();
         if location == FIRED {
             return None;
         }
-        // SAFETY: null, or stored by `register` from such a reference.
+        // SAFETY: null, or the address of a wheel that lives for ever: `register` stored it from a
+        // `&'static Timers`.
         unsafe { location.as_ref() }
     }
 
-    /// For whoever holds the lock of `timers`: whether the entry is linked there.
-    fn is_in(&self, timers: &Timers) -> bool {
+    /// Locks `timers`, unless the entry is not linked there.
+    fn lock_if_in<'a>(&'a self, timers: &'a Timers) -> Option<Linked<'a>> {
+        let wheel = timers.lock();
         // Ordering: Relaxed; the lock orders it.
-        ptr::eq(self.location.load(Ordering::Relaxed), timers)
+        ptr::eq(self.location.load(Ordering::Relaxed), timers).then_some(Linked {
+            entry: self,
+            timers,
+            wheel,
+        })
     }
 
     fn register(&self, timers: &'static Timers, waker: Waker) -> State {
@@ -171,9 +188,12 @@ impl Entry {
             self.location.store(FIRED, Ordering::Relaxed);
             return State::Fired;
         }
-        // SAFETY: linked nowhere, so it is the owner's.
+        // SAFETY: 1. Linked nowhere, and this is the owner. 2. A store; what was there is `None`,
+        // for who unlinked the entry has taken the waker.
         unsafe { self.with_link(|link| link.waker = Some(waker)) };
-        // SAFETY: linked nowhere; pinned, and unlinked before it is dropped.
+        // SAFETY: 1. Linked nowhere, and this is the owner. 2. Pinned, and unlinked before it is
+        // dropped; the owner changes the deadline, and touches the link, only under the lock of the
+        // wheel that it is linked in.
         unsafe { wheel.insert(NonNull::from(self)) };
         // Ordering: Relaxed; others come to know the entry by the lock.
         self.location
@@ -181,42 +201,30 @@ impl Entry {
         waiting(timers, timers.publish(&wheel))
     }
 
-    /// Sees to it that `waker` is woken, if the entry is still linked in `timers`. No code of the
-    /// waker's runs under the lock.
+    /// Has `waker` woken, if the entry is still linked in `timers`; returns whether it is. No code
+    /// of the waker runs under the lock.
     fn renew(&self, timers: &Timers, waker: &Waker) -> bool {
-        let wheel = timers.lock();
-        if !self.is_in(timers) {
+        let Some(mut linked) = self.lock_if_in(timers) else {
             return false;
-        }
-        // SAFETY: linked, and the lock is held.
-        let same = unsafe { self.with_link(|link| link.wakes(waker)) };
-        drop(wheel);
+        };
+        let same = linked.link(|link| link.wakes(waker));
+        drop(linked);
         if same {
             return true;
         }
         let mut waker = Some(waker.clone());
-        let wheel = timers.lock();
-        let linked = self.is_in(timers);
-        if linked {
-            // SAFETY: linked, and the lock is held.
-            unsafe { self.with_link(|link| mem::swap(&mut link.waker, &mut waker)) };
-        }
-        drop(wheel);
-        linked
+        let Some(mut linked) = self.lock_if_in(timers) else {
+            return false;
+        };
+        linked.link(|link| mem::swap(&mut link.waker, &mut waker));
+        drop(linked);
+        true
     }
 
-    /// Takes the entry out, if it is still linked in `timers`, and returns its waker: a destructor of
-    /// one is foreign code.
+    /// Takes the entry out, if it is still linked in `timers`. Returns the waker, for the caller to
+    /// drop without the lock: a waker's destructor is foreign code.
     fn leave(&self, timers: &Timers) -> Option<Waker> {
-        let mut wheel = timers.lock();
-        if !self.is_in(timers) {
-            return None;
-        }
-        // SAFETY: linked there, as the lock's holder knows.
-        unsafe { wheel.remove(NonNull::from(self)) };
-        timers.publish(&wheel);
-        // SAFETY: unlinked, and the lock is held.
-        unsafe { release(NonNull::from(self), Unlinked::Evicted) }
+        self.lock_if_in(timers)?.unlink(Unlinked::Evicted)
     }
 
     /// Moves the entry to where it belongs for `deadline`, if it is still linked in `timers`.
@@ -227,40 +235,71 @@ impl Entry {
         now: u64,
         is_local: bool,
     ) -> Option<State> {
-        let mut wheel = timers.lock();
-        if !self.is_in(timers) {
-            return None;
-        }
-        // SAFETY: linked there, as the lock's holder knows.
-        unsafe { wheel.remove(NonNull::from(self)) };
-        self.deadline.set(deadline);
+        let linked = self.lock_if_in(timers)?;
         let (why, state) = if deadline <= now {
             (Unlinked::Fired, State::Fired)
         } else if is_local || deadline >= timers.next_due() {
-            // SAFETY: just unlinked; pinned, and unlinked before it is dropped.
-            unsafe { wheel.insert(NonNull::from(self)) };
-            return Some(waiting(timers, timers.publish(&wheel)));
+            return Some(waiting(timers, linked.move_to(deadline)));
         } else {
-            // Whoever looks at another thread's wheel may be asleep for longer than that.
+            // The driver of another thread's wheel may sleep beyond this deadline.
             (Unlinked::Evicted, State::Waiting)
         };
-        timers.publish(&wheel);
-        // SAFETY: unlinked, and the lock is held.
-        let waker = unsafe { release(NonNull::from(self), why) };
-        drop(wheel);
+        let waker = linked.unlink(why);
+        self.deadline.set(deadline);
         waker.inspect(Waker::wake_by_ref);
         Some(state)
     }
 
+    /// Calls `f` with the link.
+    ///
     /// # Safety
     ///
-    /// The caller holds the lock of the wheel that the entry is linked in, or is the owner of one
-    /// that is not linked; `f` does not come here again.
+    /// 1. The link is the caller's alone: the caller holds the lock of the wheel that the entry is
+    ///    linked in, or the entry is not linked and the caller is its owner.
+    /// 2. `f` does not come here again, for this entry.
     pub(super) unsafe fn with_link<R>(&self, f: impl FnOnce(&mut Link) -> R) -> R {
         self.link.with_mut(|link| {
-            // SAFETY: the contract makes the access exclusive.
+            // SAFETY: valid, as it is the cell's; and nobody else has access, by the caller's 1 and
+            // 2.
             f(unsafe { &mut *link })
         })
+    }
+}
+
+/// An entry that is linked in a wheel, whose lock this is.
+struct Linked<'a> {
+    entry: &'a Entry,
+    timers: &'a Timers,
+    wheel: MutexGuard<'a, Wheel>,
+}
+
+impl Linked<'_> {
+    fn link<R>(&mut self, f: impl FnOnce(&mut Link) -> R) -> R {
+        // SAFETY: 1. Linked in the wheel whose lock this is. 2. `f` has no `Linked`, and to make
+        // one takes the lock.
+        unsafe { self.entry.with_link(f) }
+    }
+
+    /// Moves the entry within its wheel. Returns whether its deadline is the wheel's first then.
+    fn move_to(mut self, deadline: u64) -> bool {
+        let entry = NonNull::from(self.entry);
+        // SAFETY: linked in this wheel.
+        let _ = unsafe { self.wheel.remove(entry) };
+        self.entry.deadline.set(deadline);
+        // SAFETY: 1. Just unlinked, under the lock. 2. As in `register`, which linked it at first.
+        unsafe { self.wheel.insert(entry) };
+        self.timers.publish(&self.wheel)
+    }
+
+    /// Takes the entry out, and returns its waker. Inlined, for the drop of each timer that has not
+    /// fired comes here.
+    #[inline(always)]
+    fn unlink(mut self, why: Unlinked) -> Option<Waker> {
+        // SAFETY: linked in this wheel.
+        let removed = unsafe { self.wheel.remove(NonNull::from(self.entry)) };
+        let waker = release(removed, why);
+        self.timers.publish(&self.wheel);
+        waker
     }
 }
 
@@ -272,16 +311,14 @@ impl Drop for Entry {
     }
 }
 
-/// Gives an entry that has just been unlinked back to its owner, and returns its waker. The owner may
-/// have freed the entry when this returns.
-///
-/// # Safety
-///
-/// The caller unlinked the entry under the lock, and still holds that.
-pub(super) unsafe fn release(entry: NonNull<Entry>, why: Unlinked) -> Option<Waker> {
-    // SAFETY: its owner cannot pass the lock before it reads the new `location`.
-    let entry = unsafe { entry.as_ref() };
-    // SAFETY: the caller holds the lock.
+/// Gives an entry that has just been unlinked back to its owner, and returns its waker. When this
+/// returns, the owner may have freed the entry.
+pub(super) fn release(removed: Removed<'_>, why: Unlinked) -> Option<Waker> {
+    // SAFETY: alive: its owner cannot pass the lock, which `removed` borrows, before it reads the
+    // new `location`.
+    let entry = unsafe { removed.entry().as_ref() };
+    // SAFETY: 1. The lock of the wheel that it was linked in is held, and its owner does not know
+    // yet that it is not linked any more. 2. It takes, no more.
     let waker = unsafe { entry.with_link(|link| link.waker.take()) };
     let location = match why {
         Unlinked::Fired => FIRED,
@@ -292,12 +329,12 @@ pub(super) unsafe fn release(entry: NonNull<Entry>, why: Unlinked) -> Option<Wak
     waker
 }
 
-/// Why an entry leaves its wheel without the owner's doing.
+/// Why an entry left its wheel.
 #[derive(Clone, Copy)]
 pub(super) enum Unlinked {
     /// Its deadline has come.
     Fired,
-    /// It does not belong there any more: the owner's next poll registers it elsewhere.
+    /// It belongs there no more. The owner's next poll, if there is one, registers it elsewhere.
     Evicted,
 }
 

@@ -4,45 +4,53 @@
 //! | ------- | ----------------------------------------------------------------- |
 //! | `entry` | one timer, inside the future that waits for it                    |
 //! | `wheel` | which entries are due                                             |
+//! | `list`  | the entries of one slot of a wheel                                |
 //! | `owned` | wheels live for ever, and are used again                          |
 //!
 //! # Wheels
 //!
-//! [`Timers`] is a wheel with its lock. An entry is in the wheel of the thread that polled it last: a
-//! worker's, in its processor; that of the call of `block_on`, if it is this call that the entry
-//! wakes; else the one of the default executor's monitor. So the lock is nearly always free and in the cache
-//! of whoever takes it, though anybody may take it: the owner of an entry that has moved, and the
-//! monitor.
+//! [`Timers`] is a wheel with its lock. An entry is in the wheel of the thread that polled it last:
 //!
-//! Why a call of `block_on` serves itself alone: its thread may sit in foreign code that waits for a
-//! timer, another executor's `block_on` for example, and look at no wheel meanwhile.
+//! * on a worker, in the wheel of its processor;
+//! * in a call of `block_on`, in the wheel of that call, if it is this call that the entry wakes;
+//! * elsewhere in the wheel of the default executor's monitor.
+//!
+//! So the lock is nearly always free, and in the cache of the thread that takes it. Other threads
+//! take it too: the owner of an entry that has moved, and the monitor.
+//!
+//! Why the wheel of a call of `block_on` serves nobody but that call: its thread may sit in foreign
+//! code that waits for a timer, another executor's `block_on` for example, and looks at no wheel
+//! meanwhile.
 //!
 //! # Who looks at a wheel
 //!
-//! Its *driver* does: the worker between two polls, now and then and always when its queue is
-//! empty, and until `next_due` it parks; likewise the thread in `block_on`. Only the driver's own
-//! thread makes `next_due` earlier, and it looks at it before it parks. That is why registering wakes
-//! nobody and needs no ordering: what others do to a wheel can only make `next_due` later, and the
-//! driver then wakes up once for nothing.
+//! Its *driver*, which is a worker or a thread in `block_on`. It looks now and then between two
+//! polls, looks always when it has nothing to run, and parks no longer than until `next_due`.
 //!
-//! Some wheels have no driver: those of workers that sit in code which has announced that it blocks, those of
-//! processors without a machine, and the one for threads that belong to no executor. These are the monitor's
-//! business. Whoever makes `next_due` of such a wheel earlier, or leaves a wheel that is not empty, wakes the
-//! monitor. It also fires the timers of workers that are late, in a poll that takes long.
+//! Registering a timer wakes nobody and needs no ordering. The reason is that only the driver's own
+//! thread makes `next_due` earlier, and that thread reads `next_due` before it parks. What other
+//! threads do to a wheel can only make `next_due` later: then the driver wakes up once for nothing.
+//!
+//! Some wheels have no driver: those of workers in code that has announced that it blocks, those of
+//! processors without a machine, and the one for threads that belong to no executor. The monitor
+//! looks at these. Whoever makes `next_due` of such a wheel earlier, or leaves a wheel that is not
+//! empty, wakes the monitor. The monitor also fires the timers of a worker whose poll takes long.
 //!
 //! # Foreign code
 //!
-//! No waker is cloned, woken or dropped under the lock. Entries leave the wheel in batches; the wakers
-//! of a batch are woken without the lock, and a panic in one does not concern the others.
+//! No waker is cloned, woken or dropped under the lock. Entries leave the wheel in batches. The
+//! wakers of a batch are woken without the lock, and a panic in one does not keep the others from
+//! being woken.
 //!
 //! # The end of a wheel
 //!
-//! At the end of an executor, or of a call of `block_on`, entries may be left, of futures that have gone
-//! elsewhere. They are *evicted*: unlinked and woken, so that they are polled, and registered in
-//! the wheel of whoever polls them. An owner may learn that only under the wheel's lock: hence wheels
-//! are never freed.
+//! When an executor or a call of `block_on` ends, its wheel may have entries left, of futures that
+//! have gone elsewhere. These entries are *evicted*: unlinked and woken, so that they are polled,
+//! and registered in the wheel of whoever polls them. Their owners may learn of it only by taking
+//! the lock of the wheel that ended: hence wheels are never freed.
 
 pub(crate) mod entry;
+mod list;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(not(loom))]
@@ -52,29 +60,31 @@ mod wheel;
 use crate::sync::{
     AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, clock::NEVER, lock, panic::caught,
 };
-use entry::{Entry, Unlinked, release};
-use std::{ptr::NonNull, task::Waker};
-use wheel::Wheel;
+use entry::{Unlinked, release};
+use std::task::Waker;
+use wheel::{Removed, Wheel};
 
-/// How many entries are taken out of the wheel at a time.
+/// How many entries are taken out of the wheel at a time. Their wakers wait on the stack meanwhile,
+/// and other threads wait for the lock.
 const BATCH: usize = 32;
 
-/// Timers that come in quick succession are fired together: after a worker has fired any, it does not
-/// wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred timers.
+/// Timers that come in quick succession are fired together: after a worker has fired any, it does
+/// not wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred
+/// timers.
 const MODERATION: u64 = 125_000;
 
-/// A wheel; see the module's text.
+/// A wheel with its lock.
 pub(crate) struct Timers {
     wheel: Mutex<Wheel>,
-    /// When to look at the wheel, if not [`NEVER`]; changes under the lock.
+    /// When to look at the wheel; [`NEVER`] if it is empty. Changes under the lock.
     next_due: AtomicU64,
-    /// The driver does not look before this time. Its own business.
+    /// The driver does not look before this time. Read and written by the driver only.
     not_before: AtomicU64,
     driven: AtomicBool,
 }
 
 impl Timers {
-    /// An empty wheel without an driver.
+    /// An empty wheel without a driver.
     pub(crate) fn new() -> Timers {
         Timers {
             wheel: Mutex::new(Wheel::new()),
@@ -96,7 +106,8 @@ impl Timers {
         self.next_due().max(self.not_before.load(Ordering::Relaxed))
     }
 
-    /// For the driver, which has just fired what was due at `now`.
+    /// Lets the driver look again only after [`MODERATION`]. Call on the driver's thread, after
+    /// firing what was due at `now`.
     pub(crate) fn moderate(&self, now: u64) {
         if self.next_due() > now {
             self.not_before
@@ -104,18 +115,20 @@ impl Timers {
         }
     }
 
-    /// Whether somebody looks at the wheel by itself.
+    /// Whether the wheel has a driver.
     pub(crate) fn is_driven(&self) -> bool {
-        // Ordering: Relaxed; who needs to know it for sure has a fence, see `MonitorSleep`.
+        // Ordering: Relaxed; a caller that must not miss a change has a fence, see `MonitorSleep`.
         self.driven.load(Ordering::Relaxed)
     }
 
-    /// Sets whether the wheel has a driver. If you clear it on a wheel that is not empty, wake the monitor.
+    /// Sets whether the wheel has a driver. If you clear it on a wheel that is not empty, wake the
+    /// monitor.
     pub(crate) fn set_driven(&self, driven: bool) {
         self.driven.store(driven, Ordering::Relaxed);
     }
 
-    /// Advances to `now`; returns whether a timer is due. Otherwise `next_due` is later than `now` afterwards.
+    /// Advances to `now`; returns whether a timer is due. Otherwise `next_due` is later than `now`
+    /// afterwards.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         if now < self.next_due() {
             return false;
@@ -133,8 +146,8 @@ impl Timers {
         self.not_before.store(0, Ordering::Relaxed);
     }
 
-    /// Wakes whoever waits for a deadline that has come, up to a whole batch after `limit` of them;
-    /// returns whether there were any.
+    /// Fires timers that are due at `now`, and stops after the batch in which their number has
+    /// reached `limit`. Returns whether there were any.
     pub(crate) fn fire(&self, now: u64, limit: usize) -> bool {
         let mut fired = 0;
         while fired < limit && self.next_due() <= now {
@@ -147,27 +160,26 @@ impl Timers {
         fired > 0
     }
 
-    /// Unlinks and wakes all.
+    /// Unlinks and wakes all entries.
     pub(crate) fn evict(&self) {
         while self.next_due() != NEVER {
             self.wake_batch(Unlinked::Evicted, Wheel::pop);
         }
     }
 
-    /// Wakes the entries that `pop` unlinks, a batch of them at most; returns how many there were.
+    /// Wakes the entries that `pop` unlinks, at most a batch. Returns how many there were.
     fn wake_batch(
         &self,
         why: Unlinked,
-        mut pop: impl FnMut(&mut Wheel) -> Option<NonNull<Entry>>,
+        mut pop: impl FnMut(&mut Wheel) -> Option<Removed<'_>>,
     ) -> usize {
         let mut wakers: [Option<Waker>; BATCH] = [const { None }; BATCH];
         let mut popped = 0;
         let mut wheel = self.lock();
         while popped < BATCH
-            && let Some(entry) = pop(&mut wheel)
+            && let Some(removed) = pop(&mut wheel)
         {
-            // SAFETY: just unlinked, under the lock.
-            wakers[popped] = unsafe { release(entry, why) };
+            wakers[popped] = release(removed, why);
             popped += 1;
         }
         self.publish(&wheel);
@@ -190,8 +202,8 @@ impl Timers {
     }
 }
 
-/// A waker is foreign code: its panic has been reported by the hook, and the others are woken all the
-/// same.
+/// Wakes, and swallows a panic of the waker, which is foreign code. The panic hook has reported it,
+/// and the other wakers of the batch are still to be woken.
 fn wake(waker: Waker) {
     drop(caught(|| waker.wake()));
 }

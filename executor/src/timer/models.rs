@@ -1,7 +1,7 @@
 //! loom models of timers: whoever fires or evicts, against the owner of an entry.
 //!
-//! The accesses to an entry's link are loom's to check; what is asserted is that no wake-up is lost and
-//! none comes twice.
+//! loom itself checks the accesses to an entry's link. The models assert that no wake-up is lost,
+//! and none comes twice.
 
 use super::{
     Timers,
@@ -20,7 +20,8 @@ use std::{
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A wheel for one run of a model; an [`Entry`] takes only those that live for ever.
+/// A wheel for one run of a model, leaked meanwhile: an [`Entry`] takes only wheels that live for
+/// ever.
 struct Leaked(&'static Timers);
 
 impl Leaked {
@@ -32,7 +33,8 @@ impl Leaked {
 impl Drop for Leaked {
     fn drop(&mut self) {
         let timers: *const Timers = self.0;
-        // SAFETY: leaked by `new`; the model has dropped its entries, and joined its threads.
+        // SAFETY: a `Box` that `new` leaked, dropped once; nobody uses it any more, for the model
+        // has dropped its entries and joined its threads.
         drop(unsafe { Box::from_raw(timers.cast_mut()) });
     }
 }
@@ -126,7 +128,7 @@ fn fire_against_reset_to_a_later_time() {
         let fired = firing.join().unwrap();
         assert_eq!(alarm.rings(), usize::from(fired));
         assert!(!entry.has_fired(), "early");
-        // Fired before the reset, it is polled: the task was woken.
+        // If it fired before the reset, its task was woken, and so polls it.
         if fired {
             assert!(!entry.as_mut().poll(&waker, || wheel.0).is_fired());
         }
@@ -202,7 +204,7 @@ fn fire_against_a_poll_elsewhere() {
 
 #[test]
 fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
-    // Both are in one slot's list. Once that is empty, neither may touch the other any more.
+    // Both are in the list of one slot. Once that list is empty, neither may touch the other.
     explore("evict against the drop of a neighbour", None, || {
         let (wheel, elsewhere) = (Leaked::new(), Leaked::new());
         let (alarm, waker) = Alarm::new();

@@ -1,8 +1,8 @@
 //! Wheels live for ever, and are used again.
 //!
-//! An entry knows its wheel by address, and may outlive the executor or the call of `block_on` that the
-//! wheel belonged to. A count of references would cost each timer two atomic operations; as many
-//! wheels as were ever in use at once cost 9 KiB each.
+//! An entry knows its wheel by address, and may outlive the executor or the call of `block_on` that
+//! the wheel belonged to. Counting references to wheels would cost each timer two atomic
+//! operations. Wheels that live for ever cost 9 KiB each, for as many as were ever in use at once.
 
 use super::Timers;
 use crate::sync::clock;
@@ -10,7 +10,6 @@ use crate::sync::clock;
 use crate::sync::lock_static as lock;
 #[cfg(shuttle)]
 use crate::sync::{Mutex, lock};
-use std::fmt;
 #[cfg(shuttle)]
 use std::ops::Deref;
 #[cfg(not(shuttle))]
@@ -24,7 +23,7 @@ shuttle::lazy_static! {
     static ref FREE: Free = Free(Mutex::new(Vec::new()));
 }
 
-/// For ever is one execution of shuttle's, whose locks are good for no other.
+/// Under shuttle, "for ever" is one execution: the locks of one are no good in another.
 #[cfg(shuttle)]
 struct Free(Mutex<Vec<&'static Timers>>);
 
@@ -42,13 +41,14 @@ impl Drop for Free {
     fn drop(&mut self) {
         let wheels = self.0.get_mut();
         for wheel in wheels.into_iter().flat_map(|wheels| wheels.drain(..)) {
-            // SAFETY: leaked by `take`, and nobody uses it any more: the execution is over.
+            // SAFETY: a `Box` that `take` leaked, in the list once; nobody uses it any more, for
+            // the execution is over.
             drop(unsafe { Box::from_raw(std::ptr::from_ref(wheel).cast_mut()) });
         }
     }
 }
 
-/// The use of a wheel until this is dropped.
+/// The right to use a wheel, until this is dropped.
 pub(crate) struct OwnedTimers(&'static Timers);
 
 impl OwnedTimers {
@@ -63,12 +63,6 @@ impl OwnedTimers {
     /// The wheel itself.
     pub(crate) fn timers(&self) -> &'static Timers {
         self.0
-    }
-}
-
-impl fmt::Debug for OwnedTimers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedTimers").finish_non_exhaustive()
     }
 }
 

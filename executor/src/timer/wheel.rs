@@ -1,33 +1,37 @@
 //! A hierarchical timing wheel.
 //!
-//! Time is counted in *ticks* of 16.4 µs; a deadline is rounded up to the next one. Level 0 has a slot
-//! for each of 64 ticks, level 1 one for each of 64 times 64 ticks, and so on: nine levels are
-//! enough for all 2⁶⁴ ns. A slot is a list of entries, first in, first out.
+//! Time is counted in *ticks* of 16.4 µs; a deadline is rounded up to the next tick. A slot of
+//! level 0 is one tick long, a slot of level 1 is 64 ticks long, and so on. Each level has 64
+//! slots, and nine levels are enough for all 2⁶⁴ ns. A slot holds a list of entries, first in,
+//! first out.
 //!
-//! `elapsed` is the tick up to which everything has been taken out. An entry's slot follows from it
-//! and the entry's tick alone: the level is the highest group of six bits in which the two differ, the
-//! slot is that group of the entry's tick. This stays true as `elapsed` grows: it never passes the
-//! start of a slot that is not empty, and when it comes to one, the slot's entries move to lower
-//! levels. So all entries of a lower level come before all of a higher one, and the earliest entries
-//! of all are in the lowest occupied slot of the lowest occupied level.
+//! `elapsed` is the tick up to which everything has been taken out. An entry's slot follows from
+//! `elapsed` and the entry's tick alone: the level is the highest group of six bits in which the
+//! two differ, and the slot is what the entry's tick has in that group. This stays true as
+//! `elapsed` grows: `elapsed` never passes the start of a slot that is not empty, and when it comes
+//! to the start of one, the entries of that slot move to lower levels. So all entries of a lower
+//! level come before all of a higher one, and the earliest entries are in the lowest occupied slot
+//! of the lowest occupied level.
 //!
-//! Inserting and removing take constant time, firing amounts to at most a move a level.
+//! Inserting and removing take constant time. Until it fires, an entry moves at most once per
+//! level.
 //!
-//! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit maps
-//! follow Linux's timer wheel before 4.8, and tokio's.
+//! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit
+//! maps follow Linux's timer wheel before 4.8, and tokio's.
 
-use super::entry::Entry;
-use std::ptr::NonNull;
+use super::{entry::Entry, list::List};
+use std::{marker::PhantomData, ptr::NonNull};
 
-/// Bits of a time in nanoseconds below a tick.
+/// Bits of a time in nanoseconds that are less than a tick. Rounding makes a timer late by less
+/// than a tick: an eighth of what `MODERATION` does.
 const TICK_BITS: u32 = 14;
-/// Bits of a tick that each level looks at.
+/// Bits of a tick that each level looks at: as many as make its map of slots one word.
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = (u64::BITS - TICK_BITS).div_ceil(LEVEL_BITS) as usize;
 const LAST_TICK: u64 = u64::MAX >> TICK_BITS;
 
-/// The tick at which a deadline has passed.
+/// The first tick at which a deadline has passed.
 fn tick_after(deadline: u64) -> u64 {
     deadline
         .div_ceil(1 << TICK_BITS)
@@ -35,7 +39,7 @@ fn tick_after(deadline: u64) -> u64 {
         .min(LAST_TICK)
 }
 
-/// See the module's text. Whoever owns the wheel drops it when it is empty.
+/// A wheel, without its lock. Whoever drops one has emptied it before.
 pub(crate) struct Wheel {
     elapsed: u64,
     /// A bit for each level with an entry.
@@ -45,14 +49,32 @@ pub(crate) struct Wheel {
     slots: [[List; SLOTS]; LEVELS],
 }
 
-#[derive(Clone, Copy, Default)]
-struct List {
-    first: Option<NonNull<Entry>>,
-    last: Option<NonNull<Entry>>,
+// SAFETY: what comes along are the entries that are linked here, by their addresses. Any thread may
+// read them, for they are `Sync`; and what the wheel has to itself, their links, holds nothing that
+// is bound to a thread.
+unsafe impl Send for Wheel {}
+
+/// An entry that was unlinked a moment ago, while the wheel, and so its lock, is still held. The
+/// owner of the entry does not know yet; see `release`.
+#[must_use]
+pub(super) struct Removed<'wheel> {
+    entry: NonNull<Entry>,
+    _held: PhantomData<&'wheel mut Wheel>,
 }
 
-// SAFETY: the entries are `Sync`, and what the wheel changes in them it changes under its lock.
-unsafe impl Send for Wheel {}
+impl Removed<'_> {
+    fn new(entry: NonNull<Entry>) -> Self {
+        Removed {
+            entry,
+            _held: PhantomData,
+        }
+    }
+
+    /// The entry, which is alive as long as its owner does not know.
+    pub(super) fn entry(&self) -> NonNull<Entry> {
+        self.entry
+    }
+}
 
 impl Wheel {
     /// An empty wheel at time 0.
@@ -61,16 +83,16 @@ impl Wheel {
             elapsed: 0,
             levels: 0,
             occupied: [0; LEVELS],
-            slots: [[List::default(); SLOTS]; LEVELS],
+            slots: [const { [const { List::EMPTY }; SLOTS] }; LEVELS],
         }
     }
 
-    /// Whether that deadline has passed, as far as the wheel knows.
+    /// Whether `deadline` has passed, by the time to which the wheel was advanced last.
     pub(super) fn has_passed(&self, deadline: u64) -> bool {
         tick_after(deadline) <= self.elapsed
     }
 
-    /// When to look at the wheel again; nothing is due before. `None` if it is empty.
+    /// When to look at the wheel again: no timer is due before. `None` if the wheel is empty.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.earliest().map(|slot| self.start(slot) << TICK_BITS)
     }
@@ -79,19 +101,16 @@ impl Wheel {
     ///
     /// # Safety
     ///
-    /// The entry is linked nowhere. It stays where it is, and its deadline as it is, until it is out
-    /// of the wheel again; and whoever touches its link does so under the lock of this wheel.
+    /// 1. The entry is linked nowhere, and its link is the caller's alone.
+    /// 2. Until it is out of the wheel, it stays where it is, its deadline stays as it is, and
+    ///    nobody touches its link without having the wheel by `&mut`, that is, under its lock.
     pub(super) unsafe fn insert(&mut self, entry: NonNull<Entry>) {
-        let slot = self.slot(entry);
-        let list = self.list(slot);
-        let previous = list.last.replace(entry);
-        // SAFETY: not linked yet, so the caller's.
-        unsafe { set_neighbours(entry, previous, None) };
-        match previous {
-            // SAFETY: linked.
-            Some(previous) => unsafe { set_next(previous, Some(entry)) },
-            None => list.first = Some(entry),
-        }
+        // SAFETY: alive, by the caller's 2.
+        let deadline = unsafe { entry.as_ref() }.deadline();
+        let slot = self.slot(deadline);
+        // SAFETY: 1. the caller's 1. 2. The caller's 2: whoever has the list by `&mut` has the
+        // wheel.
+        unsafe { self.list(slot).push_back(entry) };
         self.levels |= 1 << slot.level;
         self.occupied[slot.level] |= 1 << slot.index;
     }
@@ -101,28 +120,21 @@ impl Wheel {
     /// # Safety
     ///
     /// The entry is linked in this wheel.
-    pub(super) unsafe fn remove(&mut self, entry: NonNull<Entry>) {
-        let slot = self.slot(entry);
-        // SAFETY: linked.
-        let (previous, next) = unsafe { neighbours(entry) };
+    pub(super) unsafe fn remove(&mut self, entry: NonNull<Entry>) -> Removed<'_> {
+        // SAFETY: alive, as long as it is linked (clause 2 of `insert`).
+        let deadline = unsafe { entry.as_ref() }.deadline();
+        let slot = self.slot(deadline);
         let list = self.list(slot);
-        match previous {
-            // SAFETY: linked.
-            Some(previous) => unsafe { set_next(previous, next) },
-            None => list.first = next,
-        }
-        match next {
-            // SAFETY: linked.
-            Some(next) => unsafe { set_previous(next, previous) },
-            None => list.last = previous,
-        }
-        if list.first.is_none() {
+        // SAFETY: linked in this wheel, and so in the list that its deadline says.
+        unsafe { list.remove(entry) };
+        if list.is_empty() {
             self.mark_empty(slot);
         }
+        Removed::new(entry)
     }
 
     /// Unlinks an entry whose deadline is not after `now`, the earliest first.
-    pub(super) fn pop_due(&mut self, now: u64) -> Option<NonNull<Entry>> {
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<Removed<'_>> {
         if !self.advance(now) {
             return None;
         }
@@ -130,15 +142,18 @@ impl Wheel {
     }
 
     /// Unlinks an entry, the earliest first.
-    pub(super) fn pop(&mut self) -> Option<NonNull<Entry>> {
+    pub(super) fn pop(&mut self) -> Option<Removed<'_>> {
         let slot = self.earliest()?;
-        let entry = self.list(slot).first?;
-        // SAFETY: linked.
-        unsafe { self.remove(entry) };
-        Some(entry)
+        let list = self.list(slot);
+        let entry = list.pop_front()?;
+        if list.is_empty() {
+            self.mark_empty(slot);
+        }
+        Some(Removed::new(entry))
     }
 
-    /// Goes on in time; returns whether an entry is due. It is the first in the earliest slot then.
+    /// Advances to `now`. Returns whether an entry is due: then one is the first in the earliest
+    /// slot.
     pub(super) fn advance(&mut self, now: u64) -> bool {
         let now = now >> TICK_BITS;
         while let Some(slot) = self.earliest() {
@@ -156,21 +171,18 @@ impl Wheel {
         false
     }
 
-    /// Moves the entries of a slot that has begun to lower levels.
+    /// Moves the entries of a slot, whose start `elapsed` has come to, to lower levels.
     fn spread(&mut self, slot: Slot) {
-        let mut next = std::mem::take(self.list(slot)).first;
+        let entries = self.list(slot).take_all();
         self.mark_empty(slot);
-        while let Some(entry) = next {
-            // SAFETY: linked to its neighbours still, and only for this.
-            next = unsafe { neighbours(entry) }.1;
-            // SAFETY: in no list any more; for the rest, whoever inserted it first has promised it.
+        for entry in entries {
+            // SAFETY: 1. Just taken out of its list, which nobody else has. 2. Whoever inserted it
+            // first promised that for as long as it is in the wheel.
             unsafe { self.insert(entry) };
         }
     }
 
-    fn slot(&self, entry: NonNull<Entry>) -> Slot {
-        // SAFETY: alive, since it is linked, or will be.
-        let deadline = unsafe { entry.as_ref() }.deadline();
+    fn slot(&self, deadline: u64) -> Slot {
         // A deadline in the past belongs to the present slot.
         let tick = tick_after(deadline).max(self.elapsed);
         let highest_difference = (tick ^ self.elapsed).checked_ilog2().unwrap_or(0);
@@ -210,49 +222,6 @@ struct Slot {
     index: usize,
 }
 
-type Neighbour = Option<NonNull<Entry>>;
-
-/// # Safety
-///
-/// As for all of these: the entry is linked in a wheel whose lock the caller holds, or in none and
-/// belongs to the caller.
-unsafe fn neighbours(entry: NonNull<Entry>) -> (Neighbour, Neighbour) {
-    // SAFETY: alive, by the contract.
-    let entry = unsafe { entry.as_ref() };
-    // SAFETY: the contract.
-    unsafe { entry.with_link(|link| (link.previous, link.next)) }
-}
-
-/// # Safety
-///
-/// See [`neighbours`].
-unsafe fn set_neighbours(entry: NonNull<Entry>, previous: Neighbour, next: Neighbour) {
-    // SAFETY: alive, by the contract.
-    let entry = unsafe { entry.as_ref() };
-    // SAFETY: the contract.
-    unsafe { entry.with_link(|link| (link.previous, link.next) = (previous, next)) };
-}
-
-/// # Safety
-///
-/// See [`neighbours`].
-unsafe fn set_next(entry: NonNull<Entry>, next: Neighbour) {
-    // SAFETY: alive, by the contract.
-    let entry = unsafe { entry.as_ref() };
-    // SAFETY: the contract.
-    unsafe { entry.with_link(|link| link.next = next) };
-}
-
-/// # Safety
-///
-/// See [`neighbours`].
-unsafe fn set_previous(entry: NonNull<Entry>, previous: Neighbour) {
-    // SAFETY: alive, by the contract.
-    let entry = unsafe { entry.as_ref() };
-    // SAFETY: the contract.
-    unsafe { entry.with_link(|link| link.previous = previous) };
-}
-
 #[cfg(all(test, not(loom)))]
 mod random_tests;
 
@@ -269,14 +238,15 @@ mod tests {
     }
 
     fn insert(wheel: &mut Wheel, entry: &Pin<Box<Entry>>) {
-        // SAFETY: the tests link each once, and keep it pinned until it is out of the wheel.
+        // SAFETY: 1. The tests link each once. 2. They keep it pinned until it is out of the wheel,
+        // and there is no other thread.
         unsafe { wheel.insert(NonNull::from(&**entry)) };
     }
 
     /// The deadlines of all that is due, in the order in which it comes.
     fn due(wheel: &mut Wheel, now: u64) -> Vec<u64> {
-        std::iter::from_fn(|| wheel.pop_due(now))
-            // SAFETY: the test still owns it.
+        std::iter::from_fn(|| wheel.pop_due(now).map(|removed| removed.entry()))
+            // SAFETY: alive, for the test owns it.
             .map(|entry| unsafe { entry.as_ref() }.deadline())
             .collect()
     }
@@ -321,8 +291,8 @@ mod tests {
         assert!(wheel.has_passed(3));
         assert_eq!(due(&mut wheel, 1_000 * TICK), [3]);
         assert_eq!(due(&mut wheel, NEVER - 2 * TICK), []);
-        // SAFETY: linked.
-        unsafe { wheel.remove(NonNull::from(&*never)) };
+        // SAFETY: linked in this wheel, and not popped yet.
+        let _ = unsafe { wheel.remove(NonNull::from(&*never)) };
         assert_eq!(wheel.next_due(), None);
     }
 

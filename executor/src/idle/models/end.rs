@@ -245,7 +245,7 @@ impl Work for Spawned {
         self.drop_one();
     }
 
-    /// As `Scheduler::end`.
+    /// Must agree with `Scheduler::end`.
     fn end(&self) {
         self.global.close().for_each(|_| self.drop_one());
     }

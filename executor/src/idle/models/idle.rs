@@ -222,7 +222,7 @@ impl Work for Stolen {
         all.into_iter().any(|queue| !queue.is_empty())
     }
 
-    /// From its own queue, else as a searcher from the others', as `Worker::steal`.
+    /// From its own queue, else as a searcher from the others': must agree with `Worker::steal`.
     fn take(&self, actor: &Actor<Stolen>) -> bool {
         let own = self.own[actor.number].lock().unwrap();
         if own.pop().is_some() {
@@ -306,6 +306,10 @@ fn a_sleeper_with_a_timer_against_the_push_that_wakes_it() {
         assert!(!model.has_work());
         let counts = model.idle.counts();
         assert_eq!((counts.active, counts.searching), (1, 0));
+        assert!(
+            !model.parkers[0].take_token(),
+            "it would end the next sleep"
+        );
         assert_eq!(
             model.idle.machines(),
             MachineCounts {

@@ -288,7 +288,7 @@ impl<W: Work> Actor<W> {
         self.run(());
     }
 
-    /// Until the executor ends, or the machine as a spare; as `run_machine`.
+    /// Until the executor ends, or the machine as a spare: must agree with `run_machine`.
     fn live(self) {
         self.work();
         self.model.machine_ended();

@@ -42,6 +42,19 @@ fn monitor_takes_a_permit_against_the_return_of_the_poll() {
 }
 
 #[test]
+fn a_poll_whose_permit_was_taken_is_counted_again_when_it_returns() {
+    explore("return without a permit", None, || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        take_permit(&model, 0);
+        assert_eq!(model.idle.counts().active, 0);
+        actor.machine().after_poll();
+        assert_eq!(model.idle.counts().active, 1);
+        assert!(model.permits[0].is_held());
+    });
+}
+
+#[test]
 fn monitor_takes_a_permit_against_sleep() {
     monitor_against("monitor against sleep", |_| {});
 }
@@ -195,7 +208,7 @@ fn monitor_falls_asleep_against_the_limit_of_machines() {
 }
 
 /// The monitor rests, without a round to come so that nothing but a wake-up ends it, and somebody leaves
-/// a timer to it, as `Scheduler::leave_timers`.
+/// a timer to it.
 fn a_timer_left_alone(
     name: &str,
     rest: impl Fn(&Model, &dyn Fn() -> u64) + Send + Sync + Copy + 'static,
@@ -209,8 +222,10 @@ fn a_timer_left_alone(
                 rest(&model, &|| if driven.load(Relaxed) { NEVER } else { 1 });
             })
         };
-        driven.store(false, Relaxed);
-        model.monitor_sleep.wake_by(1);
+        model.monitor_sleep.take_over(|| {
+            driven.store(false, Relaxed);
+            1
+        });
         monitor.join().unwrap();
     });
 }

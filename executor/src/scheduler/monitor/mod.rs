@@ -8,16 +8,16 @@
 //! queue, and notifies as if it had been posted just now: a machine that was asleep, or a new one,
 //! comes as a searcher. What the stuck poll itself makes runnable later goes to the global queue.
 //! When the poll returns, the machine counts itself as active again, and whichever machine passes a
-//! scheduling point first while there is one too many steps back (`Worker::step_back`).
+//! scheduling point first while there is one too many steps back (`WorkLoop::step_back`).
 //!
-//! Nothing is taken from the thread but its permit, so there is nothing to give back.
+//! Permit and queue are all that is taken from the thread, so there is nothing to give back.
 //!
 //! While anybody is active it looks at least ten times a second, however long `handoff_after` is: it reports
 //! polls of more than a second, and asks again for a thread that the system has refused.
 //!
 //! # Asleep or burning
 //!
-//! A thread asleep in the system needs no core: its permit goes to another at once, as often as
+//! A thread asleep in the system needs no core: its permit is taken after `handoff_after`, as often as
 //! threads may be started. A thread that burns the CPU goes on doing so, beside its stand-in: at most
 //! N permits of such machines are given away at a time, so that there are no more than 2 N threads
 //! that compute. And it is given half a `handoff_after` more, so that a program whose polls compute
@@ -38,8 +38,8 @@
 //!
 //! # When it sleeps itself
 //!
-//! After some rounds in which no machine was active, and nothing waited, it parks without a
-//! time-out: see `monitor_sleep`.
+//! After some rounds in which no machine was active, and nothing waited, it parks without a next round: until it
+//! is needed, or a source that it looks after is due. See `monitor_sleep`.
 //!
 //! # Timers and other sources
 //!
@@ -135,10 +135,10 @@ impl Monitor {
 
     /// The wheel for timers that are polled on threads which belong to no executor.
     pub(super) fn timers(&self) -> &'static Timers {
-        self.outside.get_or_init(|| LoneDriver::new(())).timers()
+        self.outside.get_or_init(LoneDriver::lone).timers()
     }
 
-    /// Places taken so far.
+    /// Permits taken so far.
     pub(crate) fn handoffs(&self) -> u64 {
         // Ordering: Relaxed; for show.
         self.handoffs.load(Ordering::Relaxed)
@@ -155,14 +155,17 @@ impl Monitor {
 impl Scheduler {
     /// The machine of `processor` will not look after its sources for a while, or is no more.
     pub(super) fn leave_driver(&self, processor: &Processor) {
-        processor.driver.set_driven(false);
         if !self.config.handoff {
+            processor.driver.set_driven(false);
             // There is no monitor: whoever waits registers anew, where somebody looks.
             return processor.driver.evict();
         }
-        let due = processor.driver.next_due();
-        if due != NEVER || self.shared_source.needs_monitor() {
-            self.monitor.rest.wake_by(due);
+        self.monitor.rest.take_over(|| {
+            processor.driver.set_driven(false);
+            processor.driver.next_due()
+        });
+        if self.shared_source.needs_monitor() {
+            self.monitor.rest.wake_if_asleep();
         }
     }
 
@@ -203,7 +206,8 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Until the last machine has ended.
+    /// Goes on until the last machine has ended. Must agree with what `idle::models::monitor` does in place
+    /// of a round.
     fn run(mut self) {
         let handoff_after = self.scheduler.config.handoff_after;
         let period = |samples| (handoff_after / samples).clamp(MIN_PERIOD, MAX_PERIOD);

@@ -1,21 +1,21 @@
 //! Whether a thread sleeps in the system or wants a core.
 //!
-//! Asked by the monitor for threads that look stuck, and only then. Linux answers in
-//! `/proc/self/task/<thread>/stat`; elsewhere, or without `/proc`, the answer is unknown.
+//! The monitor asks, and only for threads that look stuck. Linux answers in
+//! `/proc/self/task/<thread>/stat`. Elsewhere, or without `/proc`, the answer is unknown.
 
 #[cfg(not(shuttle))]
 use std::fs;
 
-/// What the system says of a thread.
+/// What the system says about a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ThreadState {
     /// In a system call that waits.
     Asleep,
-    /// On a core, or waiting for one; or nobody knows.
+    /// On a core, or waiting for one, or unknown.
     Burning,
 }
 
-/// The system's number of the calling thread; 0 if it does not say.
+/// The calling thread's number in the system; 0 if the system does not say.
 #[cfg(not(shuttle))]
 pub(crate) fn current_thread() -> u64 {
     let link = fs::read_link("/proc/thread-self");
@@ -40,7 +40,7 @@ pub(crate) fn current_thread() -> u64 {
     0
 }
 
-/// Whatever shuttle chooses: the monitor has to cope with wrong answers.
+/// What shuttle chooses at random: the monitor has to cope with wrong answers.
 #[cfg(shuttle)]
 pub(super) fn of(_: u64) -> ThreadState {
     use shuttle::rand::{Rng, thread_rng};
@@ -51,7 +51,8 @@ pub(super) fn of(_: u64) -> ThreadState {
     }
 }
 
-/// The third field: the letter behind the name, which stands in parentheses and may hold any.
+/// The third field: the letter after the name. The name stands in parentheses, and may hold any
+/// character.
 #[cfg(not(shuttle))]
 fn state_letter(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()

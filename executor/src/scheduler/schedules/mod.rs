@@ -6,6 +6,7 @@
 //! | `running`  | tasks that spawn, wait, wake each other and are aborted, on 3 workers     |
 //! | `handoff` | tasks that block, or get stuck; stand-ins come, step back and end         |
 //! | `ending`   | the executor's end against all that                                       |
+//! | `events`   | a second source of wake-ups beside the timers                             |
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg shuttle -C debug-assertions" cargo test --release -p executor --lib schedules -- --nocapture
@@ -30,7 +31,7 @@
 //! async-task's states, the entries of the global queue, what is `static`, counters for show.
 //! Memory is sequentially consistent, whatever the `Ordering`: weaker ones are loom's business. A
 //! thread that waits for ever is a deadlock, and fails the test. Local queues have room for 4 tasks, and
-//! time passes as `simulated` says: it stands still if the program does not run a clock.
+//! time passes as `sync::shuttle` says: it stands still if the program does not run a clock.
 
 mod ending;
 pub(crate) mod events;

@@ -155,6 +155,7 @@ impl Worker {
         Some(task)
     }
 
+    /// Must agree with `Stolen::take` in `idle::models::idle`: only a searcher steals.
     fn steal(&self) -> Option<Task> {
         if !self.machine().start_searching() {
             return None;

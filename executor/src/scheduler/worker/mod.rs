@@ -48,7 +48,7 @@ pub(crate) struct Worker {
     random: Cell<u32>,
 }
 
-/// The life of a machine's thread.
+/// The life of a machine's thread. Must agree with `Actor::live` in `idle::models`.
 pub(super) fn run_machine(lease: Lease) {
     let scheduler = lease.scheduler().clone();
     let worker = Worker::new(lease);
@@ -141,7 +141,7 @@ impl Worker {
         counters
             .task
             .store(task.metadata().id.as_u64(), Ordering::Relaxed);
-        counters.polls.add(1);
+        counters.polls.advance();
         match task.metadata().maker_if_fresh() {
             Some(maker) if maker != self.as_maker => self.run_foreign(task, maker),
             _ => task::run(task, self.scheduler()),

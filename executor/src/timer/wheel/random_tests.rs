@@ -1,25 +1,25 @@
-//! Random sequences of operations on a wheel, beside a sorted map that does the same.
+//! Random sequences of operations on a wheel, which must agree with a sorted map.
 
 use super::{Entry, NonNull, TICK_BITS, Wheel, tick_after};
 use Operation::{Advance, Fire, Insert, InsertPast, Pop, Remove, Reset};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, pin::Pin};
 
-/// Durations are in nanoseconds from the present. An entry in the wheel is named by a number, counted
-/// from the earliest on, and round and round.
+/// Durations are in nanoseconds from the present. A number names an entry in the wheel: it counts
+/// from the earliest on, and begins again after the last.
 #[derive(Debug, Clone, Copy)]
 enum Operation {
     Insert(u64),
-    /// With a deadline that lies so far back.
+    /// With a deadline that has passed so long ago.
     InsertPast(u64),
     Remove(usize),
     /// As `Entry::move_within`.
     Reset(usize, u64),
-    /// Goes on so far and looks whether anything is due.
+    /// Lets so much time pass, and looks whether anything is due.
     Advance(u64),
-    /// Goes on so far and takes out what is due.
+    /// Lets so much time pass, and takes out what is due.
     Fire(u64),
-    /// Takes one out, as eviction does; which one does not matter to it.
+    /// Takes an entry out, as eviction does, to which it does not matter which one.
     Pop,
 }
 
@@ -58,9 +58,10 @@ impl Pair {
     }
 
     fn insert(&mut self, step: usize, entry: Pin<Box<Entry>>) {
-        // SAFETY: linked nowhere; it stays in its box, and in the map, until it is unlinked.
+        // SAFETY: 1. New, or just removed. 2. It stays in its box, and in the map, until it is
+        // unlinked; and there is no other thread.
         unsafe { self.wheel.insert(NonNull::from(&*entry)) };
-        // What is late already is due at once, beside what is due now.
+        // What is late already comes with what is due now.
         let tick = tick_after(entry.deadline()).max(self.wheel.elapsed);
         self.map.insert((tick, step), entry);
     }
@@ -68,8 +69,8 @@ impl Pair {
     fn remove(&mut self, number: usize) -> Option<Pin<Box<Entry>>> {
         let key = *self.map.keys().nth(number % self.map.len().max(1))?;
         let entry = self.map.remove(&key)?;
-        // SAFETY: linked, as everything in the map.
-        unsafe { self.wheel.remove(NonNull::from(&*entry)) };
+        // SAFETY: linked in this wheel, as everything in the map is.
+        let _ = unsafe { self.wheel.remove(NonNull::from(&*entry)) };
         Some(entry)
     }
 
@@ -95,7 +96,7 @@ impl Pair {
 
     fn fire(&mut self, time: u64) {
         self.now += time;
-        while let Some(fired) = self.wheel.pop_due(self.now) {
+        while let Some(fired) = self.wheel.pop_due(self.now).map(|removed| removed.entry()) {
             let earliest = self.map.keys().next().map(|key| key.0);
             assert!(self.is_due(), "early");
             assert_eq!(Some(self.take_out(fired)), earliest, "out of order");
@@ -104,7 +105,7 @@ impl Pair {
     }
 
     fn pop(&mut self) {
-        match self.wheel.pop() {
+        match self.wheel.pop().map(|removed| removed.entry()) {
             Some(popped) => _ = self.take_out(popped),
             None => assert!(self.map.is_empty()),
         }
@@ -121,7 +122,7 @@ impl Pair {
         key.0
     }
 
-    /// The next look comes if there is anything to see, and not too late.
+    /// Checks that the wheel asks for a look if and only if it has entries, and not too late.
     fn check_next_due(&self) {
         let first = self.map.keys().next().map(|(tick, _)| tick << TICK_BITS);
         assert_eq!(self.wheel.next_due().is_some(), first.is_some());
@@ -142,7 +143,8 @@ fn check(operations: &[Operation]) {
     );
 }
 
-/// As many short ones as long ones, up to five hours: each of six levels of the wheel has its share.
+/// Durations of up to five hours, as many short as long ones: each of six levels of the wheel gets
+/// its share.
 fn duration() -> impl Strategy<Value = u64> {
     (0..44_u32, any::<u64>()).prop_map(|(bits, random)| random & ((1 << bits) - 1))
 }
