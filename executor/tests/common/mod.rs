@@ -181,8 +181,8 @@ struct Doors {
     opened: Condvar,
 }
 
-/// How long a [`Gate`] keeps a thread: not for ever, so that a test that fails before it opens the gate comes
-/// to its end, and longer than any condition is waited for.
+/// How long a thread waits at a [`Gate`] before it panics: not for ever, so that a test that fails before it
+/// opens the gate comes to its end, and longer than any condition is waited for.
 const GATE_PATIENCE: Duration = PATIENCE.saturating_mul(2);
 
 impl Gate {
@@ -201,16 +201,25 @@ impl Gate {
     }
 
     /// Blocks the thread asleep.
+    #[track_caller]
     pub fn wait(&self) {
         let closed = self.0.open.lock().unwrap();
         let opened = &self.0.opened;
-        drop(opened.wait_timeout_while(closed, GATE_PATIENCE, |open| !*open));
+        let (open, _) = opened
+            .wait_timeout_while(closed, GATE_PATIENCE, |open| !*open)
+            .unwrap();
+        let is_open = *open;
+        // Before the panic, for others wait here, too.
+        drop(open);
+        assert!(is_open, "nobody opens the gate");
     }
 
     /// Blocks the thread computing.
+    #[track_caller]
     pub fn spin(&self) {
         let start = Instant::now();
-        while !self.is_open() && start.elapsed() < GATE_PATIENCE {
+        while !self.is_open() {
+            assert!(start.elapsed() < GATE_PATIENCE, "nobody opens the gate");
             std::hint::spin_loop();
         }
     }

@@ -1,8 +1,8 @@
 //! The end of an executor: `Drop` and `shutdown_timeout`.
 
 use crate::common::{
-    Gate, Ledger, OnDrop, Wakers, at_thread_end, eventually, executor, steady_executor, watchdog,
-    worker_counts,
+    Gate, Ledger, OnDrop, Wakers, at_thread_end, eventually, executor, patient_executor,
+    steady_executor, watchdog, worker_counts,
 };
 use executor::{Executor, JoinHandle};
 use futures::task::Spawn as _;
@@ -251,11 +251,12 @@ fn it_may_be_dropped_inside_its_own_block_on() {
 #[test]
 fn it_may_be_dropped_by_another_executors_task_without_holding_up_that_one() {
     let _watchdog = watchdog(60);
-    let (outer, own) = (executor(1), executor(1));
+    // Nobody else but the drop says that it blocks.
+    let (outer, own) = (patient_executor(1), executor(1));
     let gate = Gate::new();
     let inside = gate.clone();
     let (started, is_started) = mpsc::channel();
-    own.spawn(async move {
+    let blocks = own.spawn(async move {
         started.send(()).unwrap();
         inside.wait();
     });
@@ -265,6 +266,9 @@ fn it_may_be_dropped_by_another_executors_task_without_holding_up_that_one() {
     let opener = outer.spawn(async move { gate.open() });
     outer.block_on(opener).unwrap();
     outer.block_on(closer).unwrap();
+    outer
+        .block_on(blocks)
+        .expect("the gate was opened meanwhile");
 }
 
 #[test]
