@@ -346,6 +346,34 @@ fn cancel_waits_until_the_future_of_an_unfinished_task_has_been_dropped() {
 }
 
 #[test]
+fn a_cancel_that_is_dropped_before_its_first_poll_leaves_the_task_to_itself() {
+    let _watchdog = watchdog(60);
+    let own = executor(1);
+    let (go, may_go) = async_channel::bounded::<()>(1);
+    let (done, is_done) = mpsc::channel();
+    let task = own.spawn(async move {
+        may_go.recv().await.unwrap();
+        done.send(()).unwrap();
+    });
+    drop(task.cancel());
+    go.try_send(()).unwrap();
+    is_done.recv().expect("nobody has aborted it");
+}
+
+#[test]
+fn a_cancel_that_is_dropped_later_has_aborted_the_task() {
+    let _watchdog = watchdog(60);
+    let own = executor(1);
+    let (task, dropped) = suspended(&own, || ());
+    own.block_on(async {
+        let cancels = std::pin::pin!(task.cancel());
+        // Ready if the worker is fast.
+        let _ = futures::poll!(cancels);
+    });
+    dropped.recv().unwrap();
+}
+
+#[test]
 fn cancel_returns_none_for_a_task_that_panicked() {
     let _watchdog = watchdog(60);
     let own = executor(1);
