@@ -106,6 +106,20 @@ fn every_thread_bears_the_name() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn the_monitors_thread_bears_the_name_too_and_is_there_for_handoff_alone() {
+    let _watchdog = watchdog(60);
+    for (handoff, name) in [(true, "two and one"), (false, "two alone")] {
+        let builder = Executor::builder().workers(2).handoff(handoff);
+        let _own = builder.thread_name(name).build().unwrap();
+        // Each takes its name itself, as it begins.
+        crate::common::eventually("all have the name", || {
+            crate::common::threads(Some(name)) == 2 + usize::from(handoff)
+        });
+    }
+}
+
+#[test]
 fn every_thread_has_the_stack_asked_for() {
     let _watchdog = watchdog(60);
     fn use_stack(kib: usize) -> usize {
