@@ -209,6 +209,36 @@ fn a_poll_shorter_than_handoff_after_keeps_its_permit() {
     assert_eq!(own.metrics().handoffs(), 0);
 }
 
+/// How long a task waits behind a poll that sleeps, from the poll's beginning on.
+fn wait_behind_a_sleeper(handoff_after: Duration) -> Duration {
+    let builder = Executor::builder().workers(1);
+    let own = builder.handoff_after(handoff_after).build().unwrap();
+    let gate = Gate::new();
+    let inside = gate.clone();
+    let (begin, has_begun) = mpsc::channel();
+    let sleeper = own.spawn(async move {
+        begin.send(Instant::now()).unwrap();
+        inside.wait();
+    });
+    let begin = has_begun.recv().unwrap();
+    let ran = own.block_on(own.spawn(async { Instant::now() })).unwrap();
+    gate.open();
+    own.block_on(sleeper).unwrap();
+    ran - begin
+}
+
+#[test]
+fn a_stand_in_comes_after_handoff_after_and_not_later_than_twice_that() {
+    const AFTER: Duration = Duration::from_millis(300);
+    let _watchdog = watchdog(100);
+    let waits: Vec<_> = (0..3).map(|_| wait_behind_a_sleeper(AFTER)).collect();
+    // The time is taken within the poll, which has begun a little before.
+    let early = AFTER - AFTER / 4;
+    assert!(waits.iter().all(|wait| *wait >= early), "{waits:?}");
+    // A busy machine may be late, but not each time.
+    assert!(waits.iter().any(|wait| *wait <= 2 * AFTER), "{waits:?}");
+}
+
 #[test]
 fn without_handoff_a_blocked_worker_delays_the_others() {
     let _watchdog = watchdog(100);
