@@ -98,6 +98,31 @@ fn each_poll_that_stalls_is_reported() {
 }
 
 #[test]
+fn a_poll_is_reported_when_it_has_taken_a_second_and_the_report_says_how_long() {
+    in_process_whose_log_is_kept(|| {
+        let own = with_threads(1);
+        let (tell, told) = mpsc::channel();
+        let stalled = own.spawn(async move {
+            let begin = Instant::now();
+            let own_id = told.recv().unwrap();
+            eventually("it is reported", || !stalls_of(own_id).is_empty());
+            (own_id, begin.elapsed())
+        });
+        tell.send(stalled.id()).unwrap();
+        let (id, lasted) = own.block_on(stalled).unwrap();
+        let report = stalls_of(id).remove(0);
+        let (_, says) = report.split_once("in one poll for ").expect(&report);
+        let (seconds, _) = says.split_once("s and ").expect(&report);
+        let says = Duration::from_secs_f64(seconds.parse().expect(&report));
+        // Of a shorter one there is no report.
+        assert!(
+            says >= Duration::from_secs(1) && says <= lasted,
+            "{report}; {lasted:?}"
+        );
+    });
+}
+
+#[test]
 fn the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them_block() {
     in_process_whose_log_is_kept(|| {
         const THREADS: usize = 2;
