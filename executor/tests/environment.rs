@@ -32,6 +32,38 @@ fn role_builds_an_executor() {
 
 #[test]
 #[ignore = "a part of tests that set a variable"]
+#[cfg(target_os = "linux")]
+fn role_builds_an_executor_where_it_may_use_one_core() {
+    let _watchdog = watchdog(60);
+    // SAFETY: an array of bits, for which zero is a value.
+    let mut first: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: a place for the answer, and its size.
+    let asked = unsafe { libc::sched_getaffinity(0, size_of_val(&first), &mut first) };
+    assert_eq!(asked, 0);
+    // SAFETY: the number of each is within the set.
+    let mut allowed =
+        (0..libc::CPU_SETSIZE as usize).filter(|cpu| unsafe { libc::CPU_ISSET(*cpu, &first) });
+    let one = allowed.next().expect("this runs on some core");
+    // SAFETY: as above.
+    let mut only: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    unsafe { libc::CPU_SET(one, &mut only) };
+    // SAFETY: a set, and its size.
+    let set = unsafe { libc::sched_setaffinity(0, size_of_val(&only), &only) };
+    assert_eq!(set, 0);
+    println!("<{} workers>", Executor::new().unwrap().metrics().workers());
+}
+
+#[test]
+#[ignore = "a part of tests that set a variable"]
+fn role_uses_the_default_executor_for_a_while() {
+    let _watchdog = watchdog(60);
+    // Also on a busy machine long enough for a line of the trace.
+    executor::block_on(executor::time::sleep(Duration::from_secs(1)));
+}
+
+#[test]
+#[ignore = "a part of tests that set a variable"]
 fn role_asks_for_three_workers() {
     let _watchdog = watchdog(60);
     let own = Executor::builder().workers(3).build().unwrap();
@@ -118,15 +150,24 @@ fn executor_workers_is_the_number_of_workers() {
 }
 
 #[test]
-fn an_empty_executor_workers_counts_as_unset() {
+fn without_executor_workers_there_is_one_for_each_core_and_empty_counts_as_unset() {
     let _watchdog = watchdog(60);
-    let unset = output_of(role("role_builds_an_executor"));
-    assert_passed("role_builds_an_executor", &unset);
-    let text = String::from_utf8_lossy(&unset.stdout);
-    let (_, rest) = text.split_once('<').unwrap();
-    let answer = format!("<{}>", rest.split_once('>').unwrap().0);
-    assert!(!answer.contains("<0"));
-    expect("role_builds_an_executor", WORKERS, "", &answer);
+    let answer = format!("<{} workers>", num_cpus::get());
+    for name in ["role_builds_an_executor", "role_uses_the_default_executor"] {
+        let unset = output_of(role(name));
+        assert_passed(name, &unset);
+        let text = String::from_utf8_lossy(&unset.stdout);
+        assert!(text.contains(&answer), "not {answer}: {text}");
+        expect(name, WORKERS, "", &answer);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_core_that_the_process_may_not_use_has_no_worker() {
+    let _watchdog = watchdog(60);
+    let name = "role_builds_an_executor_where_it_may_use_one_core";
+    expect(name, WORKERS, "", "<1 workers>");
 }
 
 #[test]
@@ -222,15 +263,36 @@ fn executor_schedtrace_prints_a_line_every_so_many_milliseconds() {
         }
     }
     // Not on each line: a slow machine prints one while the executor starts, or ends.
-    assert!(text.contains("threads=3"), "{text}");
-    let last = lines.last().expect("at least two");
-    let ms = last["SCHED ".len()..].split("ms:").next().expect("checked");
-    let ms: usize = ms.parse().expect("whole milliseconds");
-    assert!(lines.len() <= ms / 20, "one in 20 ms: {text}");
-    assert!(text.contains("suspended=5"), "{text}");
+    let at_rest = "workers=3 threads=3 idle=3 searching=0 blocked=0 suspended=5 handoffs=0 \
+                   globalq=0 localq=[0, 0, 0]";
+    assert!(text.contains(at_rest), "{text}");
+    let time = |line: &&str| {
+        let ms = line["SCHED ".len()..].split("ms:").next().expect("checked");
+        ms.parse::<usize>().expect("whole milliseconds")
+    };
+    let times: Vec<_> = lines.iter().map(time).collect();
+    assert!(
+        lines.len() <= times[times.len() - 1] / 20,
+        "more than one in 20 ms: {text}"
+    );
+    // A busy machine may be late, but not each time.
+    let shortest = times.windows(2).map(|pair| pair[1] - pair[0]).min();
+    assert!(shortest < Some(2 * 20), "less than one in 20 ms: {text}");
     let silent = output_of(role(idle));
     assert_passed(idle, &silent);
     assert!(!String::from_utf8_lossy(&silent.stderr).contains("SCHED "));
+}
+
+#[test]
+fn executor_schedtrace_traces_the_default_executor_as_well() {
+    let _watchdog = watchdog(60);
+    let output = run("role_uses_the_default_executor_for_a_while", TRACE, "20");
+    assert_passed("for a while", &output);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("\nSCHED ") || text.starts_with("SCHED "),
+        "{text}"
+    );
 }
 
 #[test]
