@@ -1,6 +1,22 @@
 //! Every lesson, run as a user runs it: what it prints, and how it takes bad input.
 
-use std::process::{Command, Output, Stdio};
+#[path = "../../executor/tests/common/watchdog.rs"]
+mod watchdog;
+
+use std::{
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+use watchdog::Watchdog;
+
+/// Far beyond what any lesson takes, on a slow machine too.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Aborts the process unless it is dropped in time: a lesson hangs.
+#[track_caller]
+fn watchdog() -> Watchdog {
+    Watchdog::with(PATIENCE)
+}
 
 const LESSONS: [&str; 9] = [
     "hello",
@@ -76,6 +92,7 @@ fn assert_has_all(text: &str, parts: &[&str]) {
 
 #[test]
 fn hello_prints_before_main_goes_on() {
+    let _watchdog = watchdog();
     assert_eq!(
         output_of(&["hello"]),
         "Hello Goroutine!\nmain goroutine done!\n"
@@ -84,6 +101,7 @@ fn hello_prints_before_main_goes_on() {
 
 #[test]
 fn spawn_ends_with_main_before_the_task_has_its_turn() {
+    let _watchdog = watchdog();
     for _ in 0..20 {
         assert_eq!(output_of(&["spawn"]), "main goroutine done!\n");
     }
@@ -91,6 +109,7 @@ fn spawn_ends_with_main_before_the_task_has_its_turn() {
 
 #[test]
 fn sleep_prints_main_first_and_then_hello_in_every_run() {
+    let _watchdog = watchdog();
     // All at once, since each sleeps a second.
     let runs: Vec<_> = (0..50)
         .map(|_| {
@@ -109,6 +128,7 @@ fn sleep_prints_main_first_and_then_hello_in_every_run() {
 
 #[test]
 fn waitgroup_waits_for_ten_hellos_each_once() {
+    let _watchdog = watchdog();
     let printed = output_of(&["waitgroup"]);
     let mut lines: Vec<&str> = printed.lines().collect();
     lines.sort_unstable();
@@ -118,6 +138,7 @@ fn waitgroup_waits_for_ten_hellos_each_once() {
 
 #[test]
 fn main_exit_prints_nothing_after_main_has_left() {
+    let _watchdog = watchdog();
     let printed = output_of(&["main-exit"]);
     let of = |who: &str| -> Vec<String> {
         printed
@@ -135,6 +156,7 @@ fn main_exit_prints_nothing_after_main_has_left() {
 
 #[test]
 fn primes_counts_small_limits_exactly() {
+    let _watchdog = watchdog();
     for (limit, count) in [
         ("0", 0),
         ("1", 0),
@@ -154,6 +176,7 @@ fn primes_counts_small_limits_exactly() {
 
 #[test]
 fn primes_gives_the_same_count_with_any_number_of_workers() {
+    let _watchdog = watchdog();
     for workers in ["1", "2", "7"] {
         let printed = output_of(&["primes", "--up-to", "5_000_000", "--workers", workers]);
         assert_has_all(&printed, &["348513 primes up to 5000000\n"]);
@@ -163,6 +186,7 @@ fn primes_gives_the_same_count_with_any_number_of_workers() {
 
 #[test]
 fn primes_measures_the_speed_up_where_there_is_enough_work() {
+    let _watchdog = watchdog();
     // Without optimization a small limit is enough work.
     let limit = if cfg!(debug_assertions) {
         "20_000_000"
@@ -175,6 +199,7 @@ fn primes_measures_the_speed_up_where_there_is_enough_work() {
 
 #[test]
 fn primes_refuses_bad_limits_and_says_the_way_out() {
+    let _watchdog = watchdog();
     for limit in [
         "-5",
         "abc",
@@ -193,6 +218,7 @@ fn primes_refuses_bad_limits_and_says_the_way_out() {
 
 #[test]
 fn primes_refuses_bad_numbers_of_workers_and_says_the_way_out() {
+    let _watchdog = watchdog();
     for workers in ["0", "-1", "abc", "1000000"] {
         let complaint = complaint_about(&["primes", "--workers", workers]);
         assert_has_all(
@@ -204,6 +230,7 @@ fn primes_refuses_bad_numbers_of_workers_and_says_the_way_out() {
 
 #[test]
 fn hundred_thousand_has_all_tasks_alive_at_one_moment_and_finishes_all() {
+    let _watchdog = watchdog();
     let printed = output_of(&["hundred-thousand"]);
     assert_has_all(
         &printed,
@@ -214,6 +241,7 @@ fn hundred_thousand_has_all_tasks_alive_at_one_moment_and_finishes_all() {
 
 #[test]
 fn hundred_thousand_takes_another_number_of_tasks() {
+    let _watchdog = watchdog();
     for tasks in ["1", "1_000"] {
         let printed = output_of(&["hundred-thousand", "--tasks", tasks]);
         let tasks = tasks.replace('_', "");
@@ -224,6 +252,7 @@ fn hundred_thousand_takes_another_number_of_tasks() {
 
 #[test]
 fn hundred_thousand_refuses_bad_numbers_of_tasks_and_says_the_way_out() {
+    let _watchdog = watchdog();
     for tasks in ["0", "-1", "abc"] {
         let complaint = complaint_about(&["hundred-thousand", "--tasks", tasks]);
         assert_has_all(
@@ -235,6 +264,7 @@ fn hundred_thousand_refuses_bad_numbers_of_tasks_and_says_the_way_out() {
 
 #[test]
 fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
+    let _watchdog = watchdog();
     assert_some_run_shows(&["gpm"], |printed| {
         assert_has_all(
             printed,
@@ -254,6 +284,7 @@ fn gpm_shows_the_overflow_the_thieves_and_the_stand_in() {
 
 #[test]
 fn gpm_shows_that_a_ticker_goes_on_beside_tasks_that_block_without_a_word() {
+    let _watchdog = watchdog();
     assert_some_run_shows(&["gpm"], |printed| {
         let worst = |hand_off, they| worst_tick_late(printed, hand_off, they);
         worst("off", "sleep") > 250.0
@@ -276,6 +307,7 @@ fn worst_tick_late(printed: &str, hand_off: &str, they: &str) -> f64 {
 
 #[test]
 fn pipeline_delivers_every_square_once_and_holds_back_the_generator() {
+    let _watchdog = watchdog();
     let printed = output_of(&["pipeline"]);
     assert_has_all(
         &printed,
@@ -286,6 +318,7 @@ fn pipeline_delivers_every_square_once_and_holds_back_the_generator() {
 
 #[test]
 fn list_names_every_lesson_in_order() {
+    let _watchdog = watchdog();
     let printed = output_of(&["--list"]);
     let names: Vec<&str> = printed
         .lines()
@@ -296,6 +329,7 @@ fn list_names_every_lesson_in_order() {
 
 #[test]
 fn help_tells_of_every_lesson_and_of_its_options() {
+    let _watchdog = watchdog();
     assert_has_all(&output_of(&["--help"]), &LESSONS);
     assert_has_all(
         &output_of(&["primes", "--help"]),
@@ -315,6 +349,7 @@ fn help_tells_of_every_lesson_and_of_its_options() {
 
 #[test]
 fn an_unknown_lesson_is_refused_with_the_names_of_all() {
+    let _watchdog = watchdog();
     let complaint = complaint_about(&["no-such-lesson"]);
     assert_has_all(&complaint, &["there is no lesson 'no-such-lesson'"]);
     assert_has_all(&complaint, &LESSONS);
@@ -322,6 +357,7 @@ fn an_unknown_lesson_is_refused_with_the_names_of_all() {
 
 #[test]
 fn an_unknown_option_is_refused() {
+    let _watchdog = watchdog();
     assert_has_all(
         &complaint_about(&["--no-such-option"]),
         &["--no-such-option", "--help"],
@@ -336,6 +372,7 @@ fn an_unknown_option_is_refused() {
 #[cfg(not(debug_assertions))]
 #[test]
 fn without_a_name_all_lessons_run_in_order_each_under_its_heading() {
+    let _watchdog = watchdog();
     let printed = output_of(&[]);
     let headings: Vec<&str> = printed
         .lines()

@@ -1,10 +1,11 @@
-//! The nth allocation fails, for each n: the process is aborted, and says why, or all comes to its end with the right results. It never hangs, and never forgets a task.
+//! The nth allocation fails, for each n: the process is aborted, and says why, or all comes to its end
+//! with the right results. It never hangs, and never forgets a task.
 //! (A test binary of its own, for its allocator.)
 #![cfg(all(unix, not(loom)))]
 
 mod common;
 
-use common::{PATIENCE, child, is_child, passed, quiet_panic};
+use common::{PATIENCE, output_within, passed, quiet_panic, role, watchdog};
 use executor::time::{sleep, timeout};
 use futures::future::join_all;
 use std::{
@@ -12,11 +13,11 @@ use std::{
     env,
     future::pending,
     os::unix::process::ExitStatusExt,
-    process::{Output, Stdio},
+    process::Output,
     ptr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// The system's, without the allocation that a test has chosen.
@@ -97,38 +98,26 @@ const RIGHT: usize = 45 + 100 + 1_000 + 3;
 const NTH: &str = "EXECUTOR_TEST_NTH";
 const OF_WORKERS: &str = "EXECUTOR_TEST_OF_WORKERS";
 
-/// What a child process does.
 #[test]
+#[ignore = "a part of `an_allocation_that_fails_ends_the_process_or_harms_nothing`"]
 fn role_fails_the_nth_allocation() {
-    if is_child() {
-        let number = |name| env::var(name).unwrap().parse().unwrap();
-        let workers = number(OF_WORKERS);
-        FAILS.store(number(NTH), SeqCst);
-        ARMED.store(true, SeqCst);
-        let sum = everything(workers);
-        ARMED.store(false, SeqCst);
-        assert_eq!(sum, RIGHT);
-        println!("<{} allocations>", COUNT.load(SeqCst));
-    }
+    let number = |name| env::var(name).expect("its parent says").parse().unwrap();
+    let workers = number(OF_WORKERS);
+    FAILS.store(number(NTH), SeqCst);
+    ARMED.store(true, SeqCst);
+    let sum = everything(workers);
+    ARMED.store(false, SeqCst);
+    assert_eq!(sum, RIGHT);
+    println!("<{} allocations>", COUNT.load(SeqCst));
 }
 
 fn with_nth_failing(nth: usize, workers: usize) -> Output {
-    let mut command = child("role_fails_the_nth_allocation");
+    let mut command = role("role_fails_the_nth_allocation");
     command.env(NTH, nth.to_string());
     command.env(OF_WORKERS, workers.to_string());
     // Takes memory itself as it prints a panic, and with it the failure.
     command.env("RUST_BACKTRACE", "0");
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-    let begin = Instant::now();
-    while process.try_wait().unwrap().is_none() {
-        if begin.elapsed() > PATIENCE {
-            process.kill().unwrap();
-            panic!("{workers} workers, allocation {nth} fails: the process hangs");
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    process.wait_with_output().unwrap()
+    output_within(PATIENCE, command)
 }
 
 /// What it came to, in words.
@@ -160,12 +149,11 @@ fn fail_each_in_turn(workers: usize) -> String {
 
 #[test]
 fn an_allocation_that_fails_ends_the_process_or_harms_nothing() {
-    if !is_child() {
-        let both = thread::scope(|scope| {
-            [1, 2]
-                .map(|n| scope.spawn(move || fail_each_in_turn(n)))
-                .map(|thread| thread.join().unwrap())
-        });
-        println!("{}", both.join("\n"));
-    }
+    let _watchdog = watchdog(200);
+    let both = thread::scope(|scope| {
+        [1, 2]
+            .map(|n| scope.spawn(move || fail_each_in_turn(n)))
+            .map(|thread| thread.join().unwrap())
+    });
+    println!("{}", both.join("\n"));
 }

@@ -199,6 +199,7 @@ mod traits {
 
     #[test]
     fn a_new_builder_is_the_one_that_the_executor_gives() {
+        let _watchdog = watchdog(60);
         let builders = [Builder::new(), Builder::default(), Executor::builder()];
         let texts = builders.map(|builder| format!("{builder:?}"));
         assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
@@ -324,6 +325,7 @@ mod locations {
 
     #[test]
     fn a_period_of_zero() {
+        let _watchdog = watchdog(60);
         let at = location_of_panic(|| interval(Duration::ZERO));
         assert_eq!(at, (file!().to_owned(), line!() - 1));
         let at = location_of_panic(|| interval_at(Instant::now(), Duration::ZERO));
@@ -350,7 +352,7 @@ mod locations {
             return;
         }
         for variable in ["EXECUTOR_WORKERS", "EXECUTOR_SCHEDTRACE"] {
-            let mut command = child("locations::a_bad_variable");
+            let mut command = child();
             command.env(variable, "nonsense");
             assert_passed(variable, &output_of(command));
         }
@@ -377,8 +379,7 @@ mod locations {
     #[test]
     #[cfg(unix)]
     fn a_forked_child_that_would_wait_for_ever() {
-        let _watchdog = watchdog(60);
-        super::common::in_own_process("locations::a_forked_child_that_would_wait_for_ever", || {
+        super::common::in_own_process(|| {
             let own = executor(1);
             let handle = own.handle();
             assert!(holds_in_fork(|| {

@@ -284,105 +284,93 @@ fn on_a_big_stack(body: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn futures_of_three_mebibytes_run_on_workers_with_ordinary_stacks() {
-    in_own_process(
-        "futures_of_three_mebibytes_run_on_workers_with_ordinary_stacks",
-        || {
-            let _watchdog = watchdog(60);
-            on_a_big_stack(|| {
-                let (own, ledger) = (executor(2), Ledger::new());
-                // Captured by `async move`, so that the caller fills it and a poll moves nothing.
-                let tasks: Vec<_> = (0..20)
-                    .map(|i| {
-                        let (guard, array) = (ledger.guard(), [1_u8; HUGE]);
-                        own.spawn(async move {
-                            let _guard = guard;
-                            for _ in 0..i % 3 {
-                                executor::yield_now().await;
-                            }
-                            black_box(&array)
-                                .iter()
-                                .map(|&byte| usize::from(byte))
-                                .sum::<usize>()
-                        })
+    in_own_process(|| {
+        on_a_big_stack(|| {
+            let (own, ledger) = (executor(2), Ledger::new());
+            // Captured by `async move`, so that the caller fills it and a poll moves nothing.
+            let tasks: Vec<_> = (0..20)
+                .map(|i| {
+                    let (guard, array) = (ledger.guard(), [1_u8; HUGE]);
+                    own.spawn(async move {
+                        let _guard = guard;
+                        for _ in 0..i % 3 {
+                            executor::yield_now().await;
+                        }
+                        black_box(&array)
+                            .iter()
+                            .map(|&byte| usize::from(byte))
+                            .sum::<usize>()
                     })
-                    .collect();
-                for task in tasks {
-                    assert_eq!(own.block_on(task).unwrap(), HUGE);
-                }
-                ledger.assert_settled();
-            });
-        },
-    );
+                })
+                .collect();
+            for task in tasks {
+                assert_eq!(own.block_on(task).unwrap(), HUGE);
+            }
+            ledger.assert_settled();
+        });
+    });
 }
 
 #[test]
 fn futures_of_three_mebibytes_may_panic_be_aborted_and_left_at_shutdown() {
-    in_own_process(
-        "futures_of_three_mebibytes_may_panic_be_aborted_and_left_at_shutdown",
-        || {
-            let _watchdog = watchdog(60);
-            on_a_big_stack(|| {
-                let (own, ledger) = (executor(2), Ledger::new());
-                let huge = |end: u8| {
-                    let (guard, array) = (ledger.guard(), [end; HUGE]);
-                    own.spawn(async move {
-                        let _guard = guard;
-                        executor::yield_now().await;
-                        if black_box(&array)[7] == 0 {
-                            quiet_panic("huge");
-                        }
-                        pending::<()>().await;
-                        black_box(&array);
-                    })
-                };
-                assert!(own.block_on(huge(0)).unwrap_err().is_panic());
-                let task = huge(1);
-                task.abort();
-                assert!(own.block_on(task).unwrap_err().is_cancelled());
-                let task = huge(1);
-                eventually("it waits", || own.metrics().suspended_tasks() > 0);
-                assert!(own.block_on(task.cancel()).is_none());
-                let left = [huge(1), huge(1), huge(1)];
-                let handle = own.handle();
-                drop(own);
-                ledger.assert_settled();
-                left.into_iter()
-                    .for_each(|task| drop(executor::block_on(task).unwrap_err()));
-                let (guard, array) = (ledger.guard(), [1_u8; HUGE]);
-                let late = handle.spawn(async move {
+    in_own_process(|| {
+        on_a_big_stack(|| {
+            let (own, ledger) = (executor(2), Ledger::new());
+            let huge = |end: u8| {
+                let (guard, array) = (ledger.guard(), [end; HUGE]);
+                own.spawn(async move {
                     let _guard = guard;
-                    black_box(&array).len()
-                });
-                assert!(executor::block_on(late).is_err());
-                ledger.assert_settled();
+                    executor::yield_now().await;
+                    if black_box(&array)[7] == 0 {
+                        quiet_panic("huge");
+                    }
+                    pending::<()>().await;
+                    black_box(&array);
+                })
+            };
+            assert!(own.block_on(huge(0)).unwrap_err().is_panic());
+            let task = huge(1);
+            task.abort();
+            assert!(own.block_on(task).unwrap_err().is_cancelled());
+            let task = huge(1);
+            eventually("it waits", || own.metrics().suspended_tasks() > 0);
+            assert!(own.block_on(task.cancel()).is_none());
+            let left = [huge(1), huge(1), huge(1)];
+            let handle = own.handle();
+            drop(own);
+            ledger.assert_settled();
+            left.into_iter()
+                .for_each(|task| drop(executor::block_on(task).unwrap_err()));
+            let (guard, array) = (ledger.guard(), [1_u8; HUGE]);
+            let late = handle.spawn(async move {
+                let _guard = guard;
+                black_box(&array).len()
             });
-        },
-    );
+            assert!(executor::block_on(late).is_err());
+            ledger.assert_settled();
+        });
+    });
 }
 
 #[test]
 fn a_huge_local_variable_needs_a_stack_that_bears_it_and_no_more() {
-    in_own_process(
-        "a_huge_local_variable_needs_a_stack_that_bears_it_and_no_more",
-        || {
-            let _watchdog = watchdog(60);
-            on_a_big_stack(|| {
-                let own = Executor::builder()
-                    .workers(1)
-                    .thread_stack_size(64 << 20)
-                    .build()
-                    .unwrap();
-                let ledger = Ledger::new();
-                let tasks: Vec<_> = (0..8)
-                    .map(|i| own.spawn(huge(ledger.guard(), i % 3)))
-                    .collect();
-                for task in tasks {
-                    assert_eq!(own.block_on(task).unwrap(), HUGE);
-                }
-                ledger.assert_settled();
-            });
-        },
-    );
+    in_own_process(|| {
+        on_a_big_stack(|| {
+            let own = Executor::builder()
+                .workers(1)
+                .thread_stack_size(64 << 20)
+                .build()
+                .unwrap();
+            let ledger = Ledger::new();
+            let tasks: Vec<_> = (0..8)
+                .map(|i| own.spawn(huge(ledger.guard(), i % 3)))
+                .collect();
+            for task in tasks {
+                assert_eq!(own.block_on(task).unwrap(), HUGE);
+            }
+            ledger.assert_settled();
+        });
+    });
 }
 
 #[test]
@@ -716,8 +704,7 @@ fn dropping_an_executor_while_threads_hammer_it_leaks_and_hangs_nothing() {
 #[test]
 #[cfg(target_os = "linux")]
 fn thousands_of_executors_come_and_go_without_a_trace() {
-    in_own_process("thousands_of_executors_come_and_go_without_a_trace", || {
-        let _watchdog = watchdog(100);
+    in_own_process(|| {
         let executors = if cfg!(debug_assertions) {
             1_500
         } else {
@@ -759,8 +746,7 @@ fn thousands_of_executors_come_and_go_without_a_trace() {
 #[test]
 #[cfg(target_os = "linux")]
 fn millions_of_short_tasks_leave_no_memory_behind() {
-    in_own_process("millions_of_short_tasks_leave_no_memory_behind", || {
-        let _watchdog = watchdog(100);
+    in_own_process(|| {
         let own = executor(2);
         let round = || {
             let tasks: Vec<_> = (0..5_000)
@@ -803,7 +789,7 @@ fn millions_of_short_tasks_leave_no_memory_behind() {
 fn a_stand_in_that_the_system_refuses_strands_nothing() {
     use std::process::Command;
 
-    const NAME: &str = "a_stand_in_that_the_system_refuses_strands_nothing";
+    let _watchdog = watchdog(60);
     if is_child() {
         let own = Executor::builder()
             .workers(1)
@@ -826,7 +812,7 @@ fn a_stand_in_that_the_system_refuses_strands_nothing() {
         return;
     }
     // The address space has room for one such stack.
-    let direct = child(NAME);
+    let direct = child();
     let mut command = Command::new("sh");
     command
         .args(["-c", "ulimit -v 12582912; exec \"$0\" \"$@\""])

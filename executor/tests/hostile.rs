@@ -8,18 +8,17 @@ mod common;
 
 use common::{
     Gate, Ledger, OnDrop, PATIENCE, assert_sound, child, eventually, few_workers, is_child,
-    mischief::Mischief, watchdog, worker_counts,
+    mischief::Mischief, output_within, watchdog, worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use std::{
     future::pending,
     panic::resume_unwind,
     pin::Pin,
-    process::Stdio,
     sync::{Arc, Mutex},
     task::{Context, Poll, Wake, Waker},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Callbacks of each kind.
@@ -243,7 +242,7 @@ fn the_waker_of_a_handles_awaiter_may_do_anything() {
 fn a_waker_of_a_handles_awaiter_that_panics_aborts_the_process_at_once() {
     use std::os::unix::process::ExitStatusExt;
 
-    const NAME: &str = "a_waker_of_a_handles_awaiter_that_panics_aborts_the_process_at_once";
+    let _watchdog = watchdog(100);
     if is_child() {
         let own = common::executor(2);
         let (mischief, gate) = (Mischief::on(&own, true), Gate::new());
@@ -253,19 +252,7 @@ fn a_waker_of_a_handles_awaiter_that_panics_aborts_the_process_at_once() {
         // Never by itself: the limit is the parent's.
         thread::sleep(Duration::from_secs(3600));
     }
-    let mut command = child(NAME);
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    command.stderr(Stdio::piped());
-    let begin = Instant::now();
-    let mut process = command.spawn().unwrap();
-    while process.try_wait().unwrap().is_none() {
-        if begin.elapsed() > PATIENCE {
-            process.kill().unwrap();
-            panic!("a panicking waker hangs the process");
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    let output = process.wait_with_output().unwrap();
+    let output = output_within(PATIENCE, child());
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("<about to be woken>"), "{output:?}");

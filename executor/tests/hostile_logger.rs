@@ -3,11 +3,9 @@
 
 mod common;
 
-use common::{
-    Ledger, PATIENCE, eventually, executor, in_own_process, mischief::Mischief, watchdog,
-};
+use common::{Ledger, PATIENCE, eventually, executor, in_process_with_log, mischief::Mischief};
 use executor::Executor;
-use log::{LevelFilter, Log, Metadata, Record};
+use log::Record;
 use std::{
     future::pending,
     sync::{
@@ -16,33 +14,6 @@ use std::{
         mpsc,
     },
 };
-
-struct Calls<F>(F);
-
-impl<F: Fn() + Send + Sync> Log for Calls<F> {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        // Others may log as well.
-        if record.target().starts_with("executor") {
-            (self.0)();
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// Runs `body` in a process of its own, whose log `f` gets.
-fn in_process_with_log(test: &str, f: impl Fn() + Send + Sync + 'static, body: impl FnOnce()) {
-    in_own_process(test, || {
-        let _watchdog = watchdog(100);
-        log::set_logger(Box::leak(Box::new(Calls(f)))).unwrap();
-        log::set_max_level(LevelFilter::Info);
-        body();
-    });
-}
 
 /// Has reports made: of a poll that goes on until there are so many, each.
 fn stall(own: &Executor, reports: &Arc<AtomicUsize>, until: usize) {
@@ -53,15 +24,15 @@ fn stall(own: &Executor, reports: &Arc<AtomicUsize>, until: usize) {
     own.block_on(stalled).unwrap();
 }
 
-fn may_do_anything(test: &str, panics: bool) {
+fn may_do_anything(panics: bool) {
     let mischief = Mischief::new(panics);
     let (acts, reports) = (mischief.clone(), Arc::new(AtomicUsize::new(0)));
     let count = reports.clone();
-    let log = move || {
+    let log = move |_: &Record<'_>| {
         count.fetch_add(1, SeqCst);
         acts.act();
     };
-    in_process_with_log(test, log, || {
+    in_process_with_log(log, || {
         let own = executor(2);
         mischief.begin(&own);
         for report in 1..=3 {
@@ -88,12 +59,12 @@ fn may_do_anything(test: &str, panics: bool) {
 
 #[test]
 fn a_logger_may_do_anything() {
-    may_do_anything("a_logger_may_do_anything", false);
+    may_do_anything(false);
 }
 
 #[test]
 fn a_logger_may_do_anything_and_panic() {
-    may_do_anything("a_logger_may_do_anything_and_panic", true);
+    may_do_anything(true);
 }
 
 #[test]
@@ -103,7 +74,7 @@ fn a_logger_may_drop_the_executor() {
         Arc::new(AtomicUsize::new(0)),
     );
     let (of_log, count) = (last.clone(), reports.clone());
-    let log = move || {
+    let log = move |_: &Record<'_>| {
         let own = of_log.lock().unwrap().take();
         let dropped = own.is_some();
         // First, for the executor ends after the poll that is reported.
@@ -111,7 +82,7 @@ fn a_logger_may_drop_the_executor() {
         drop(own);
         count.fetch_add(usize::from(dropped), SeqCst);
     };
-    in_process_with_log("a_logger_may_drop_the_executor", log, || {
+    in_process_with_log(log, || {
         let (own, ledger) = (executor(2), Ledger::new());
         let (handle, guard) = (own.handle(), ledger.guard());
         own.spawn(async move {

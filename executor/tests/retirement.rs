@@ -4,23 +4,19 @@
 mod common;
 
 use common::{
-    Gate, Guard, Ledger, PATIENCE, assert_sound, at_thread_end, child, eventually, executor,
-    is_child, output_of, passed, watchdog,
+    Gate, Ledger, PATIENCE, assert_sound, at_thread_end, eventually, executor, output_of, passed,
+    role,
+    sleeps::{begun, the_rest_of},
+    watchdog,
 };
-use executor::{
-    Executor, block_in_place, block_on,
-    time::{Sleep, sleep},
-};
+use executor::{Executor, block_in_place, block_on};
 use futures::future::join_all;
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
-    task::Poll,
     thread,
     time::{Duration, Instant},
 };
@@ -40,197 +36,170 @@ fn with_unused_stand_in(builder: executor::Builder) -> Executor {
     own
 }
 
-/// A sleep that has its place among the calling worker's timers.
-async fn begun(duration: Duration) -> Pin<Box<Sleep>> {
-    let mut sleep = Box::pin(sleep(duration));
-    poll_fn(|cx| {
-        let _ = sleep.as_mut().poll(cx);
-        Poll::Ready(())
-    })
-    .await;
-    sleep
-}
-
-/// Waits for a sleep that has begun elsewhere.
-async fn the_rest_of(mut sleep: Pin<Box<Sleep>>, guard: Guard) {
-    sleep.as_mut().await;
-    assert!(Instant::now() >= sleep.deadline(), "early");
-    drop(guard);
-}
-
-/// What a child process does, see `each_end_of_a_thread_that_nobody_needs`.
 #[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
 fn role_a_stand_in_that_stays_unused_for_ten_seconds_ends() {
-    if is_child() {
-        let start = Instant::now();
-        let own = with_unused_stand_in(Executor::builder());
-        // Now and then there is something to do, for which one thread is enough; unless the machine
-        // is so busy that it takes two, and the ten seconds begin anew.
-        let ended = (0..60).any(|_| {
-            thread::sleep(Duration::from_secs(1));
-            own.block_on(own.spawn(async {})).unwrap();
-            own.metrics().threads() == 1
-        });
-        assert!(ended && start.elapsed() >= Duration::from_secs(10));
-    }
+    let _watchdog = watchdog(100);
+    let start = Instant::now();
+    let own = with_unused_stand_in(Executor::builder());
+    // Now and then there is something to do, for which one thread is enough; unless the machine
+    // is so busy that it takes two, and the ten seconds begin anew.
+    let ended = (0..60).any(|_| {
+        thread::sleep(Duration::from_secs(1));
+        own.block_on(own.spawn(async {})).unwrap();
+        own.metrics().threads() == 1
+    });
+    assert!(ended && start.elapsed() >= Duration::from_secs(10));
 }
 
-/// What a child process does, see `each_end_of_a_thread_that_nobody_needs`.
 #[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
 fn role_the_destructor_of_a_thread_local_of_an_ending_stand_in_may_spawn() {
-    if is_child() {
-        let (ends, is_ending) = mpsc::channel();
-        let (go, may_go) = mpsc::channel();
-        let (ran, has_run) = mpsc::channel();
-        let first = Arc::new(Mutex::new(None::<Box<dyn FnOnce() + Send>>));
-        let of_hook = first.clone();
-        let builder = Executor::builder().on_thread_start(move || {
-            let first = of_hook.clone();
-            at_thread_end(move || {
-                let f = first.lock().unwrap().take();
-                f.into_iter().for_each(|f| f());
-            });
+    let _watchdog = watchdog(100);
+    let (ends, is_ending) = mpsc::channel();
+    let (go, may_go) = mpsc::channel();
+    let (ran, has_run) = mpsc::channel();
+    let first = Arc::new(Mutex::new(None::<Box<dyn FnOnce() + Send>>));
+    let of_hook = first.clone();
+    let builder = Executor::builder().on_thread_start(move || {
+        let first = of_hook.clone();
+        at_thread_end(move || {
+            let f = first.lock().unwrap().take();
+            f.into_iter().for_each(|f| f());
         });
-        let own = with_unused_stand_in(builder);
-        let handle = own.handle();
-        *first.lock().unwrap() = Some(Box::new(move || {
-            ends.send(()).unwrap();
-            may_go.recv().unwrap();
-            // The other thread is blocked, so this asks for a new one.
-            handle.spawn(async move { ran.send(()).unwrap() });
-        }));
-        is_ending
-            .recv_timeout(PATIENCE)
-            .expect("one of the two threads ends");
-        let gate = Gate::new();
-        let inside = gate.clone();
-        let blocked = own.spawn_blocking(move || inside.wait());
-        eventually("the worker is blocked", || {
-            own.metrics().blocked_threads() == 1
-        });
-        thread::sleep(Duration::from_millis(50));
-        go.send(()).unwrap();
-        has_run
-            .recv_timeout(Duration::from_secs(5))
-            .expect("the task runs on a new thread");
-        gate.open();
-        own.block_on(blocked).unwrap();
-    }
+    });
+    let own = with_unused_stand_in(builder);
+    let handle = own.handle();
+    *first.lock().unwrap() = Some(Box::new(move || {
+        ends.send(()).unwrap();
+        may_go.recv().unwrap();
+        // The other thread is blocked, so this asks for a new one.
+        handle.spawn(async move { ran.send(()).unwrap() });
+    }));
+    is_ending
+        .recv_timeout(PATIENCE)
+        .expect("one of the two threads ends");
+    let gate = Gate::new();
+    let inside = gate.clone();
+    let blocked = own.spawn_blocking(move || inside.wait());
+    eventually("the worker is blocked", || {
+        own.metrics().blocked_threads() == 1
+    });
+    thread::sleep(Duration::from_millis(50));
+    go.send(()).unwrap();
+    has_run
+        .recv_timeout(Duration::from_secs(5))
+        .expect("the task runs on a new thread");
+    gate.open();
+    own.block_on(blocked).unwrap();
 }
 
-/// What a child process does, see `each_end_of_a_thread_that_nobody_needs`.
 #[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
 fn role_an_executor_may_be_dropped_by_a_thread_local_of_its_own_ending_stand_in() {
-    if is_child() {
-        let last = Arc::new(Mutex::new(None::<Executor>));
-        let (dropped, is_dropped) = mpsc::channel();
-        let of_hook = last.clone();
-        let builder = Executor::builder().on_thread_start(move || {
-            let (last, dropped) = (of_hook.clone(), dropped.clone());
-            at_thread_end(move || {
-                let own = last.lock().unwrap().take();
-                if own.is_some() {
-                    drop(own);
-                    dropped.send(()).unwrap();
-                }
-            });
-        });
-        let own = with_unused_stand_in(builder);
-        let handle = own.handle();
-        *last.lock().unwrap() = Some(own);
-        is_dropped.recv_timeout(PATIENCE).expect("the drop returns");
-        eventually("the other thread has ended", || {
-            handle.metrics().threads() == 0
-        });
-    }
-}
-
-/// What a child process does, see `each_end_of_a_thread_that_nobody_needs`.
-#[test]
-fn role_the_stop_hook_of_an_ending_stand_in_may_spawn_and_block() {
-    if is_child() {
-        let ran = Arc::new(AtomicUsize::new(0));
-        let count = ran.clone();
-        let builder = Executor::builder().on_thread_stop(move || {
-            for _ in 0..3 {
-                let count = count.clone();
-                executor::spawn(async move { count.fetch_add(1, SeqCst) });
+    let _watchdog = watchdog(100);
+    let last = Arc::new(Mutex::new(None::<Executor>));
+    let (dropped, is_dropped) = mpsc::channel();
+    let of_hook = last.clone();
+    let builder = Executor::builder().on_thread_start(move || {
+        let (last, dropped) = (of_hook.clone(), dropped.clone());
+        at_thread_end(move || {
+            let own = last.lock().unwrap().take();
+            if own.is_some() {
+                drop(own);
+                dropped.send(()).unwrap();
             }
-            executor::block_in_place(|| thread::sleep(Duration::from_millis(1)));
         });
-        let own = with_unused_stand_in(builder);
-        eventually("the tasks of the hook run", || ran.load(SeqCst) == 3);
-        eventually("it has ended", || own.metrics().threads() == 1);
-        assert_sound(&own);
-        drop(own);
-        assert_eq!(ran.load(SeqCst), 3);
-    }
+    });
+    let own = with_unused_stand_in(builder);
+    let handle = own.handle();
+    *last.lock().unwrap() = Some(own);
+    is_dropped.recv_timeout(PATIENCE).expect("the drop returns");
+    eventually("the other thread has ended", || {
+        handle.metrics().threads() == 0
+    });
 }
 
-/// What a child process does, see `each_end_of_a_thread_that_nobody_needs`.
 #[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
+fn role_the_stop_hook_of_an_ending_stand_in_may_spawn_and_block() {
+    let _watchdog = watchdog(100);
+    let ran = Arc::new(AtomicUsize::new(0));
+    let count = ran.clone();
+    let builder = Executor::builder().on_thread_stop(move || {
+        for _ in 0..3 {
+            let count = count.clone();
+            executor::spawn(async move { count.fetch_add(1, SeqCst) });
+        }
+        executor::block_in_place(|| thread::sleep(Duration::from_millis(1)));
+    });
+    let own = with_unused_stand_in(builder);
+    eventually("the tasks of the hook run", || ran.load(SeqCst) == 3);
+    eventually("it has ended", || own.metrics().threads() == 1);
+    assert_sound(&own);
+    drop(own);
+    assert_eq!(ran.load(SeqCst), 3);
+}
+
+#[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
 fn role_fifty_that_stood_in_end_and_leave_the_workers() {
-    if is_child() {
-        let (own, gate, begun) = (executor(2), Gate::new(), Ledger::new());
-        let sleepers: Vec<_> = (0..50)
-            .map(|_| {
-                let (gate, begun) = (gate.clone(), begun.clone());
-                own.spawn(async move {
-                    let _begun = begun.guard();
-                    gate.wait();
-                })
+    let _watchdog = watchdog(100);
+    let (own, gate, begun) = (executor(2), Gate::new(), Ledger::new());
+    let sleepers: Vec<_> = (0..50)
+        .map(|_| {
+            let (gate, begun) = (gate.clone(), begun.clone());
+            own.spawn(async move {
+                let _begun = begun.guard();
+                gate.wait();
             })
-            .collect();
-        eventually("there is a thread for each", || begun.made() == 50);
-        assert!(own.metrics().threads() >= 50);
-        gate.open();
-        for sleeper in sleepers {
-            own.block_on(sleeper).unwrap();
-        }
-        let ended = (0..60).any(|_| {
-            thread::sleep(Duration::from_secs(1));
-            own.metrics().threads() == 2
-        });
-        assert!(ended, "{:?}", own.metrics());
+        })
+        .collect();
+    eventually("there is a thread for each", || begun.made() == 50);
+    assert!(own.metrics().threads() >= 50);
+    gate.open();
+    for sleeper in sleepers {
+        own.block_on(sleeper).unwrap();
     }
+    let ended = (0..60).any(|_| {
+        thread::sleep(Duration::from_secs(1));
+        own.metrics().threads() == 2
+    });
+    assert!(ended, "{:?}", own.metrics());
 }
 
-/// What a child process does, see `each_end_of_a_thread_that_nobody_needs`.
 #[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
 fn role_a_retired_threads_sleeps_still_end() {
-    if is_child() {
-        let (own, ledger) = (executor(1), Ledger::new());
-        // A thread that nobody needs ends after ten seconds.
-        let duration = Duration::from_secs(13);
-        let (stop, stopped) = mpsc::channel::<()>();
-        // Which of the two threads ends is not known.
-        let blocker = own.spawn(async move {
-            let sleeps = join_all([(); 10].map(|()| begun(duration))).await;
-            let _ = block_in_place(|| stopped.recv());
-            sleeps
-        });
-        let stand_in = own.spawn(join_all([(); 10].map(|()| begun(duration))));
-        let mut sleeps = block_on(stand_in).unwrap();
-        drop(stop);
-        sleeps.extend(block_on(blocker).unwrap());
-        let tasks: Vec<_> = sleeps
-            .into_iter()
-            .map(|sleep| own.spawn(the_rest_of(sleep, ledger.guard())))
-            .collect();
-        eventually("a thread has ended", || own.metrics().threads() == 1);
-        for outcome in block_on(join_all(tasks)) {
-            outcome.unwrap();
-        }
-        ledger.assert_settled();
+    let _watchdog = watchdog(100);
+    let (own, ledger) = (executor(1), Ledger::new());
+    // A thread that nobody needs ends after ten seconds.
+    let duration = Duration::from_secs(13);
+    let (stop, stopped) = mpsc::channel::<()>();
+    // Which of the two threads ends is not known.
+    let blocker = own.spawn(async move {
+        let sleeps = join_all([(); 10].map(|()| begun(duration))).await;
+        let _ = block_in_place(|| stopped.recv());
+        sleeps
+    });
+    let stand_in = own.spawn(join_all([(); 10].map(|()| begun(duration))));
+    let mut sleeps = block_on(stand_in).unwrap();
+    drop(stop);
+    sleeps.extend(block_on(blocker).unwrap());
+    let tasks: Vec<_> = sleeps
+        .into_iter()
+        .map(|sleep| own.spawn(ledger.track(the_rest_of(sleep))))
+        .collect();
+    eventually("a thread has ended", || own.metrics().threads() == 1);
+    for outcome in block_on(join_all(tasks)) {
+        outcome.unwrap();
     }
+    ledger.assert_settled();
 }
 
 #[test]
 fn each_end_of_a_thread_that_nobody_needs() {
     let _watchdog = watchdog(100);
-    if is_child() {
-        return;
-    }
     let roles = [
         "role_a_stand_in_that_stays_unused_for_ten_seconds_ends",
         "role_the_destructor_of_a_thread_local_of_an_ending_stand_in_may_spawn",
@@ -240,14 +209,14 @@ fn each_end_of_a_thread_that_nobody_needs() {
         "role_a_retired_threads_sleeps_still_end",
     ];
     let failures: Vec<_> = roles
-        .map(|role| thread::spawn(move || (role, output_of(child(role)))))
+        .map(|name| thread::spawn(move || (name, output_of(role(name)))))
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .filter(|(_, output)| !passed(output))
-        .map(|(role, output)| {
+        .map(|(name, output)| {
             let text = [output.stdout, output.stderr].concat();
             format!(
-                "{role}: {}\n{}\n",
+                "{name}: {}\n{}\n",
                 output.status,
                 String::from_utf8_lossy(&text)
             )

@@ -6,9 +6,9 @@
 
 mod common;
 
-use common::{Gate, PATIENCE, eventually, in_own_process, watchdog};
+use common::{Gate, PATIENCE, eventually, in_process_with_log};
 use executor::{Executor, TaskId};
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{Level, Record};
 use std::{
     sync::{Mutex, mpsc},
     thread,
@@ -17,28 +17,12 @@ use std::{
 
 static LINES: Mutex<Vec<(Level, String)>> = Mutex::new(Vec::new());
 
-struct Collect;
-
-impl Log for Collect {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
+fn in_process_whose_log_is_kept(body: impl FnOnce()) {
+    let keep = |record: &Record<'_>| {
         let line = (record.level(), record.args().to_string());
         LINES.lock().unwrap().push(line);
-    }
-
-    fn flush(&self) {}
-}
-
-fn in_process_with_log(test: &str, body: impl FnOnce()) {
-    in_own_process(test, || {
-        let _watchdog = watchdog(100);
-        log::set_logger(&Collect).unwrap();
-        log::set_max_level(LevelFilter::Info);
-        body();
-    });
+    };
+    in_process_with_log(keep, body);
 }
 
 fn lines(level: Level) -> Vec<String> {
@@ -73,36 +57,33 @@ fn assert_only_line_names_the_way_out(lines: &[String]) {
 
 #[test]
 fn a_stall_and_the_limit_of_threads_are_logged_once_each() {
-    in_process_with_log(
-        "a_stall_and_the_limit_of_threads_are_logged_once_each",
-        || {
-            let own = with_threads(1);
-            let line = line!() + 1;
-            let stalled = own.spawn(async {
-                // For as long as the reports take to come, however busy the machine is; the limit is
-                // reached only when the other task is there.
-                eventually("both are reported", || {
-                    !lines(Level::Warn).is_empty() && !lines(Level::Error).is_empty()
-                });
-                thread::sleep(AGAIN);
+    in_process_whose_log_is_kept(|| {
+        let own = with_threads(1);
+        let line = line!() + 1;
+        let stalled = own.spawn(async {
+            // For as long as the reports take to come, however busy the machine is; the limit is
+            // reached only when the other task is there.
+            eventually("both are reported", || {
+                !lines(Level::Warn).is_empty() && !lines(Level::Error).is_empty()
             });
-            let id = stalled.id();
-            let waits = own.spawn(async {});
-            own.block_on(stalled).unwrap();
-            own.block_on(waits).unwrap();
+            thread::sleep(AGAIN);
+        });
+        let id = stalled.id();
+        let waits = own.spawn(async {});
+        own.block_on(stalled).unwrap();
+        own.block_on(waits).unwrap();
 
-            let stalls = stalls_of(id);
-            assert_eq!(stalls.len(), 1, "{:?}", lines(Level::Warn));
-            let origin = format!("task {id}, spawned at {}:{line}:", file!());
-            assert!(stalls[0].contains(&origin), "{stalls:?}");
-            assert_only_line_names_the_way_out(&lines(Level::Error));
-        },
-    );
+        let stalls = stalls_of(id);
+        assert_eq!(stalls.len(), 1, "{:?}", lines(Level::Warn));
+        let origin = format!("task {id}, spawned at {}:{line}:", file!());
+        assert!(stalls[0].contains(&origin), "{stalls:?}");
+        assert_only_line_names_the_way_out(&lines(Level::Error));
+    });
 }
 
 #[test]
 fn each_poll_that_stalls_is_reported() {
-    in_process_with_log("each_poll_that_stalls_is_reported", || {
+    in_process_whose_log_is_kept(|| {
         let own = with_threads(1);
         for _ in 0..2 {
             let (tell, told) = mpsc::channel();
@@ -117,46 +98,68 @@ fn each_poll_that_stalls_is_reported() {
 }
 
 #[test]
-fn the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them_block() {
-    in_process_with_log(
-        "the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them_block",
-        || {
-            const THREADS: usize = 2;
-            let (own, gate) = (with_threads(THREADS), Gate::new());
-            // One after the other, so that each finds a thread asleep and the limit is not yet reached.
-            let blocked: Vec<_> = (0..THREADS)
-                .map(|i| {
-                    eventually("the others sleep", || {
-                        own.metrics().idle_threads() == THREADS - i
-                    });
-                    let gate = gate.clone();
-                    let task = own.spawn(async move { executor::block_in_place(|| gate.wait()) });
-                    eventually("it blocks", || own.metrics().blocked_threads() == i + 1);
-                    task
-                })
-                .collect();
-            // Nobody is active and nothing waits, so the monitor has gone to sleep.
-            thread::sleep(Duration::from_millis(300));
-            assert_eq!(lines(Level::Error), [""; 0]);
+fn a_poll_is_reported_when_it_has_taken_a_second_and_the_report_says_how_long() {
+    in_process_whose_log_is_kept(|| {
+        let own = with_threads(1);
+        let (tell, told) = mpsc::channel();
+        let stalled = own.spawn(async move {
             let begin = Instant::now();
-            let waits: Vec<_> = (0..3)
-                .map(|_| {
-                    let task = own.spawn(async {});
-                    thread::sleep(Duration::from_millis(20));
-                    task
-                })
-                .collect();
-            while lines(Level::Error).is_empty() && begin.elapsed() < PATIENCE {
-                thread::sleep(Duration::from_millis(1));
-            }
-            thread::sleep(AGAIN);
-            let limits = lines(Level::Error);
-            assert!(waits.iter().all(|task| !task.is_finished()));
-            gate.open();
-            for task in blocked.into_iter().chain(waits) {
-                own.block_on(task).unwrap();
-            }
-            assert_only_line_names_the_way_out(&limits);
-        },
-    );
+            let own_id = told.recv().unwrap();
+            eventually("it is reported", || !stalls_of(own_id).is_empty());
+            (own_id, begin.elapsed())
+        });
+        tell.send(stalled.id()).unwrap();
+        let (id, lasted) = own.block_on(stalled).unwrap();
+        let report = stalls_of(id).remove(0);
+        let (_, says) = report.split_once("in one poll for ").expect(&report);
+        let (seconds, _) = says.split_once("s and ").expect(&report);
+        let says = Duration::from_secs_f64(seconds.parse().expect(&report));
+        // Of a shorter one there is no report.
+        assert!(
+            says >= Duration::from_secs(1) && says <= lasted,
+            "{report}; {lasted:?}"
+        );
+    });
+}
+
+#[test]
+fn the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them_block() {
+    in_process_whose_log_is_kept(|| {
+        const THREADS: usize = 2;
+        let (own, gate) = (with_threads(THREADS), Gate::new());
+        // One after the other, so that each finds a thread asleep and the limit is not yet reached.
+        let blocked: Vec<_> = (0..THREADS)
+            .map(|i| {
+                eventually("the others sleep", || {
+                    own.metrics().idle_threads() == THREADS - i
+                });
+                let gate = gate.clone();
+                let task = own.spawn(async move { executor::block_in_place(|| gate.wait()) });
+                eventually("it blocks", || own.metrics().blocked_threads() == i + 1);
+                task
+            })
+            .collect();
+        // Nobody is active and nothing waits, so the monitor has gone to sleep.
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(lines(Level::Error), [""; 0]);
+        let begin = Instant::now();
+        let waits: Vec<_> = (0..3)
+            .map(|_| {
+                let task = own.spawn(async {});
+                thread::sleep(Duration::from_millis(20));
+                task
+            })
+            .collect();
+        while lines(Level::Error).is_empty() && begin.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(AGAIN);
+        let limits = lines(Level::Error);
+        assert!(waits.iter().all(|task| !task.is_finished()));
+        gate.open();
+        for task in blocked.into_iter().chain(waits) {
+            own.block_on(task).unwrap();
+        }
+        assert_only_line_names_the_way_out(&limits);
+    });
 }

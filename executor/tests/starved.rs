@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Ledger, PATIENCE, eventually, in_own_process, watchdog};
+use common::{Ledger, PATIENCE, eventually, in_own_process};
 use executor::{Executor, time::sleep};
 use futures::future::join_all;
 use std::{
@@ -32,51 +32,47 @@ fn a_stopped_and_continued_process_starts_at_most_one_thread_more() {
     const GOES_ON: Duration = Duration::from_millis(15);
     const STOPS: u32 = 4;
 
-    in_own_process(
-        "a_stopped_and_continued_process_starts_at_most_one_thread_more",
-        || {
-            let _watchdog = watchdog(100);
-            let own = Executor::builder()
-                .workers(WORKERS)
-                .handoff_after(HANDOFF_AFTER)
-                .build()
-                .unwrap();
-            // Under way all the time, with others behind them that wait for their turn.
-            let (over, begun) = (Arc::new(AtomicBool::new(false)), Ledger::new());
-            let computing: Vec<_> = (0..20)
-                .map(|_| {
-                    let (over, begun) = (over.clone(), begun.clone());
-                    own.spawn(async move {
-                        let _begun = begun.guard();
-                        while !over.load(SeqCst) {
-                            hint::spin_loop();
-                        }
-                    })
+    in_own_process(|| {
+        let own = Executor::builder()
+            .workers(WORKERS)
+            .handoff_after(HANDOFF_AFTER)
+            .build()
+            .unwrap();
+        // Under way all the time, with others behind them that wait for their turn.
+        let (over, begun) = (Arc::new(AtomicBool::new(false)), Ledger::new());
+        let computing: Vec<_> = (0..20)
+            .map(|_| {
+                let (over, begun) = (over.clone(), begun.clone());
+                own.spawn(async move {
+                    let _begun = begun.guard();
+                    while !over.load(SeqCst) {
+                        hint::spin_loop();
+                    }
                 })
-                .collect();
-            eventually("the polls are under way", || begun.made() >= WORKERS);
-            let script = format!(
-                "for i in $(seq {STOPS}); do
+            })
+            .collect();
+        eventually("the polls are under way", || begun.made() >= WORKERS);
+        let script = format!(
+            "for i in $(seq {STOPS}); do
                      kill -STOP {0}; sleep {1}; kill -CONT {0}; sleep {2}
                  done",
-                process::id(),
-                STOPPED.as_secs_f64(),
-                GOES_ON.as_secs_f64()
-            );
-            let begin = Instant::now();
-            let shell = Command::new("sh").args(["-c", &script]).status();
-            let metrics = own.metrics();
-            over.store(true, SeqCst);
-            assert!(shell.unwrap().success());
-            assert!(begin.elapsed() >= STOPPED * STOPS, "it was not stopped");
-            // One is the price of a busy machine.
-            assert!(metrics.threads() <= WORKERS + 1, "{metrics:?}");
-            assert!(metrics.handoffs() <= 1, "{metrics:?}");
-            for task in computing {
-                own.block_on(task).unwrap();
-            }
-        },
-    );
+            process::id(),
+            STOPPED.as_secs_f64(),
+            GOES_ON.as_secs_f64()
+        );
+        let begin = Instant::now();
+        let shell = Command::new("sh").args(["-c", &script]).status();
+        let metrics = own.metrics();
+        over.store(true, SeqCst);
+        assert!(shell.unwrap().success());
+        assert!(begin.elapsed() >= STOPPED * STOPS, "it was not stopped");
+        // One is the price of a busy machine.
+        assert!(metrics.threads() <= WORKERS + 1, "{metrics:?}");
+        assert!(metrics.handoffs() <= 1, "{metrics:?}");
+        for task in computing {
+            own.block_on(task).unwrap();
+        }
+    });
 }
 
 /// Processes that take all of the CPU that they get, as long as this lives.
@@ -120,63 +116,59 @@ fn compute(time: Duration) {
 
 #[test]
 fn beside_processes_that_spin_all_goes_on_with_few_threads() {
-    in_own_process(
-        "beside_processes_that_spin_all_goes_on_with_few_threads",
-        || {
-            let _watchdog = watchdog(100);
-            const WORKERS: usize = 2;
-            const TASKS: usize = 10;
-            /// Not stuck by itself, but beside two others who want the same core.
-            const POLL: Duration = Duration::from_millis(7);
-            let own = common::executor(WORKERS);
-            let _spinning = Spinning::start(2 * thread::available_parallelism().unwrap().get());
-            let over = Arc::new(AtomicBool::new(false));
-            let turns: Vec<_> = (0..TASKS).map(|_| Arc::new(AtomicUsize::new(0))).collect();
-            let works = turns.iter().map(|turns| {
-                let (turns, over) = (turns.clone(), over.clone());
+    in_own_process(|| {
+        const WORKERS: usize = 2;
+        const TASKS: usize = 10;
+        /// Not stuck by itself, but beside two others who want the same core.
+        const POLL: Duration = Duration::from_millis(7);
+        let own = common::executor(WORKERS);
+        let _spinning = Spinning::start(2 * thread::available_parallelism().unwrap().get());
+        let over = Arc::new(AtomicBool::new(false));
+        let turns: Vec<_> = (0..TASKS).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+        let works = turns.iter().map(|turns| {
+            let (turns, over) = (turns.clone(), over.clone());
+            own.spawn(async move {
+                while !over.load(SeqCst) {
+                    compute(POLL);
+                    turns.fetch_add(1, SeqCst);
+                    executor::yield_now().await;
+                }
+            })
+        });
+        let works: Vec<_> = works.collect();
+        let mut most = 0;
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(3) {
+            let before: Vec<_> = turns.iter().map(|turns| turns.load(SeqCst)).collect();
+            // Sleeps end, and outside spawns are run, each after each.
+            let sleeps = (1..=5).map(|i| {
                 own.spawn(async move {
-                    while !over.load(SeqCst) {
-                        compute(POLL);
-                        turns.fetch_add(1, SeqCst);
-                        executor::yield_now().await;
-                    }
+                    let (begin, nap) = (Instant::now(), Duration::from_millis(i));
+                    sleep(nap).await;
+                    begin.elapsed() >= nap
                 })
             });
-            let works: Vec<_> = works.collect();
-            let mut most = 0;
-            let begin = Instant::now();
-            while begin.elapsed() < Duration::from_secs(3) {
-                let before: Vec<_> = turns.iter().map(|turns| turns.load(SeqCst)).collect();
-                // Sleeps end, and outside spawns are run, each after each.
-                let sleeps = (1..=5).map(|i| {
-                    own.spawn(async move {
-                        let (begin, nap) = (Instant::now(), Duration::from_millis(i));
-                        sleep(nap).await;
-                        begin.elapsed() >= nap
-                    })
-                });
-                let in_time = own.block_on(join_all(sleeps.collect::<Vec<_>>()));
-                assert!(in_time.into_iter().all(Result::unwrap), "never early");
+            let in_time = own.block_on(join_all(sleeps.collect::<Vec<_>>()));
+            assert!(in_time.into_iter().all(Result::unwrap), "never early");
+            most = most.max(own.metrics().threads());
+            eventually("each task has had its turn", || {
                 most = most.max(own.metrics().threads());
-                eventually("each task has had its turn", || {
-                    most = most.max(own.metrics().threads());
-                    turns
-                        .iter()
-                        .zip(&before)
-                        .all(|(now, before)| now.load(SeqCst) > *before)
-                });
-            }
-            over.store(true, SeqCst);
-            for task in works {
-                own.block_on(task).unwrap();
-            }
-            assert!(own.metrics().handoffs() > 0, "no poll was stuck");
-            // A stand-in for each worker that seems to compute, and one that is about to step back.
-            // And for those that wait for a lock whose holder is off its core: they are asleep, and the
-            // limit is for those that compute.
-            assert!(most <= 2 * WORKERS + 1 + 2, "{most} threads");
-        },
-    );
+                turns
+                    .iter()
+                    .zip(&before)
+                    .all(|(now, before)| now.load(SeqCst) > *before)
+            });
+        }
+        over.store(true, SeqCst);
+        for task in works {
+            own.block_on(task).unwrap();
+        }
+        assert!(own.metrics().handoffs() > 0, "no poll was stuck");
+        // A stand-in for each worker that seems to compute, and one that is about to step back.
+        // And for those that wait for a lock whose holder is off its core: they are asleep, and the
+        // limit is for those that compute.
+        assert!(most <= 2 * WORKERS + 1 + 2, "{most} threads");
+    });
 }
 
 /// The soft limit of threads (and processes) of this process's user.
@@ -209,43 +201,39 @@ fn become_an_ordinary_user() {
 
 #[test]
 fn at_the_systems_limit_of_threads_the_build_fails_or_all_tasks_finish() {
-    in_own_process(
-        "at_the_systems_limit_of_threads_the_build_fails_or_all_tasks_finish",
-        || {
-            const WORKERS: usize = 3;
-            let _watchdog = watchdog(100);
-            become_an_ordinary_user();
-            // What the user has already, which may change meanwhile: the first limit that allows one
-            // thread more.
-            let starts = |limit: &libc::rlim_t| {
-                limit_threads(*limit);
-                let thread = thread::Builder::new().spawn(|| {});
-                thread.map(thread::JoinHandle::join).is_ok()
-            };
-            let first = (1..100_000).find(starts).expect("some limit is enough");
-            let (mut failed, mut built) = (0, 0);
-            for more in 0..12 {
-                limit_threads(first - 1 + more);
-                match Executor::builder().workers(WORKERS).build() {
-                    Err(error) => {
-                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
-                        assert!(error.to_string().contains("could not start"), "{error}");
-                        failed += 1;
-                    }
-                    Ok(own) => {
-                        assert_all_finish(&own);
-                        let ended = own.shutdown_timeout(PATIENCE);
-                        ended.expect("no thread is left behind");
-                        built += 1;
-                    }
+    in_own_process(|| {
+        const WORKERS: usize = 3;
+        become_an_ordinary_user();
+        // What the user has already, which may change meanwhile: the first limit that allows one
+        // thread more.
+        let starts = |limit: &libc::rlim_t| {
+            limit_threads(*limit);
+            let thread = thread::Builder::new().spawn(|| {});
+            thread.map(thread::JoinHandle::join).is_ok()
+        };
+        let first = (1..100_000).find(starts).expect("some limit is enough");
+        let (mut failed, mut built) = (0, 0);
+        for more in 0..12 {
+            limit_threads(first - 1 + more);
+            match Executor::builder().workers(WORKERS).build() {
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock, "{error}");
+                    assert!(error.to_string().contains("could not start"), "{error}");
+                    failed += 1;
+                }
+                Ok(own) => {
+                    assert_all_finish(&own);
+                    let ended = own.shutdown_timeout(PATIENCE);
+                    ended.expect("no thread is left behind");
+                    built += 1;
                 }
             }
-            // A sanitizer has threads, too.
-            limit_threads(libc::RLIM_INFINITY);
-            // With room for none of them up to room for all but one, at least.
-            assert!(failed > 1 && built > 1, "{failed} failed, {built} built");
-        },
-    );
+        }
+        // A sanitizer has threads, too.
+        limit_threads(libc::RLIM_INFINITY);
+        // With room for none of them up to room for all but one, at least.
+        assert!(failed > 1 && built > 1, "{failed} failed, {built} built");
+    });
 }
 
 /// Calls that block, and polls that do, all of which want stand-ins.

@@ -6,8 +6,8 @@
 mod common;
 
 use common::{
-    Ledger, Wakers, at_thread_end, effort, eventually, executor, few_workers, is_at_rest,
-    quiet_panic, steady_executor, total, watchdog, worker_counts,
+    Ledger, Rng, Wakers, at_thread_end, effort, eventually, executor, few_workers, is_at_rest,
+    pause, quiet_panic, steady_executor, total, watchdog, worker_counts,
 };
 use executor::{Executor, Handle, JoinHandle};
 use futures::future::join_all;
@@ -23,26 +23,8 @@ use std::{
     time::Duration,
 };
 
-/// Generates numbers that are spread out but the same in each run.
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, n: u32) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 % n
-    }
-
-    /// Lets some time pass, in the range in which the races are.
-    fn pause(&mut self) {
-        match self.below(4) {
-            0 => {}
-            1 => thread::yield_now(),
-            _ => (0..self.below(400)).for_each(|_| std::hint::spin_loop()),
-        }
-    }
-}
+/// The range in which the threads of these races meet.
+const MOMENT: Duration = Duration::from_micros(10);
 
 /// What the totals count.
 const AWAITED: &str = "outside spawns awaited one by one";
@@ -88,16 +70,16 @@ fn one_task_at_a_time_from_a_task_is_never_forgotten() {
 fn after_pauses_of_any_length_a_sleeping_worker_is_woken() {
     let _watchdog = watchdog(100);
     for workers in worker_counts() {
-        let (own, mut random) = (steady_executor(workers), Random(0x1234_5678));
+        let (own, mut rng) = (steady_executor(workers), Rng::with_seed(0x1234_5678));
         own.block_on(async {
             for i in 0..3_000 * effort() {
-                let burst = 1 + random.below(3);
+                let burst = 1 + rng.u32(..3);
                 let tasks: Vec<_> = (0..burst).map(|_| own.spawn(async move { i })).collect();
-                random.pause();
+                pause(&mut rng, MOMENT);
                 for task in tasks {
                     assert_eq!(task.await.unwrap(), i);
                 }
-                random.pause();
+                pause(&mut rng, MOMENT);
             }
         });
     }
@@ -313,11 +295,15 @@ fn a_task_is_never_polled_by_two_workers_at_once() {
 fn abort_races_completion_and_the_drop_of_the_handle() {
     let _watchdog = watchdog(100);
     for workers in worker_counts() {
-        let (own, ledger, mut random) = (steady_executor(workers), Ledger::new(), Random(0xBEEF));
+        let (own, ledger, mut rng) = (
+            steady_executor(workers),
+            Ledger::new(),
+            Rng::with_seed(0xBEEF),
+        );
         let wakers = Wakers::new();
         for round in 0..3_000 * effort() {
             let (guard, output, wait) = (ledger.guard(), ledger.guard(), wakers.once());
-            let kind = random.below(5);
+            let kind = rng.u32(..5);
             let task = own.spawn(async move {
                 let _guard = guard;
                 match kind {
@@ -329,12 +315,12 @@ fn abort_races_completion_and_the_drop_of_the_handle() {
                 }
                 output
             });
-            random.pause();
+            pause(&mut rng, MOMENT);
             wakers.take().into_iter().for_each(|waker| waker.wake());
             match round % 5 {
                 0 => {
                     task.abort();
-                    random.pause();
+                    pause(&mut rng, MOMENT);
                     drop(task);
                 }
                 1 => drop(task.abort_on_drop()),
@@ -490,9 +476,9 @@ fn work_from_outside_reaches_executors_whose_workers_block_and_return() {
             .map(|i| {
                 let stop = stop.clone();
                 own.spawn(async move {
-                    let mut random = Random(77 + i as u32);
+                    let mut rng = Rng::with_seed(77 + i as u64);
                     while !stop.load(SeqCst) {
-                        executor::block_in_place(|| random.pause());
+                        executor::block_in_place(|| pause(&mut rng, MOMENT));
                         executor::yield_now().await;
                     }
                 })
@@ -512,7 +498,7 @@ fn work_from_outside_reaches_executors_whose_workers_block_and_return() {
 #[test]
 fn shutdown_races_spawns_wakes_and_parked_workers() {
     let _watchdog = watchdog(100);
-    let (ledger, mut random) = (Ledger::new(), Random(0xC0FFEE));
+    let (ledger, mut rng) = (Ledger::new(), Rng::with_seed(0xC0FFEE));
     let workers = worker_counts();
     for round in 0..700 * effort() {
         let own = executor(workers[round / 2 % workers.len()]);
@@ -556,7 +542,7 @@ fn shutdown_races_spawns_wakes_and_parked_workers() {
             (0..5).for_each(|_| wake.take().into_iter().for_each(|waker| waker.wake()));
         });
         start.wait();
-        random.pause();
+        pause(&mut rng, MOMENT);
         match round % 3 {
             0 => own.shutdown_timeout(Duration::from_secs(60)).unwrap(),
             _ => drop(own),
@@ -574,7 +560,7 @@ fn shutdown_races_the_wake_up_of_a_task_that_waits() {
     let _watchdog = watchdog(100);
     // The executor wakes the task to drop it. That wake-up must not be swallowed by another one
     // that is on its way to an ordinary poll.
-    let (ledger, mut random) = (Ledger::new(), Random(0xACE));
+    let (ledger, mut rng) = (Ledger::new(), Rng::with_seed(0xACE));
     for round in 0..1_500 * effort() {
         let (own, wakers) = (executor(few_workers(round)), Wakers::new());
         let (guard, wait) = (ledger.guard(), wakers.forever());
@@ -584,7 +570,7 @@ fn shutdown_races_the_wake_up_of_a_task_that_waits() {
         });
         eventually("it waits", || wakers.len() > 0);
         wakers.take().into_iter().for_each(|waker| waker.wake());
-        (0..random.below(6)).for_each(|_| random.pause());
+        (0..rng.u32(..6)).for_each(|_| pause(&mut rng, MOMENT));
         drop(own);
         ledger.assert_settled();
     }
@@ -594,7 +580,7 @@ fn shutdown_races_the_wake_up_of_a_task_that_waits() {
 #[test]
 fn shutdown_races_blocking_calls_and_stand_ins() {
     let _watchdog = watchdog(100);
-    let (ledger, mut random) = (Ledger::new(), Random(0xF00D));
+    let (ledger, mut rng) = (Ledger::new(), Rng::with_seed(0xF00D));
     for round in 0..150 * effort() {
         let own = executor(few_workers(round));
         for i in 0..6 {
@@ -609,7 +595,7 @@ fn shutdown_races_blocking_calls_and_stand_ins() {
                 pending::<()>().await
             });
         }
-        (0..random.below(8)).for_each(|_| random.pause());
+        (0..rng.u32(..8)).for_each(|_| pause(&mut rng, MOMENT));
         drop(own);
         ledger.assert_settled();
     }

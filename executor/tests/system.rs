@@ -103,30 +103,25 @@ fn with_owned_and_default(body: impl Fn(&Handle)) {
 
 #[test]
 fn in_a_forked_child_waiting_for_a_task_panics_and_names_the_way_out() {
-    in_own_process(
-        "in_a_forked_child_waiting_for_a_task_panics_and_names_the_way_out",
-        || {
-            let _watchdog = watchdog(100);
-            with_owned_and_default(|handle| {
-                let before = handle.spawn(pending::<()>());
-                rest(handle);
-                in_fork(|| {
-                    assert_refused(|| handle.block_on(handle.spawn(async { 1 })));
-                    assert_refused(|| handle.block_on(handle.spawn_blocking(|| 1)));
-                    assert_refused(|| handle.block_on(before));
-                    assert_refused(|| handle.block_on(pending::<()>()));
-                });
+    in_own_process(|| {
+        with_owned_and_default(|handle| {
+            let before = handle.spawn(pending::<()>());
+            rest(handle);
+            in_fork(|| {
+                assert_refused(|| handle.block_on(handle.spawn(async { 1 })));
+                assert_refused(|| handle.block_on(handle.spawn_blocking(|| 1)));
+                assert_refused(|| handle.block_on(before));
+                assert_refused(|| handle.block_on(pending::<()>()));
             });
-            rest(&Handle::current());
-            in_fork(|| assert_refused(|| executor::block_on(executor::spawn(async { 1 }))));
-        },
-    );
+        });
+        rest(&Handle::current());
+        in_fork(|| assert_refused(|| executor::block_on(executor::spawn(async { 1 }))));
+    });
 }
 
 #[test]
 fn in_a_forked_child_what_needs_no_worker_works() {
-    in_own_process("in_a_forked_child_what_needs_no_worker_works", || {
-        let _watchdog = watchdog(100);
+    in_own_process(|| {
         with_owned_and_default(|handle| {
             let finished = handle.spawn(async { 5 });
             eventually("it is finished", || finished.is_finished());
@@ -146,8 +141,7 @@ fn in_a_forked_child_what_needs_no_worker_works() {
 
 #[test]
 fn a_forked_child_starts_no_thread_for_what_it_spawns() {
-    in_own_process("a_forked_child_starts_no_thread_for_what_it_spawns", || {
-        let _watchdog = watchdog(100);
+    in_own_process(|| {
         let own = executor(1);
         let (blocked, is_blocked) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
@@ -172,55 +166,47 @@ fn a_forked_child_starts_no_thread_for_what_it_spawns() {
 
 #[test]
 fn a_child_forked_within_block_on_goes_on_until_it_would_wait() {
-    in_own_process(
-        "a_child_forked_within_block_on_goes_on_until_it_would_wait",
-        || {
-            let _watchdog = watchdog(100);
-            let own = executor(1);
-            let forks = || in_fork(|| assert_refused(|| own.block_on(own.spawn(async {}))));
-            rest(&own.handle());
-            own.block_on(async {
-                forks();
-                own.spawn(async {}).await.unwrap();
-            });
-        },
-    );
+    in_own_process(|| {
+        let own = executor(1);
+        let forks = || in_fork(|| assert_refused(|| own.block_on(own.spawn(async {}))));
+        rest(&own.handle());
+        own.block_on(async {
+            forks();
+            own.spawn(async {}).await.unwrap();
+        });
+    });
 }
 
 #[test]
 fn a_child_forked_within_a_task_goes_on_until_it_would_wait() {
-    in_own_process(
-        "a_child_forked_within_a_task_goes_on_until_it_would_wait",
-        || {
-            let _watchdog = watchdog(100);
-            for workers in [1, 2] {
-                let own = executor(workers);
-                rest(&own.handle());
-                let forks = own.spawn(async {
-                    in_fork(|| {
-                        let waits = || executor::block_on(executor::spawn(pending::<()>()));
-                        assert_refused(waits);
-                        assert_eq!(executor::block_on(ready(7)), 7);
-                    });
-                    executor::spawn(async { 7 }).await.unwrap()
+    in_own_process(|| {
+        for workers in [1, 2] {
+            let own = executor(workers);
+            rest(&own.handle());
+            let forks = own.spawn(async {
+                in_fork(|| {
+                    let waits = || executor::block_on(executor::spawn(pending::<()>()));
+                    assert_refused(waits);
+                    assert_eq!(executor::block_on(ready(7)), 7);
                 });
-                assert_eq!(own.block_on(forks).unwrap(), 7, "the parent goes on");
-            }
-        },
-    );
+                executor::spawn(async { 7 }).await.unwrap()
+            });
+            assert_eq!(own.block_on(forks).unwrap(), 7, "the parent goes on");
+        }
+    });
 }
 
 /// In the child the worker is the only thread, and nobody will ever wake it: it must not sit there as
 /// a process that does nothing for ever.
-fn forks_within_a_task_and_goes_back_to_the_scheduler(test: &str, waits: bool) {
+fn forks_within_a_task_and_goes_back_to_the_scheduler(waits: bool) {
+    let _watchdog = watchdog(100);
     if !common::is_child() {
-        let output = output_of(child(test));
-        assert_passed(test, &output);
+        let output = output_of(child());
+        assert_passed("the child", &output);
         // The forked child's, whose standard error is the same.
         let text = String::from_utf8_lossy(&output.stderr);
         return assert!(text.contains("was forked"), "{text}");
     }
-    let _watchdog = watchdog(100);
     for workers in [1, 2] {
         let own = executor(workers);
         rest(&own.handle());
@@ -249,31 +235,23 @@ fn forks_within_a_task_and_goes_back_to_the_scheduler(test: &str, waits: bool) {
 
 #[test]
 fn a_child_forked_within_a_task_that_waits_then_ends_with_an_error() {
-    forks_within_a_task_and_goes_back_to_the_scheduler(
-        "a_child_forked_within_a_task_that_waits_then_ends_with_an_error",
-        true,
-    );
+    forks_within_a_task_and_goes_back_to_the_scheduler(true);
 }
 
 #[test]
 fn a_child_forked_within_a_task_that_finishes_then_ends_with_an_error() {
-    forks_within_a_task_and_goes_back_to_the_scheduler(
-        "a_child_forked_within_a_task_that_finishes_then_ends_with_an_error",
-        false,
-    );
+    forks_within_a_task_and_goes_back_to_the_scheduler(false);
 }
 
 #[test]
 fn a_child_forked_within_a_task_runs_no_task_that_waits_its_turn_in_the_parent() {
-    const NAME: &str =
-        "a_child_forked_within_a_task_runs_no_task_that_waits_its_turn_in_the_parent";
+    let _watchdog = watchdog(100);
     if !common::is_child() {
-        let output = output_of(child(NAME));
-        assert_passed(NAME, &output);
+        let output = output_of(child());
+        assert_passed("the child", &output);
         let text = String::from_utf8_lossy(&output.stderr);
         return assert!(!text.contains("<in the child>"), "{text}");
     }
-    let _watchdog = watchdog(100);
     let own = executor(1);
     let ran = Arc::new(AtomicUsize::new(0));
     let count = ran.clone();
@@ -307,14 +285,13 @@ fn a_child_forked_within_a_task_runs_no_task_that_waits_its_turn_in_the_parent()
 
 #[test]
 fn an_executor_dropped_in_a_forked_child_leaves_its_tasks_to_the_parent() {
-    const NAME: &str = "an_executor_dropped_in_a_forked_child_leaves_its_tasks_to_the_parent";
+    let _watchdog = watchdog(100);
     if !common::is_child() {
-        let mut command = child(NAME);
+        let mut command = child();
         // One thread more to be joined.
         command.env("EXECUTOR_SCHEDTRACE", "10000");
-        return assert_passed(NAME, &output_of(command));
+        return assert_passed("the child", &output_of(command));
     }
-    let _watchdog = watchdog(100);
     let ledger = Ledger::new();
     let with_task = || {
         let (own, guard) = (executor(2), ledger.guard());
@@ -347,8 +324,7 @@ fn an_executor_dropped_in_a_forked_child_leaves_its_tasks_to_the_parent() {
 
 #[test]
 fn a_forked_child_may_build_an_executor_of_its_own() {
-    in_own_process("a_forked_child_may_build_an_executor_of_its_own", || {
-        let _watchdog = watchdog(100);
+    in_own_process(|| {
         // The parent has used its own, and never the default one.
         let inherited = executor(2);
         inherited.block_on(inherited.spawn(async {})).unwrap();

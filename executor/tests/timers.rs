@@ -8,8 +8,9 @@
 mod common;
 
 use common::{
-    Boxed, Guard, Ledger, Wakers, effort, eventually, executor, steady_executor, watchdog,
-    work_for, worker_counts,
+    Boxed, Guard, Ledger, Rng, Wakers, effort, eventually, executor, moment, pause,
+    sleeps::{Pinned, Shared, assert_not_early, begun, shared, the_rest_of, wait_for},
+    steady_executor, watchdog, worker_counts,
 };
 use executor::{
     Executor, block_in_place, block_on,
@@ -18,9 +19,8 @@ use executor::{
 use futures::future::join_all;
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
@@ -29,88 +29,35 @@ use std::{
     time::{Duration, Instant},
 };
 
-type Pinned = Pin<Box<Sleep>>;
-
-/// Generates numbers that are spread out but the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: usize) -> Random {
-        Random((seed as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-
-    /// In the range in which threads can meet.
-    fn short(&mut self) -> Duration {
-        Duration::from_micros(self.below(300))
-    }
-
-    /// Lets about as much time pass as a short sleep takes.
-    fn pause(&mut self) {
-        match self.below(4) {
-            0 => {}
-            1 => thread::yield_now(),
-            _ => work_for(self.short()),
-        }
-    }
-}
-
-/// A sleep that has been polled with that waker, so that it has its place among the calling thread's
-/// timers.
-fn begun_with(waker: &Waker, duration: Duration) -> Pinned {
-    let mut sleep = Box::pin(sleep(duration));
-    let _ = sleep.as_mut().poll(&mut Context::from_waker(waker));
-    sleep
-}
-
-/// The same, with the waker of the calling task.
-async fn begun(duration: Duration) -> Pinned {
-    poll_fn(|cx| Poll::Ready(begun_with(cx.waker(), duration))).await
-}
-
-fn assert_not_early(sleep: &Sleep) {
-    assert!(Instant::now() >= sleep.deadline(), "early");
-}
-
-/// Waits for a sleep that has begun elsewhere.
-async fn the_rest_of(mut sleep: Pinned, guard: Guard) {
-    sleep.as_mut().await;
-    assert_not_early(&sleep);
-    drop(guard);
-}
+/// The range in which the threads of these races meet: short sleeps, and pauses as long as those.
+const MOMENT: Duration = Duration::from_micros(300);
 
 /// What a sleep may wake once, and not before its deadline.
-struct Bell {
+struct Witness {
     deadline: Instant,
-    rings: AtomicUsize,
+    wakes: AtomicUsize,
     faults: Arc<AtomicUsize>,
     _guard: Guard,
 }
 
-impl Bell {
-    fn new(deadline: Instant, faults: &Arc<AtomicUsize>, ledger: &Ledger) -> Arc<Bell> {
-        Arc::new(Bell {
+impl Witness {
+    fn new(deadline: Instant, faults: &Arc<AtomicUsize>, ledger: &Ledger) -> Arc<Witness> {
+        Arc::new(Witness {
             deadline,
-            rings: AtomicUsize::new(0),
+            wakes: AtomicUsize::new(0),
             faults: faults.clone(),
             _guard: ledger.guard(),
         })
     }
 
-    fn has_rung(&self) -> bool {
-        self.rings.load(SeqCst) > 0
+    fn was_woken(&self) -> bool {
+        self.wakes.load(SeqCst) > 0
     }
 }
 
-impl Wake for Bell {
+impl Wake for Witness {
     fn wake(self: Arc<Self>) {
-        let again = self.rings.fetch_add(1, SeqCst) > 0;
+        let again = self.wakes.fetch_add(1, SeqCst) > 0;
         if again || Instant::now() < self.deadline {
             self.faults.fetch_add(1, SeqCst);
         }
@@ -118,16 +65,20 @@ impl Wake for Bell {
 }
 
 /// A sleep of `duration` that has begun, and what it wakes.
-fn belled(duration: Duration, faults: &Arc<AtomicUsize>, ledger: &Ledger) -> (Pinned, Arc<Bell>) {
+fn witnessed(
+    duration: Duration,
+    faults: &Arc<AtomicUsize>,
+    ledger: &Ledger,
+) -> (Pinned, Arc<Witness>) {
     let mut sleep = Box::pin(sleep(duration));
-    let bell = Bell::new(sleep.deadline(), faults, ledger);
-    let waker = Waker::from(bell.clone());
+    let witness = Witness::new(sleep.deadline(), faults, ledger);
+    let waker = Waker::from(witness.clone());
     let poll = sleep.as_mut().poll(&mut Context::from_waker(&waker));
     if poll.is_ready() {
         // Over before it was polled: nobody will be woken.
-        bell.rings.fetch_add(1, SeqCst);
+        witness.wakes.fetch_add(1, SeqCst);
     }
-    (sleep, bell)
+    (sleep, witness)
 }
 
 #[test]
@@ -139,9 +90,9 @@ fn a_sleep_may_be_dropped_at_any_moment_by_any_thread() {
         .map(|i| {
             let (send, sleeps) = mpsc::channel::<Pinned>();
             let dropper = thread::spawn(move || {
-                let mut random = Random::new(i);
+                let mut rng = Rng::with_seed(i as u64);
                 for sleep in sleeps {
-                    random.pause();
+                    pause(&mut rng, MOMENT);
                     if sleep.is_elapsed() {
                         assert_not_early(&sleep);
                     }
@@ -155,10 +106,10 @@ fn a_sleep_may_be_dropped_at_any_moment_by_any_thread() {
         .map(|i| {
             let (senders, faults, ledger) = (senders.clone(), faults.clone(), ledger.clone());
             own.spawn(async move {
-                let mut random = Random::new(i);
+                let mut rng = Rng::with_seed(i as u64);
                 for _ in 0..2_000 * effort() {
-                    let (sleep, _) = belled(random.short(), &faults, &ledger);
-                    senders[random.below(4) as usize].send(sleep).unwrap();
+                    let (sleep, _) = witnessed(moment(&mut rng, MOMENT), &faults, &ledger);
+                    senders[rng.u64(..4) as usize].send(sleep).unwrap();
                     executor::yield_now().await;
                 }
             })
@@ -176,40 +127,26 @@ fn a_sleep_may_be_dropped_at_any_moment_by_any_thread() {
     assert_eq!(faults.load(SeqCst), 0, "woken early, or more than once");
 }
 
-/// Waits for a sleep that others have access to, too.
-async fn wait_for(sleep: Arc<Mutex<Pinned>>, guard: Guard) {
-    poll_fn(|cx| {
-        let mut sleep = sleep.lock().unwrap();
-        let poll = sleep.as_mut().poll(cx);
-        if poll.is_ready() {
-            assert_not_early(&sleep);
-        }
-        poll
-    })
-    .await;
-    drop(guard);
-}
-
 #[test]
 fn a_sleep_may_be_reset_at_any_moment_by_any_thread() {
     let _watchdog = watchdog(100);
     for workers in worker_counts() {
         let (own, other, ledger) = (steady_executor(workers), steady_executor(1), Ledger::new());
-        let mut random = Random::new(workers);
+        let mut rng = Rng::with_seed(workers as u64);
         for i in 0..300 * effort() {
             let sleeps: Vec<_> = (0..8)
-                .map(|_| Arc::new(Mutex::new(Box::pin(sleep(random.short())))))
+                .map(|_| shared(sleep(moment(&mut rng, MOMENT))))
                 .collect();
             let waiting: Vec<_> = sleeps
                 .iter()
-                .map(|sleep| own.spawn(wait_for(sleep.clone(), ledger.guard())))
+                .map(|sleep| own.spawn(ledger.track(wait_for(sleep.clone()))))
                 .collect();
-            let mut random = Random::new(i);
+            let mut rng = Rng::with_seed(i as u64);
             let mut reset = move || {
                 for _ in 0..3 {
-                    random.pause();
+                    pause(&mut rng, MOMENT);
                     for sleep in &sleeps {
-                        let deadline = Instant::now() + random.short();
+                        let deadline = Instant::now() + moment(&mut rng, MOMENT);
                         sleep.lock().unwrap().as_mut().reset(deadline);
                     }
                 }
@@ -229,7 +166,7 @@ fn a_sleep_may_be_reset_at_any_moment_by_any_thread() {
 
 /// One of several tasks that poll the same sleep, each as often as it likes. Only the last of them is
 /// woken; it tells the others.
-async fn take_turns(sleep: Arc<Mutex<Pinned>>, others: Wakers, mut turns: u64, guard: Guard) {
+async fn take_turns(sleep: Shared<Sleep>, others: Wakers, mut turns: u64) {
     poll_fn(|cx| {
         let mut sleep = sleep.lock().unwrap();
         others.add(cx.waker());
@@ -245,23 +182,22 @@ async fn take_turns(sleep: Arc<Mutex<Pinned>>, others: Wakers, mut turns: u64, g
         Poll::Pending
     })
     .await;
-    drop(guard);
 }
 
 #[test]
 fn of_two_tasks_that_take_turns_with_a_sleep_the_last_one_is_woken() {
     let _watchdog = watchdog(100);
     let (own, other) = (steady_executor(2), steady_executor(1));
-    let (ledger, mut random) = (Ledger::new(), Random::new(0));
+    let (ledger, mut rng) = (Ledger::new(), Rng::with_seed(0));
     for _ in 0..1_000 * effort() {
         let tasks: Vec<_> = (0..8)
             .flat_map(|_| {
-                let sleep = Arc::new(Mutex::new(Box::pin(sleep(random.short()))));
+                let sleep = shared(sleep(moment(&mut rng, MOMENT)));
                 let wakers = Wakers::new();
                 [&own, &other].map(|place| {
-                    let turns = random.below(20);
-                    let guard = ledger.guard();
-                    place.spawn(take_turns(sleep.clone(), wakers.clone(), turns, guard))
+                    let turns = rng.u64(..20);
+                    let takes_turns = take_turns(sleep.clone(), wakers.clone(), turns);
+                    place.spawn(ledger.track(takes_turns))
                 })
             })
             .collect();
@@ -273,32 +209,27 @@ fn of_two_tasks_that_take_turns_with_a_sleep_the_last_one_is_woken() {
 }
 
 /// Polls the sleep here, and goes elsewhere; after some hops waits for it.
-fn hop(
-    places: Arc<[Executor; 3]>,
-    mut sleep: Pinned,
-    mut random: Random,
-    guard: Guard,
-) -> Boxed<()> {
+fn hop(places: Arc<[Executor; 3]>, mut sleep: Pinned, mut rng: Rng) -> Boxed<()> {
     Box::pin(async move {
-        if random.below(5) == 0 {
-            return the_rest_of(sleep, guard).await;
+        if rng.u64(..5) == 0 {
+            return the_rest_of(sleep).await;
         }
         if futures::poll!(sleep.as_mut()).is_ready() {
             assert_not_early(&sleep);
             return;
         }
-        random.pause();
-        let next = random.below(4) as usize;
+        pause(&mut rng, MOMENT);
+        let next = rng.u64(..4) as usize;
         let everywhere = places.clone();
         match places.get(next) {
             Some(place) => {
-                let onwards = hop(everywhere, sleep, random, guard);
+                let onwards = hop(everywhere, sleep, rng);
                 place.spawn(onwards).await.unwrap();
             }
             // In a place that ends as soon as the sleep has been polled there.
             None => {
                 let _ = block_on(async { futures::poll!(sleep.as_mut()) });
-                hop(everywhere, sleep, random, guard).await;
+                hop(everywhere, sleep, rng).await;
             }
         }
     })
@@ -312,10 +243,10 @@ fn a_sleep_may_go_from_place_to_place_while_it_fires() {
     for i in 0..250 * effort() {
         let tasks: Vec<_> = (0..20)
             .map(|j| {
-                let mut random = Random::new(i * 20 + j);
-                let sleep = Box::pin(sleep(random.short()));
+                let mut rng = Rng::with_seed((i * 20 + j) as u64);
+                let sleep = Box::pin(sleep(moment(&mut rng, MOMENT)));
                 let place = &places[j % 3];
-                place.spawn(hop(places.clone(), sleep, random, ledger.guard()))
+                place.spawn(ledger.track(hop(places.clone(), sleep, rng)))
             })
             .collect();
         for outcome in block_on(join_all(tasks)) {
@@ -330,24 +261,25 @@ fn an_executor_may_end_while_its_sleeps_are_waited_for_elsewhere() {
     let _watchdog = watchdog(100);
     let (own, ledger) = (steady_executor(2), Ledger::new());
     for i in 0..350 * effort() {
-        let mut random = Random::new(i);
+        let mut rng = Rng::with_seed(i as u64);
         let ending = Executor::builder()
             .workers(1 + i % 2)
             .handoff(i % 4 < 2)
             .build()
             .unwrap();
-        let durations: Vec<_> = (0..40).map(|_| random.short()).collect();
+        let durations: Vec<_> = (0..40).map(|_| moment(&mut rng, MOMENT)).collect();
         let begin = ending.spawn(join_all(durations.into_iter().map(begun)));
         let tasks: Vec<_> = block_on(begin)
             .unwrap()
             .into_iter()
-            .map(|sleep| own.spawn(the_rest_of(sleep, ledger.guard())))
+            .map(|sleep| own.spawn(ledger.track(the_rest_of(sleep))))
             .collect();
         // Some that end with it.
         for _ in 0..10 {
-            drop(ending.spawn(the_rest_of(Box::pin(sleep(random.short())), ledger.guard())));
+            let ends_with_it = the_rest_of(Box::pin(sleep(moment(&mut rng, MOMENT))));
+            drop(ending.spawn(ledger.track(ends_with_it)));
         }
-        random.pause();
+        pause(&mut rng, MOMENT);
         // Whether its memory is freed at once must not matter.
         let _handle = (i % 3 == 0).then(|| ending.handle());
         drop(ending);
@@ -366,15 +298,15 @@ fn block_on_may_end_while_its_sleeps_are_waited_for_elsewhere() {
         for i in 0..4 {
             let (own, ledger) = (&own, &ledger);
             scope.spawn(move || {
-                let mut random = Random::new(i);
+                let mut rng = Rng::with_seed(i as u64);
                 for _ in 0..800 * effort() {
                     let mut tasks = Vec::new();
                     block_on(async {
                         for _ in 0..10 {
-                            let sleep = begun(random.short()).await;
-                            tasks.push(own.spawn(the_rest_of(sleep, ledger.guard())));
+                            let sleep = begun(moment(&mut rng, MOMENT)).await;
+                            tasks.push(own.spawn(ledger.track(the_rest_of(sleep))));
                         }
-                        random.pause();
+                        pause(&mut rng, MOMENT);
                     });
                     // A foreign one: the next call of ours would attend to what this one has left.
                     for outcome in futures::executor::block_on(join_all(tasks)) {
@@ -396,9 +328,10 @@ fn threads_may_create_and_drop_sleeps_while_workers_fire_others() {
         .map(|i| {
             let (stop, ledger) = (stop.clone(), ledger.clone());
             own.spawn(async move {
-                let mut random = Random::new(i);
+                let mut rng = Rng::with_seed(i as u64);
                 while !stop.load(SeqCst) {
-                    the_rest_of(begun(random.short()).await, ledger.guard()).await;
+                    let sleep = begun(moment(&mut rng, MOMENT)).await;
+                    ledger.track(the_rest_of(sleep)).await;
                 }
             })
         })
@@ -406,7 +339,7 @@ fn threads_may_create_and_drop_sleeps_while_workers_fire_others() {
     thread::scope(|scope| {
         for i in 0..8 {
             // Half of them share one wheel, the others have one each.
-            let churn = churn(Random::new(i), faults.clone(), ledger.clone());
+            let churn = churn(Rng::with_seed(i as u64), faults.clone(), ledger.clone());
             scope.spawn(move || match i % 2 {
                 0 => futures::executor::block_on(churn),
                 _ => block_on(churn),
@@ -421,22 +354,22 @@ fn threads_may_create_and_drop_sleeps_while_workers_fire_others() {
     assert_eq!(faults.load(SeqCst), 0, "woken early, or more than once");
 }
 
-/// Creates and drops sleeps of random lengths, and waits for some of them.
-async fn churn(mut random: Random, faults: Arc<AtomicUsize>, ledger: Ledger) {
+/// Creates and drops sleeps of rng lengths, and waits for some of them.
+async fn churn(mut rng: Rng, faults: Arc<AtomicUsize>, ledger: Ledger) {
     for _ in 0..500 * effort() {
         let mut kept = Vec::new();
         for _ in 0..50 {
-            let bits = random.below(45);
-            let duration = Duration::from_nanos(random.below(1 << bits));
-            kept.push(belled(duration, &faults, &ledger));
-            if random.below(2) == 0 {
-                drop(kept.swap_remove(random.below(kept.len() as u64) as usize));
+            let bits = rng.u64(..45);
+            let duration = Duration::from_nanos(rng.u64(..1 << bits));
+            kept.push(witnessed(duration, &faults, &ledger));
+            if rng.u64(..2) == 0 {
+                drop(kept.swap_remove(rng.u64(..kept.len() as u64) as usize));
             }
         }
         let soon = Instant::now() + Duration::from_millis(1);
         kept.retain(|(sleep, _)| sleep.deadline() < soon);
         // None of those is forgotten.
-        while !kept.iter().all(|(_, bell)| bell.has_rung()) {
+        while !kept.iter().all(|(_, witness)| witness.was_woken()) {
             sleep(Duration::from_micros(100)).await;
         }
     }
@@ -451,19 +384,18 @@ fn a_worker_may_block_and_come_back_while_its_sleeps_are_due() {
             .map(|i| {
                 let ledger = ledger.clone();
                 own.spawn(async move {
-                    let mut random = Random::new(i);
+                    let mut rng = Rng::with_seed(i as u64);
                     for _ in 0..300 * effort() {
-                        let sleep = begun(random.short()).await;
-                        match random.below(4) {
-                            0 => block_in_place(|| random.pause()),
-                            1 => block_on(the_rest_of(
-                                Box::pin(executor::time::sleep(random.short())),
-                                ledger.guard(),
-                            )),
-                            2 => random.pause(),
+                        let sleep = begun(moment(&mut rng, MOMENT)).await;
+                        match rng.u64(..4) {
+                            0 => block_in_place(|| pause(&mut rng, MOMENT)),
+                            1 => block_on(the_rest_of(Box::pin(executor::time::sleep(moment(
+                                &mut rng, MOMENT,
+                            ))))),
+                            2 => pause(&mut rng, MOMENT),
                             _ => {}
                         }
-                        the_rest_of(sleep, ledger.guard()).await;
+                        ledger.track(the_rest_of(sleep)).await;
                     }
                 })
             })
@@ -479,15 +411,15 @@ fn a_worker_may_block_and_come_back_while_its_sleeps_are_due() {
 fn a_worker_that_wakes_up_for_a_timer_misses_no_task_and_the_other_way_round() {
     let _watchdog = watchdog(100);
     for workers in worker_counts() {
-        let (own, mut random) = (steady_executor(workers), Random::new(workers));
+        let (own, mut rng) = (steady_executor(workers), Rng::with_seed(workers as u64));
         block_on(async {
             for i in 0..700 * effort() {
-                let duration = random.short();
+                let duration = moment(&mut rng, MOMENT);
                 let sleeps = own.spawn(async move {
                     sleep(duration).await;
                     i
                 });
-                random.pause();
+                pause(&mut rng, MOMENT);
                 assert_eq!(own.spawn(async move { i }).await.unwrap(), i);
                 assert_eq!(sleeps.await.unwrap(), i);
             }

@@ -1,6 +1,8 @@
 //! The promises of the crate, one test each; the names are the specification.
 #![cfg(not(loom))]
 
+mod common;
+
 use std::cell::RefCell;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use common::{Bell, watchdog};
 use futures::executor::{ThreadPool, block_on};
 use waitgroup::{Guard, Track, Wait, WaitGroup};
 
@@ -30,33 +33,19 @@ fn panic_text(f: impl FnOnce()) -> String {
     }
 }
 
-/// A waker that counts how often it is woken.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Woken {
-    fn times(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 mod counting {
     use super::*;
 
     #[test]
     fn a_new_group_counts_nothing() {
+        let _watchdog = watchdog();
         assert_eq!(WaitGroup::new().count(), 0);
         assert_eq!(WaitGroup::default().count(), 0);
     }
 
     #[test]
     fn add_raises_the_count_by_n_and_done_lowers_it_by_one() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(3);
         group.done();
@@ -65,6 +54,7 @@ mod counting {
 
     #[test]
     fn clones_share_one_counter_and_new_groups_do_not() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.clone().add(1);
         assert_eq!(group.count(), 1);
@@ -73,6 +63,7 @@ mod counting {
 
     #[test]
     fn the_count_is_the_same_while_somebody_waits() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(2);
         let _wait = group.wait();
@@ -83,6 +74,7 @@ mod counting {
 
     #[test]
     fn add_of_zero_does_nothing() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(0);
         assert_eq!(group.count(), 0);
@@ -98,6 +90,7 @@ mod misuse {
 
     #[test]
     fn done_of_a_zero_count_panics_with_gos_text_and_leaves_it_zero() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         for _ in 0..2 {
             assert_eq!(panic_text(|| group.done()), "negative WaitGroup counter");
@@ -107,6 +100,7 @@ mod misuse {
 
     #[test]
     fn a_group_is_usable_after_a_negative_done() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         panic_text(|| group.done());
         group.add(1);
@@ -118,6 +112,7 @@ mod misuse {
 
     #[test]
     fn add_beyond_the_highest_count_panics_and_leaves_the_count() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(HIGHEST_COUNT);
         for n in [1, 2, HIGHEST_COUNT, HIGHEST_COUNT + 1, usize::MAX] {
@@ -134,6 +129,7 @@ mod misuse {
 
     #[test]
     fn add_of_more_than_the_highest_count_panics_and_leaves_zero() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         for n in [HIGHEST_COUNT + 1, HIGHEST_COUNT + 2, usize::MAX] {
             assert!(panic_text(|| group.add(n)).starts_with("WaitGroup counter overflow"));
@@ -144,6 +140,7 @@ mod misuse {
 
     #[test]
     fn an_overflow_leaves_the_waiters_waiting_and_loses_none() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         let mut wait = group.wait();
@@ -155,6 +152,7 @@ mod misuse {
 
     #[test]
     fn guard_and_track_overflow_as_add_does() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(HIGHEST_COUNT);
         assert!(panic_text(|| drop(group.guard())).starts_with("WaitGroup counter overflow"));
@@ -165,6 +163,7 @@ mod misuse {
 
     #[test]
     fn a_guard_whose_done_was_taken_panics_on_drop() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let guard = group.guard();
         group.done();
@@ -177,12 +176,14 @@ mod waiting {
 
     #[test]
     fn wait_on_a_zero_count_is_ready_at_once() {
+        let _watchdog = watchdog();
         assert!(poll(&mut WaitGroup::new().wait()).is_ready());
         WaitGroup::new().wait_blocking();
     }
 
     #[test]
     fn wait_is_pending_until_the_count_is_zero() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(2);
         let mut wait = group.wait();
@@ -195,6 +196,7 @@ mod waiting {
 
     #[test]
     fn wait_begins_with_the_call_and_not_with_the_first_poll() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         let mut wait = group.wait();
@@ -205,6 +207,7 @@ mod waiting {
 
     #[test]
     fn wait_called_on_a_zero_count_stays_ready_when_the_count_is_raised_before_the_first_poll() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let mut wait = group.wait();
         group.add(1);
@@ -213,6 +216,7 @@ mod waiting {
 
     #[test]
     fn a_zero_before_the_call_does_not_count() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         group.done();
@@ -222,6 +226,7 @@ mod waiting {
 
     #[test]
     fn a_finished_wait_is_ready_again_when_polled_again() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         let mut wait = group.wait();
@@ -234,11 +239,11 @@ mod waiting {
 
     #[test]
     fn any_number_of_waiters_is_woken_once_each_by_the_last_done() {
+        let _watchdog = watchdog();
         const WAITERS: usize = 1_000;
         let group = WaitGroup::new();
         group.add(2);
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
+        let (bell, waker) = Bell::new();
         let mut waits: Vec<Wait> = (0..WAITERS).map(|_| group.wait()).collect();
         for wait in &mut waits {
             assert!(
@@ -248,20 +253,20 @@ mod waiting {
             );
         }
         group.done();
-        assert_eq!(woken.times(), 0);
+        assert_eq!(bell.rings(), 0);
         group.done();
-        assert_eq!(woken.times(), WAITERS);
+        assert_eq!(bell.rings(), WAITERS);
         assert!(waits.iter_mut().all(|wait| poll(wait).is_ready()));
     }
 
     #[test]
     fn the_waker_of_the_latest_poll_is_the_one_that_is_woken() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         let mut wait = group.wait();
-        let (first, second) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
-        for woken in [&first, &second] {
-            let waker = Waker::from(Arc::clone(woken));
+        let ((first, first_waker), (second, second_waker)) = (Bell::new(), Bell::new());
+        for waker in [first_waker, second_waker] {
             assert!(
                 Pin::new(&mut wait)
                     .poll(&mut Context::from_waker(&waker))
@@ -269,11 +274,12 @@ mod waiting {
             );
         }
         group.done();
-        assert_eq!((first.times(), second.times()), (0, 1));
+        assert_eq!((first.rings(), second.rings()), (0, 1));
     }
 
     #[test]
     fn dropping_a_wait_loses_nobody_elses_wake_up() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         let mut waits: Vec<Wait> = (0..4).map(|_| group.wait()).collect();
@@ -286,6 +292,7 @@ mod waiting {
 
     #[test]
     fn a_wait_that_everybody_dropped_does_not_disturb_the_next_round() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         group.add(1);
         drop(group.wait());
@@ -297,6 +304,7 @@ mod waiting {
 
     #[test]
     fn each_round_wakes_its_own_waiters_only() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let mut earlier: Option<Wait> = None;
         for _ in 0..100 {
@@ -311,6 +319,7 @@ mod waiting {
 
     #[test]
     fn a_wait_outlives_every_handle() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let guard = group.guard();
         let mut wait = group.wait();
@@ -322,6 +331,7 @@ mod waiting {
 
     #[test]
     fn a_waker_may_use_the_group_it_is_woken_by() {
+        let _watchdog = watchdog();
         struct Reuse(WaitGroup);
         impl Wake for Reuse {
             fn wake(self: Arc<Self>) {
@@ -357,6 +367,7 @@ mod waiting {
 
     #[test]
     fn wait_blocking_returns_once_the_count_is_zero() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let finished = Arc::new(AtomicUsize::new(0));
         let start = |_| {
@@ -381,6 +392,7 @@ mod guarding {
 
     #[test]
     fn a_guard_is_counted_until_it_is_dropped() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let guard = group.guard();
         assert_eq!(group.count(), 1);
@@ -393,6 +405,7 @@ mod guarding {
 
     #[test]
     fn a_guard_is_counted_off_when_its_scope_panics() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let guard = group.guard();
         panic_text(move || {
@@ -404,6 +417,7 @@ mod guarding {
 
     #[test]
     fn a_guard_is_counted_off_when_its_task_is_cancelled() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let guard = group.guard();
         let mut task = Box::pin(async move {
@@ -444,6 +458,7 @@ mod tracking {
 
     #[test]
     fn a_tracked_future_is_counted_from_the_call_and_gives_its_output() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let tracked = group.track(async { 42 });
         assert_eq!(group.count(), 1);
@@ -452,6 +467,7 @@ mod tracking {
 
     #[test]
     fn a_finished_future_is_counted_off_though_the_track_is_kept() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let mut tracked = group.track(ready(7));
         assert_eq!(poll(&mut tracked), Poll::Ready(7));
@@ -462,6 +478,7 @@ mod tracking {
 
     #[test]
     fn a_pending_future_stays_counted() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let mut tracked = group.track(pending::<()>());
         assert!(poll(&mut tracked).is_pending());
@@ -470,6 +487,7 @@ mod tracking {
 
     #[test]
     fn a_future_that_is_dropped_before_or_after_its_first_poll_is_counted_off() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         drop(group.track(pending::<()>()));
         assert_eq!(group.count(), 0);
@@ -481,6 +499,7 @@ mod tracking {
 
     #[test]
     fn a_finished_future_has_been_dropped_before_it_is_counted_off() {
+        let _watchdog = watchdog();
         // `poll_fn` keeps what it owns until it is dropped itself.
         let (group, seen, owned) = observed();
         let mut tracked = group.track(std::future::poll_fn(move |_| {
@@ -494,6 +513,7 @@ mod tracking {
 
     #[test]
     fn a_cancelled_future_has_been_dropped_before_it_is_counted_off() {
+        let _watchdog = watchdog();
         let (group, seen, owned) = observed();
         drop(group.track(async move {
             let _owned = owned;
@@ -505,6 +525,7 @@ mod tracking {
 
     #[test]
     fn a_future_whose_poll_panics_is_dropped_and_counted_off_as_the_panic_leaves_the_poll() {
+        let _watchdog = watchdog();
         let (group, seen, owned) = observed();
         let mut tracked = group.track(std::future::poll_fn(move |_| -> Poll<()> {
             let _ = &owned;
@@ -520,6 +541,7 @@ mod tracking {
 
     #[test]
     fn a_future_whose_drop_panics_is_counted_off() {
+        let _watchdog = watchdog();
         struct PanicsOnDrop;
         impl Drop for PanicsOnDrop {
             fn drop(&mut self) {
@@ -546,6 +568,7 @@ mod tracking {
 
     #[test]
     fn a_track_polled_after_it_finished_or_panicked_says_so() {
+        let _watchdog = watchdog();
         const TEXT: &str = "`Track` polled after it finished or panicked; await it only once";
         let group = WaitGroup::new();
         let mut finished = group.track(ready(()));
@@ -560,6 +583,7 @@ mod tracking {
 
     #[test]
     fn tracked_futures_need_be_neither_send_nor_static_nor_unpin() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let local = Rc::new(1);
         let borrowed = &local;
@@ -576,6 +600,7 @@ mod executors {
 
     #[test]
     fn it_works_in_a_thread_pool_of_futures() {
+        let _watchdog = watchdog();
         const TASKS: usize = 500;
         let pool = ThreadPool::builder().pool_size(4).create().expect("a pool");
         let group = WaitGroup::new();
@@ -603,6 +628,7 @@ mod types {
 
     #[test]
     fn all_types_are_send_and_sync_and_own_what_they_need() {
+        let _watchdog = watchdog();
         fn whole<T: Send + Sync + Unpin + 'static>() {}
         whole::<WaitGroup>();
         whole::<Wait>();
@@ -612,6 +638,7 @@ mod types {
 
     #[test]
     fn debug_shows_the_count_and_whether_a_future_is_finished() {
+        let _watchdog = watchdog();
         let group = WaitGroup::new();
         let guard = group.guard();
         let mut wait = group.wait();

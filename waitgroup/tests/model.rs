@@ -3,14 +3,17 @@
 //! One thread: what happens between operations is for the loom models.
 #![cfg(not(loom))]
 
+mod common;
+
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 
 use Operation::*;
+use common::Bell;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use waitgroup::{Guard, Wait, WaitGroup};
@@ -32,23 +35,13 @@ enum Operation {
     DropTrack(usize),
 }
 
-/// A waker that counts how often it is woken.
-#[derive(Default)]
-struct Alarm(AtomicUsize);
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Relaxed);
-    }
-}
-
 /// A wait, and what the model knows about it.
 struct Waiter {
     wait: Wait,
     /// The count has been zero since the wait began.
     over: bool,
     /// Left by the last poll, if that was pending.
-    alarm: Option<Arc<Alarm>>,
+    alarm: Option<Arc<Bell>>,
 }
 
 /// A tracked future that ends when it is told to.
@@ -66,7 +59,7 @@ struct Pair {
     guards: Vec<Guard>,
     tracks: Vec<Tracked>,
     /// With the number of times that each must have been woken.
-    alarms: Vec<(Arc<Alarm>, usize)>,
+    alarms: Vec<(Arc<Bell>, usize)>,
 }
 
 impl Pair {
@@ -139,8 +132,8 @@ impl Pair {
         let Some(waiter) = pick(&mut self.waiters, number) else {
             return;
         };
-        let alarm = Arc::new(Alarm::default());
-        let poll = poll(&mut waiter.wait, &alarm);
+        let (alarm, waker) = Bell::new();
+        let poll = poll(&mut waiter.wait, &waker);
         assert_eq!(
             poll.is_ready(),
             waiter.over,
@@ -168,14 +161,14 @@ impl Pair {
 
     fn poll_track(&mut self, number: usize) {
         if let Some(tracked) = pick(&mut self.tracks, number) {
-            assert!(poll(&mut tracked.track, &Arc::default()).is_pending());
+            assert!(poll(&mut tracked.track, Waker::noop()).is_pending());
         }
     }
 
     fn finish_track(&mut self, number: usize) {
         if let Some(mut tracked) = take(&mut self.tracks, number) {
             tracked.finish.store(true, Relaxed);
-            self.lower(|_| assert!(poll(&mut tracked.track, &Arc::default()).is_ready()));
+            self.lower(|_| assert!(poll(&mut tracked.track, Waker::noop()).is_ready()));
             // Finished, it owes nothing: its drop must not count.
         }
     }
@@ -183,18 +176,14 @@ impl Pair {
     fn check(&self) {
         assert_eq!(self.group.count(), self.count);
         for (alarm, times) in &self.alarms {
-            assert_eq!(
-                alarm.0.load(Relaxed),
-                *times,
-                "times that a waker was woken"
-            );
+            assert_eq!(alarm.rings(), *times, "times that a waker was woken");
         }
         for alarm in self
             .waiters
             .iter()
             .filter_map(|waiter| waiter.alarm.as_ref())
         {
-            assert_eq!(alarm.0.load(Relaxed), 0, "woken before the count was zero");
+            assert_eq!(alarm.rings(), 0, "woken before the count was zero");
         }
     }
 
@@ -209,9 +198,8 @@ impl Pair {
     }
 }
 
-fn poll<F: Future + Unpin>(future: &mut F, alarm: &Arc<Alarm>) -> Poll<F::Output> {
-    let waker = Waker::from(Arc::clone(alarm));
-    Pin::new(future).poll(&mut Context::from_waker(&waker))
+fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
 fn pick<T>(all: &mut [T], number: usize) -> Option<&mut T> {

@@ -1,67 +1,53 @@
-//! What the integration tests share: a watchdog, drop counting, gates, child processes, figures
-//! about the process.
+//! What the integration tests share: a watchdog, drop counting, gates, wakers, sleeps, child processes,
+//! figures about the process.
 #![allow(dead_code, unused_imports)] // Each test binary uses a part of it.
 
+mod bell;
+mod figures;
+mod logger;
 pub mod mischief;
+mod process;
 mod scale;
+pub mod sleeps;
+mod watchdog;
 
+pub use bell::Bell;
 use executor::{Executor, Metrics};
+pub use fastrand::Rng;
+pub use figures::*;
+pub use logger::in_process_with_log;
+pub use process::{
+    assert_passed, child, in_own_process, is_child, output_of, output_within, passed, role,
+};
 pub use scale::{effort, few_workers, total, worker_counts};
 use std::{
     cell::Cell,
-    env,
     fmt::Display,
-    fs,
     future::{Future, poll_fn},
-    io::{self, Write},
-    panic::Location,
     pin::Pin,
-    process::{self, Command, Output, Stdio},
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-        mpsc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     task::{Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
+use watchdog::Watchdog;
 
 /// Far longer than anything tested takes on a busy machine; for conditions that come by themselves.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Aborts the process, with the name of the test, unless it is dropped in time.
-#[must_use = "dropped at once it watches nothing"]
-pub struct Watchdog(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
-
-impl Drop for Watchdog {
-    /// Its thread is gone then: LeakSanitizer takes what a thread holds that is ending as the process
-    /// does for a leak.
-    fn drop(&mut self) {
-        let (alive, thread) = self.0.take().expect("dropped once");
-        drop(alive);
-        thread.join().expect("it does not panic");
-    }
-}
 
 /// Starts a [`Watchdog`] for what takes a small part of so many seconds with the usual effort on a
 /// machine that has nothing else to do. It waits three times as long: what hangs, hangs for ever.
 #[track_caller]
 pub fn watchdog(seconds: u64) -> Watchdog {
-    let seconds = 3 * seconds * scale::asked_effort() as u64;
-    let place = Location::caller();
-    let test = thread::current().name().unwrap_or("?").to_owned();
-    let (alive, ended) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let end = ended.recv_timeout(Duration::from_secs(seconds));
-        if end == Err(mpsc::RecvTimeoutError::Timeout) {
-            let text = format!("\nwatchdog: test `{test}` ({place}) hangs: {seconds} s are over\n");
-            // Not `eprintln`, which the test harness captures.
-            let _ = io::stderr().write_all(text.as_bytes());
-            process::abort();
-        }
-    });
-    Watchdog(Some((alive, thread)))
+    Watchdog::with(watchdog_limit(seconds))
+}
+
+/// How long a [`watchdog`] waits that is started for so many seconds.
+fn watchdog_limit(seconds: u64) -> Duration {
+    Duration::from_secs(3 * seconds * scale::asked_effort() as u64)
 }
 
 /// An executor with `workers` workers.
@@ -96,6 +82,15 @@ pub fn eventually(what: impl Display, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         thread::sleep(Duration::from_micros(200));
     }
+}
+
+/// Attempts what is `false` when this machine was too slow to put anything to the test. One that always is
+/// tests nothing.
+#[track_caller]
+pub fn in_some_attempt(mut attempt: impl FnMut() -> bool) {
+    const ATTEMPTS: usize = 50;
+    let tested = (0..ATTEMPTS).any(|_| attempt());
+    assert!(tested, "too slow in each of {ATTEMPTS} attempts");
 }
 
 /// Whether all threads are asleep. (One that steps back counts as asleep before it wakes another for what
@@ -142,6 +137,16 @@ impl Ledger {
         Guard(self.clone())
     }
 
+    /// `future`, with a guard that is dropped when it is.
+    pub fn track<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let guard = self.guard();
+        async move {
+            let output = future.await;
+            drop(guard);
+            output
+        }
+    }
+
     pub fn made(&self) -> usize {
         self.0.made.load(SeqCst)
     }
@@ -165,7 +170,20 @@ impl Drop for Guard {
 
 /// Blocks threads until it is opened, without telling the executor.
 #[derive(Clone, Default, Debug)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub struct Gate(Arc<Doors>);
+
+#[derive(Default, Debug)]
+struct Doors {
+    /// For threads that look.
+    is_open: AtomicBool,
+    /// For threads that sleep.
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+/// How long a thread waits at a [`Gate`] before it panics: not for ever, so that a test that fails before it
+/// opens the gate comes to its end, and longer than any condition is waited for.
+const GATE_PATIENCE: Duration = PATIENCE.saturating_mul(2);
 
 impl Gate {
     pub fn new() -> Gate {
@@ -173,23 +191,37 @@ impl Gate {
     }
 
     pub fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
+        self.0.is_open.store(true, SeqCst);
+        *self.0.open.lock().unwrap() = true;
+        self.0.opened.notify_all();
     }
 
     pub fn is_open(&self) -> bool {
-        *self.0.0.lock().unwrap()
+        self.0.is_open.load(SeqCst)
     }
 
-    /// Not for ever, so that a test that fails before it opens the gate comes to its end.
+    /// Blocks the thread asleep.
+    #[track_caller]
     pub fn wait(&self) {
-        let closed = self.0.0.lock().unwrap();
-        drop(
-            self.0
-                .1
-                .wait_timeout_while(closed, PATIENCE * 3 / 2, |open| !*open)
-                .unwrap(),
-        );
+        let closed = self.0.open.lock().unwrap();
+        let opened = &self.0.opened;
+        let (open, _) = opened
+            .wait_timeout_while(closed, GATE_PATIENCE, |open| !*open)
+            .unwrap();
+        let is_open = *open;
+        // Before the panic, for others wait here, too.
+        drop(open);
+        assert!(is_open, "nobody opens the gate");
+    }
+
+    /// Blocks the thread computing.
+    #[track_caller]
+    pub fn spin(&self) {
+        let start = Instant::now();
+        while !self.is_open() {
+            assert!(start.elapsed() < GATE_PATIENCE, "nobody opens the gate");
+            std::hint::spin_loop();
+        }
     }
 }
 
@@ -275,119 +307,16 @@ pub fn work_for(time: Duration) {
     }
 }
 
-/// Set in a process that [`in_own_process`] or [`child`] has started.
-const CHILD: &str = "EXECUTOR_TEST_CHILD";
-
-/// Whether this process was started for the sake of one test.
-pub fn is_child() -> bool {
-    env::var_os(CHILD).is_some()
-}
-
-/// A command that runs the test of that name (with its modules) in a process of its own, without
-/// the variables that the executor heeds.
-pub fn child(test: &str) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    command
-        .env(CHILD, "1")
-        .env_remove("EXECUTOR_WORKERS")
-        .env_remove("EXECUTOR_SCHEDTRACE");
-    command
-}
-
-/// Runs a command to its end.
-pub fn output_of(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-/// Whether a process made by [`child`] ran its one test, and that passed. (Its exit code alone says
-/// as much of a name that fits no test.)
-pub fn passed(output: &Output) -> bool {
-    let text = String::from_utf8_lossy(&output.stdout);
-    output.status.success() && text.contains("test result: ok. 1 passed;")
-}
-
-/// Panics, with all that it has printed, unless the test of a process made by [`child`] passed.
-#[track_caller]
-pub fn assert_passed(what: impl Display, output: &Output) {
-    assert!(
-        passed(output),
-        "{what}: {}\n{}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// Runs `body` in a process of its own: because it could end the process, or because it measures
-/// the process. `test` is the calling test's full name. Passes `EXECUTOR_WORKERS` on.
-#[track_caller]
-pub fn in_own_process(test: &str, body: impl FnOnce()) {
-    if is_child() {
-        return body();
+/// Lets some time pass: none, a moment or up to `longest`, the range in which the threads of a race meet.
+pub fn pause(rng: &mut Rng, longest: Duration) {
+    match rng.u8(..4) {
+        0 => {}
+        1 => thread::yield_now(),
+        _ => work_for(moment(rng, longest)),
     }
-    let mut command = child(test);
-    if let Some(workers) = env::var_os("EXECUTOR_WORKERS") {
-        command.env("EXECUTOR_WORKERS", workers);
-    }
-    assert_passed(format!("{test} in its own process"), &output_of(command));
 }
 
-/// Threads of this process, or only those with that name.
-#[cfg(target_os = "linux")]
-pub fn threads(name: Option<&str>) -> usize {
-    let tasks = fs::read_dir("/proc/self/task")
-        .unwrap()
-        .filter_map(Result::ok);
-    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
-    names
-        .filter(|comm| name.is_none_or(|name| comm.trim_end() == name))
-        .count()
-}
-
-/// Open files of this process.
-#[cfg(target_os = "linux")]
-pub fn open_files() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// Whether a sanitizer runs along, as who starts the tests says: its own memory, and what it holds back
-/// of ours that has been freed, must not be measured.
-pub fn sanitized() -> bool {
-    env::var_os("EXECUTOR_TEST_SANITIZED").is_some()
-}
-
-/// Bytes of memory that are resident.
-#[cfg(target_os = "linux")]
-pub fn resident_bytes() -> usize {
-    number_after(&fs::read_to_string("/proc/self/status").unwrap(), "VmRSS:") << 10
-}
-
-/// The sum over all threads of (nanoseconds on a CPU, times they went to sleep).
-#[cfg(target_os = "linux")]
-pub fn activity() -> (u64, usize) {
-    let mut sum = (0, 0);
-    for task in fs::read_dir("/proc/self/task")
-        .unwrap()
-        .filter_map(Result::ok)
-    {
-        let on_cpu = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        let on_cpu = on_cpu
-            .split_whitespace()
-            .next()
-            .and_then(|ns| ns.parse::<u64>().ok());
-        let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        sum.0 += on_cpu.unwrap_or(0);
-        sum.1 += number_after(&status, "\nvoluntary_ctxt_switches:");
-    }
-    sum
-}
-
-#[cfg(target_os = "linux")]
-fn number_after(text: &str, key: &str) -> usize {
-    let rest = text.split_once(key).map_or("0", |(_, rest)| rest);
-    rest.split_whitespace()
-        .next()
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0)
+/// A duration below `longest`.
+pub fn moment(rng: &mut Rng, longest: Duration) -> Duration {
+    Duration::from_nanos(rng.u64(..longest.as_nanos() as u64))
 }

@@ -106,6 +106,20 @@ fn every_thread_bears_the_name() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn the_monitors_thread_bears_the_name_too_and_is_there_for_handoff_alone() {
+    let _watchdog = watchdog(60);
+    for (handoff, name) in [(true, "two and one"), (false, "two alone")] {
+        let builder = Executor::builder().workers(2).handoff(handoff);
+        let _own = builder.thread_name(name).build().unwrap();
+        // Each takes its name itself, as it begins.
+        crate::common::eventually("all have the name", || {
+            crate::common::threads(Some(name)) == 2 + usize::from(handoff)
+        });
+    }
+}
+
+#[test]
 fn every_thread_has_the_stack_asked_for() {
     let _watchdog = watchdog(60);
     fn use_stack(kib: usize) -> usize {
@@ -206,15 +220,27 @@ fn on_thread_start_has_run_before_the_threads_first_task() {
 #[test]
 fn a_hook_that_panics_harms_nobody() {
     let _watchdog = watchdog(60);
+    let (calls, called) = mpsc::channel();
+    let calls_too = calls.clone();
     let own = Executor::builder()
         .workers(2)
-        .on_thread_start(|| quiet_panic("start"))
-        .on_thread_stop(|| quiet_panic("stop"))
+        .handoff(false)
+        .on_thread_start(move || {
+            calls.send("start").unwrap();
+            quiet_panic("start")
+        })
+        .on_thread_stop(move || {
+            calls_too.send("stop").unwrap();
+            quiet_panic("stop")
+        })
         .build()
         .unwrap();
     assert_eq!(own.block_on(own.spawn(async { 7 })).unwrap(), 7);
     assert_eq!(own.block_on(own.spawn_blocking(|| 7)).unwrap(), 7);
     drop(own);
+    let mut calls: Vec<_> = called.iter().collect();
+    calls.sort_unstable();
+    assert_eq!(calls, ["start", "start", "stop", "stop"]);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! What an executor with nothing to do costs.
 #![cfg(target_os = "linux")]
 
-use crate::common::{
-    activity, eventually, executor, in_own_process, is_at_rest, resident_bytes, watchdog,
-};
+use crate::common::{activity, eventually, executor, in_own_process, is_at_rest, resident_bytes};
 use executor::Handle;
 use std::{future::pending, thread, time::Duration};
 
@@ -43,8 +41,7 @@ fn is_silent((cpu, sleeps): (u64, usize)) -> bool {
 
 #[test]
 fn an_idle_executor_uses_no_cpu_at_all() {
-    in_own_process("idle::an_idle_executor_uses_no_cpu_at_all", || {
-        let _watchdog = watchdog(60);
+    in_own_process(|| {
         let own = executor(8);
         for _ in 0..1000 {
             own.spawn(pending::<()>());
@@ -60,32 +57,27 @@ fn an_idle_executor_uses_no_cpu_at_all() {
 
 #[test]
 fn an_executor_that_has_been_used_falls_silent_again() {
-    in_own_process(
-        "idle::an_executor_that_has_been_used_falls_silent_again",
-        || {
-            let _watchdog = watchdog(60);
-            let own = executor(8);
-            let tasks: Vec<_> = (0..1000)
-                .map(|_| {
-                    own.spawn(async {
-                        for _ in 0..10 {
-                            executor::spawn(async { executor::yield_now().await })
-                                .await
-                                .unwrap();
-                        }
-                    })
+    in_own_process(|| {
+        let own = executor(8);
+        let tasks: Vec<_> = (0..1000)
+            .map(|_| {
+                own.spawn(async {
+                    for _ in 0..10 {
+                        executor::spawn(async { executor::yield_now().await })
+                            .await
+                            .unwrap();
+                    }
                 })
-                .collect();
-            own.block_on(futures::future::join_all(tasks));
-            assert_silent(&[own.handle()]);
-        },
-    );
+            })
+            .collect();
+        own.block_on(futures::future::join_all(tasks));
+        assert_silent(&[own.handle()]);
+    });
 }
 
 #[test]
 fn a_pending_task_costs_at_most_150_bytes() {
-    in_own_process("idle::a_pending_task_costs_at_most_150_bytes", || {
-        let _watchdog = watchdog(100);
+    in_own_process(|| {
         let tasks = if cfg!(debug_assertions) {
             200_000
         } else {

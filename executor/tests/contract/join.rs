@@ -85,6 +85,42 @@ fn a_join_error_knows_the_id_of_its_task() {
 }
 
 #[test]
+fn a_join_error_of_a_cancelled_task_knows_the_id_whatever_cancelled_it() {
+    let _watchdog = watchdog(60);
+    let own = executor(1);
+    let (aborted, left) = (own.spawn(pending::<()>()), own.spawn(pending::<()>()));
+    let (id_of_aborted, id_of_left) = (aborted.id(), left.id());
+    aborted.abort();
+    assert_eq!(own.block_on(aborted).unwrap_err().id(), id_of_aborted);
+    let handle = own.handle();
+    drop(own);
+    assert_eq!(executor::block_on(left).unwrap_err().id(), id_of_left);
+    let late = handle.spawn(async {});
+    let id_of_late = late.id();
+    assert_eq!(executor::block_on(late).unwrap_err().id(), id_of_late);
+}
+
+#[test]
+fn a_task_knows_the_line_that_spawned_it_whichever_function_that_called() {
+    let _watchdog = watchdog(60);
+    let (own, large) = (executor(1), [0; 1 << 12]);
+    let handle = own.handle();
+    let spawned = [
+        (executor::spawn(async {}).id(), line!()),
+        (executor::spawn(async move { large }).id(), line!()),
+        (executor::spawn_blocking(|| ()).id(), line!()),
+        (own.spawn(async {}).id(), line!()),
+        (own.spawn_blocking(|| ()).id(), line!()),
+        (handle.spawn(async {}).id(), line!()),
+        (handle.spawn_blocking(|| ()).id(), line!()),
+    ];
+    for (id, line) in spawned {
+        let site = id.spawned_at().unwrap();
+        assert_eq!((site.file(), site.line()), (file!(), line));
+    }
+}
+
+#[test]
 fn ids_are_unique_across_threads_and_executors() {
     let _watchdog = watchdog(60);
     let own = executor(2);

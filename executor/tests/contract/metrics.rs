@@ -1,6 +1,7 @@
 //! What `Metrics` tells.
 
 use crate::common::{Gate, eventually, executor, patient_executor, steady_executor, watchdog};
+use executor::Handle;
 use std::{future::pending, sync::mpsc};
 
 #[test]
@@ -43,6 +44,22 @@ fn they_count_polls_parks_and_tasks_from_the_global_queue() {
         (0, 0),
         "nobody to steal from"
     );
+}
+
+#[test]
+fn they_count_each_task_of_those_that_come_from_the_global_queue_together() {
+    const TASKS: usize = 100;
+    let _watchdog = watchdog(60);
+    let (own, gate) = (steady_executor(1), Gate::new());
+    let inside = gate.clone();
+    let blocks = own.spawn(async move { inside.wait() });
+    eventually("it blocks", || own.metrics().processors()[0].polls() == 1);
+    let tasks: Vec<_> = (0..TASKS).map(|_| own.spawn(async {})).collect();
+    gate.open();
+    own.block_on(futures::future::join_all(tasks));
+    own.block_on(blocks).unwrap();
+    let metrics = own.metrics();
+    assert_eq!(metrics.processors()[0].global_tasks(), 1 + TASKS as u64);
 }
 
 #[test]
@@ -121,6 +138,29 @@ fn they_show_blocked_threads_and_hand_overs() {
 }
 
 #[test]
+fn they_show_threads_that_block_without_saying_so_once_others_run_in_their_stead() {
+    let _watchdog = watchdog(60);
+    let (own, gate) = (executor(1), Gate::new());
+    let inside = gate.clone();
+    let (started, is_started) = mpsc::channel();
+    let blocks = own.spawn(async move {
+        started.send(()).unwrap();
+        inside.wait();
+    });
+    is_started.recv().unwrap();
+    own.block_on(own.spawn(async {})).unwrap();
+    eventually("the thread that blocks is counted", || {
+        let metrics = own.metrics();
+        let blocked = metrics.processors().iter().filter(|p| p.blocked());
+        (metrics.blocked_threads(), blocked.count()) == (1, 1)
+    });
+    assert!(own.metrics().handoffs() >= 1);
+    gate.open();
+    own.block_on(blocks).unwrap();
+    eventually("none blocks", || own.metrics().blocked_threads() == 0);
+}
+
+#[test]
 fn they_count_thefts() {
     let _watchdog = watchdog(60);
     let own = patient_executor(2);
@@ -158,8 +198,11 @@ fn they_work_through_a_handle_and_can_be_cloned_and_printed() {
     let own = executor(2);
     let metrics = own.handle().metrics().clone();
     assert!(format!("{metrics:?}").contains("workers: 2"));
+    // Of the current executor, wherever that is.
+    let current = || Handle::current().metrics().workers();
+    assert_eq!(own.block_on(async { current() }), 2);
     assert_eq!(
-        executor::Handle::current().metrics().workers(),
-        executor::Handle::current().metrics().workers()
+        own.block_on(own.spawn(async move { current() })).unwrap(),
+        2
     );
 }

@@ -1,8 +1,8 @@
 //! The end of an executor: `Drop` and `shutdown_timeout`.
 
 use crate::common::{
-    Gate, Ledger, OnDrop, Wakers, at_thread_end, eventually, executor, steady_executor, watchdog,
-    worker_counts,
+    Gate, Ledger, OnDrop, Wakers, at_thread_end, eventually, executor, patient_executor,
+    steady_executor, watchdog, worker_counts,
 };
 use executor::{Executor, JoinHandle};
 use futures::task::Spawn as _;
@@ -175,6 +175,9 @@ fn an_awaiter_that_waits_already_is_told() {
     let waiting = other.spawn(task);
     let waiting_too = own.spawn(pending::<()>());
     let waiter = thread::spawn(move || executor::block_on(waiting_too));
+    eventually("all but the thread are known to wait", || {
+        own.metrics().suspended_tasks() == 2 && other.metrics().suspended_tasks() == 1
+    });
     thread::sleep(Duration::from_millis(10));
     drop(own);
     assert!(other.block_on(waiting).unwrap().unwrap_err().is_cancelled());
@@ -248,11 +251,12 @@ fn it_may_be_dropped_inside_its_own_block_on() {
 #[test]
 fn it_may_be_dropped_by_another_executors_task_without_holding_up_that_one() {
     let _watchdog = watchdog(60);
-    let (outer, own) = (executor(1), executor(1));
+    // Nobody else but the drop says that it blocks.
+    let (outer, own) = (patient_executor(1), executor(1));
     let gate = Gate::new();
     let inside = gate.clone();
     let (started, is_started) = mpsc::channel();
-    own.spawn(async move {
+    let blocks = own.spawn(async move {
         started.send(()).unwrap();
         inside.wait();
     });
@@ -262,6 +266,9 @@ fn it_may_be_dropped_by_another_executors_task_without_holding_up_that_one() {
     let opener = outer.spawn(async move { gate.open() });
     outer.block_on(opener).unwrap();
     outer.block_on(closer).unwrap();
+    outer
+        .block_on(blocks)
+        .expect("the gate was opened meanwhile");
 }
 
 #[test]
@@ -364,7 +371,8 @@ fn shutdown_timeout_gives_up_waiting_for_a_blocked_thread_and_says_so() {
 fn shutdown_timeout_of_zero_only_looks() {
     let _watchdog = watchdog(60);
     let (own, gate, _, task) = blocked_executor(true);
-    assert!(own.shutdown_timeout(Duration::ZERO).is_err());
+    let error = own.shutdown_timeout(Duration::ZERO).unwrap_err();
+    assert!((1..=2).contains(&error.threads()), "{error}");
     gate.open();
     assert!(executor::block_on(task).unwrap_err().is_cancelled());
 }
@@ -372,18 +380,23 @@ fn shutdown_timeout_of_zero_only_looks() {
 #[test]
 fn shutdown_timeout_inside_its_own_task_does_not_wait_for_itself() {
     let _watchdog = watchdog(60);
-    let own = executor(2);
+    let own = steady_executor(2);
+    let handle = own.handle();
     let (send, receive) = async_channel::bounded::<Executor>(1);
     let (done, is_done) = mpsc::channel();
     own.spawn(async move {
         let own = receive.recv().await.unwrap();
         let start = Instant::now();
         let end = own.shutdown_timeout(Duration::from_secs(40));
-        done.send((end.is_err(), start.elapsed())).unwrap();
+        done.send((end, start.elapsed())).unwrap();
     });
     send.try_send(own).unwrap();
-    let (gave_up, waited) = is_done.recv().unwrap();
-    assert!(gave_up && waited < Duration::from_secs(20), "{waited:?}");
+    let (end, waited) = is_done.recv().unwrap();
+    assert!(waited < Duration::from_secs(20), "{waited:?}");
+    // The calling thread lives, and the other one may.
+    let threads = end.unwrap_err().threads();
+    assert!((1..=2).contains(&threads), "{threads}");
+    eventually("they end all the same", || handle.metrics().threads() == 0);
 }
 
 #[test]

@@ -178,14 +178,19 @@ fn on_an_executor_that_has_shut_down_the_future_is_dropped_at_once() {
 #[test]
 fn it_never_blocks_even_if_every_worker_does() {
     let _watchdog = watchdog(60);
-    let own = executor(2);
-    let gate = Gate::new();
+    // No stand-in comes.
+    let own = steady_executor(2);
+    let (gate, blocking) = (Gate::new(), Ledger::new());
     let blocked: Vec<_> = (0..2)
         .map(|_| {
-            let gate = gate.clone();
-            own.spawn(async move { gate.wait() })
+            let (gate, blocking) = (gate.clone(), blocking.clone());
+            own.spawn(async move {
+                let _blocking = blocking.guard();
+                gate.wait();
+            })
         })
         .collect();
+    eventually("every worker blocks", || blocking.made() == 2);
     let ran = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..10_000)
         .map(|_| {
@@ -193,6 +198,11 @@ fn it_never_blocks_even_if_every_worker_does() {
             own.spawn(async move { ran.fetch_add(1, SeqCst) })
         })
         .collect();
+    assert_eq!(
+        (blocking.dropped(), ran.load(SeqCst)),
+        (0, 0),
+        "they still block"
+    );
     gate.open();
     own.block_on(futures::future::join_all(blocked));
     own.block_on(futures::future::join_all(tasks));

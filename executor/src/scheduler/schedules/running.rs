@@ -204,9 +204,9 @@ fn an_abort_reaches_a_task_wherever_it_is() {
 }
 
 /// Waits for an event, twice, and is woken in between for nothing.
-fn waiting(trial: &Trial, event: &Arc<Event>) -> JoinHandle<usize> {
+fn waiting(trial: &Trial, tasks: &Tasks, event: &Arc<Event>) -> JoinHandle<usize> {
     let event = event.clone();
-    trial.executor.spawn(trial.tasks.track(async move {
+    trial.executor.spawn(tasks.track(async move {
         event.wait().await;
         yield_now().await;
         event.wait().await;
@@ -219,10 +219,11 @@ fn wakes_from_outside_race_completion_abort_and_the_drop_of_handles() {
     explore("wakes, aborts, drops", 20_000, || {
         let trial = Trial::of_workers(WORKERS);
         let event = Event::new();
+        let only_aborted = Tasks::default();
         let (kept, aborted, dropped) = (
-            waiting(&trial, &event),
-            waiting(&trial, &event),
-            waiting(&trial, &event),
+            waiting(&trial, &trial.tasks, &event),
+            waiting(&trial, &only_aborted, &event),
+            waiting(&trial, &trial.tasks, &event),
         );
         let waker = event.clone();
         let waker = thread::spawn(move || {
@@ -237,8 +238,18 @@ fn wakes_from_outside_race_completion_abort_and_the_drop_of_handles() {
         let dropper = thread::spawn(move || drop(dropped));
         assert_eq!(trial.executor.block_on(kept).unwrap(), 7);
         let aborted = aborter.join().unwrap();
-        let outcome = trial.executor.block_on(aborted);
-        assert!(outcome.is_ok_and(|output| output == 7) || trial.tasks.finished() < 3);
+        match trial.executor.block_on(aborted) {
+            Ok(output) => assert_eq!((output, only_aborted.finished()), (7, 1)),
+            Err(error) => {
+                assert!(error.is_cancelled());
+                assert_eq!(
+                    only_aborted.finished(),
+                    0,
+                    "a task that finished keeps its result"
+                );
+            }
+        }
+        only_aborted.assert_settled();
         dropper.join().unwrap();
         waker.join().unwrap();
         trial.end();

@@ -8,7 +8,6 @@ fn send<T: Send>() {}
 
 #[test]
 fn they_may_go_to_other_threads() {
-    let _watchdog = watchdog(60);
     send_sync_debug::<Sleep>();
     send_sync_debug::<Interval>();
     send_sync_debug::<Tick<'_>>();
@@ -21,7 +20,6 @@ fn they_may_go_to_other_threads() {
 #[test]
 fn an_interval_may_be_moved_and_is_a_stream() {
     fn stream<T: Stream<Item = Instant>>() {}
-    let _watchdog = watchdog(60);
     unpin::<Interval>();
     unpin::<Tick<'_>>();
     stream::<Interval>();
@@ -36,7 +34,6 @@ fn a_sleep_must_not_be_moved_and_a_time_out_neither() {
     struct OfUnpinOnes;
     impl<T: ?Sized> NotUnpin<()> for T {}
     impl<T: ?Sized + Unpin> NotUnpin<OfUnpinOnes> for T {}
-    let _watchdog = watchdog(60);
     <Sleep as NotUnpin<_>>::holds();
     <Timeout<std::future::Ready<()>> as NotUnpin<_>>::holds();
 }

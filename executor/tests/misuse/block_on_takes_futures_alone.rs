@@ -1,0 +1,3 @@
+fn main() {
+    executor::block_on(7); //~ E0277
+}
