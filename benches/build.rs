@@ -1,5 +1,5 @@
-//! Notes which compiler builds the benchmarks, for the reports, and for which target, for `compare`, which
-//! builds more.
+//! Notes which compiler builds the benchmarks, for the reports, and for which target, for
+//! `compare`, which builds more.
 
 use std::{env, process::Command};
 

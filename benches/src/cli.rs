@@ -35,9 +35,9 @@ const MISUSED: u8 = 2;
 
 /// Measures this executor side by side with its peers.
 ///
-/// Prints a table in Markdown. For each runtime a program is built, without the other peers; it lives in
-/// a process of its own, with as many workers and the same allocator; rounds are interleaved, in rotating
-/// order.
+/// Prints a table in Markdown. For each runtime a program is built, without the other peers; it
+/// lives in a process of its own, with as many workers and the same allocator; rounds are
+/// interleaved, in rotating order.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version)]
 struct Cli {

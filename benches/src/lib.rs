@@ -2,8 +2,8 @@
 //! them side by side. README.md beside this folder says how to use it and what may be quoted.
 //!
 //! A [`workload`] is written once, for every [`runtime`]. A [`child`] process runs workloads on one
-//! runtime; a [`session`] starts one of the [`programs`] for each [`contestant`] and runs the rounds.
-//! What comes out are [`measurements`], for the [`report`]s and for the [`noise`] rule.
+//! runtime; a [`session`] starts one of the [`programs`] for each [`contestant`] and runs the
+//! rounds. What comes out are [`measurements`], for the [`report`]s and for the [`noise`] rule.
 
 pub mod child;
 pub mod cli;

@@ -1,6 +1,6 @@
-//! The programs that are measured: one for each Rust runtime, built with what it and the workloads depend
-//! on, and without the other peers. In one program for all, each would have the features that any of them
-//! asks of the packages that they share.
+//! The programs that are measured: one for each Rust runtime, built with what it and the workloads
+//! depend on, and without the other peers. In one program for all, each would have the features
+//! that any of them asks of the packages that they share.
 
 use crate::contestant::Contestant;
 use serde_json::Value;
@@ -42,8 +42,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds those of these contestants, as this program was built: in the same folder, with the same
-    /// profile and allocator.
+    /// Builds those of these contestants, as this program was built: in the same folder, with the
+    /// same profile and allocator.
     ///
     /// # Errors
     ///
@@ -113,8 +113,9 @@ impl Program {
     }
 }
 
-/// Where the program is, by cargo's messages. Not just where it should be: a configured build target puts
-/// it into another folder, and a program of that name, with all features, may be there from before.
+/// Where the program is, by cargo's messages. Not just where it should be: a configured build
+/// target puts it into another folder, and a program of that name, with all features, may be there
+/// from before.
 fn executable(messages: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;

@@ -1,7 +1,7 @@
 //! The program as users run it.
 //!
-//! Half a minute goes into the build of each program that it measures. So what needs them is for release
-//! builds alone: `.ci/run` has them built anyway, for its comparison of everything.
+//! Half a minute goes into the build of each program that it measures. So what needs them is for
+//! release builds alone: `.ci/run` has them built anyway, for its comparison of everything.
 
 use std::{
     fs,
@@ -57,7 +57,8 @@ fn a_run_prints_a_table_and_writes_its_files() {
             .contains("| tokio | 1.")
     );
 
-    // The record against itself, and against one in which this executor was a thousand times as fast.
+    // The record against itself, and against one in which this executor was a thousand times as
+    // fast.
     let record = fs::read_to_string(&json).unwrap();
     let json = json.to_str().unwrap();
     let same = compare(&["--from", json, "--check", json]);
@@ -80,8 +81,8 @@ fn a_run_prints_a_table_and_writes_its_files() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "builds programs: for `--release`")]
 fn a_runtime_that_takes_too_long_is_reported_and_does_not_stop_the_others() {
-    /// `idle-cpu` answers some 20 ms after the limit, which is in time for a program that was kept from
-    /// its core until then.
+    /// `idle-cpu` answers some 20 ms after the limit, which is in time for a program that was kept
+    /// from its core until then.
     const ATTEMPTS: usize = 5;
     let measured = || {
         compare(&[

@@ -114,9 +114,9 @@ fn number(x: f64) -> String {
     }
 }
 
-/// The rows in which a peer is ahead, and why: the one part of RESULTS.md that people write. What the
-/// file said of a row before is kept as long as the row is behind. Where the rounds show no difference,
-/// that is said instead.
+/// The rows in which a peer is ahead, and why: the one part of RESULTS.md that people write. What
+/// the file said of a row before is kept as long as the row is behind. Where the rounds show no
+/// difference, that is said instead.
 fn behind(measurements: &Measurements, before: &str) -> String {
     let reason = |name: &str| {
         let start = format!("- `{name}`, ");

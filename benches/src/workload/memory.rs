@@ -1,4 +1,5 @@
-//! What tasks that wait cost in resident memory. Each run wants a fresh process, for the tasks stay.
+//! What tasks that wait cost in resident memory. Each run wants a fresh process, for the tasks
+//! stay.
 
 use crate::runtime::{Runtime, run_as_task};
 use std::{
@@ -35,7 +36,8 @@ impl Future for Waiting {
     }
 }
 
-/// Resident bytes for each of `tasks` detached tasks that wait for something that holds their waker.
+/// Resident bytes for each of `tasks` detached tasks that wait for something that holds their
+/// waker.
 ///
 /// # Errors
 ///

@@ -10,9 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// `tasks` tasks sleep for 1 to `longest` ms each: how long until all are done, in milliseconds; how
-/// much CPU time each takes, in nanoseconds; by how much a sleep is too long, the median and the
-/// 99th percentile, in milliseconds.
+/// `tasks` tasks sleep for 1 to `longest` ms each: how long until all are done, in milliseconds;
+/// how much CPU time each takes, in nanoseconds; by how much a sleep is too long, the median and
+/// the 99th percentile, in milliseconds.
 ///
 /// # Errors
 ///
@@ -45,8 +45,8 @@ pub fn sleeps<R: Runtime>(tasks: usize, longest: usize) -> Result<Vec<f64>, Stri
     ])
 }
 
-/// `times` sleeps of a millisecond, one after the other, with nothing else to do: by how much each is
-/// too long, the median and the 99th percentile, in microseconds.
+/// `times` sleeps of a millisecond, one after the other, with nothing else to do: by how much each
+/// is too long, the median and the 99th percentile, in microseconds.
 pub fn lone_sleeps<R: Runtime>(times: usize) -> Vec<f64> {
     let (sender, late) = std::sync::mpsc::channel();
     timed::<R, _>(async move {
@@ -66,7 +66,8 @@ async fn too_long<R: Runtime>(duration: Duration) -> u64 {
     (start.elapsed() - duration).as_nanos() as u64
 }
 
-/// A place for each task's figure. They are leaked, and used again by the next run of the same size.
+/// A place for each task's figure. They are leaked, and used again by the next run of the same
+/// size.
 fn places(tasks: usize) -> &'static [AtomicU64] {
     static PLACES: Mutex<&'static [AtomicU64]> = Mutex::new(&[]);
     let mut places = PLACES.lock().expect("nobody panics");

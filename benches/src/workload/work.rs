@@ -24,8 +24,8 @@ pub async fn forks<R: Runtime>(tasks: usize) {
     }
 }
 
-/// Two tasks: each works on each of `messages` messages, and the one hands them on to the other, over a
-/// channel with room for one.
+/// Two tasks: each works on each of `messages` messages, and the one hands them on to the other,
+/// over a channel with room for one.
 pub async fn pipeline<R: Runtime>(messages: usize) {
     let (sender, receiver) = async_channel::bounded(1);
     let source = R::spawn(async move {

@@ -1,5 +1,5 @@
-//! hyper's HTTP/2 server and client talk to each other over a pipe in memory, and every stream of both
-//! is a task of ours.
+//! hyper's HTTP/2 server and client talk to each other over a pipe in memory, and every stream of
+//! both is a task of ours.
 
 use executor::{Executor, Handle, spawn, time::timeout};
 use http_body_util::{BodyExt, Full};

@@ -2,10 +2,10 @@
 //!
 //! # Words
 //!
-//! The executor has N *permits*: N machines run tasks at once, and while one too many does, it steps back. A
-//! machine that holds a permit is *active*: it runs tasks or *searches* for one. A machine without a permit is
-//! *asleep* here, *blocked* in somebody's code, having given its permit away, or *stuck* in a poll, if the
-//! monitor has taken it.
+//! The executor has N *permits*: N machines run tasks at once, and while one too many does, it
+//! steps back. A machine that holds a permit is *active*: it runs tasks or *searches* for one. A
+//! machine without a permit is *asleep* here, *blocked* in somebody's code, having given its permit
+//! away, or *stuck* in a poll, if the monitor has taken it.
 //!
 //! One word holds both counts; all changes of it are read-modify-writes, so they have one order:
 //!
@@ -31,8 +31,8 @@
 //! # Protocol
 //!
 //! **To post work:** push it; `notify`: a full fence, then read the word. If somebody searches, or
-//! all N permits are taken, do nothing: a searcher finds it, or a machine that is active looks again
-//! before it sleeps. Else wake one sleeper (or start a machine), which begins as a searcher.
+//! all N permits are taken, do nothing: a searcher finds it, or a machine that is active looks
+//! again before it sleeps. Else wake one sleeper (or start a machine), which begins as a searcher.
 //!
 //! **To fall asleep or block:** leave the word (`sleep`, `block`); a full fence; look at every
 //! queue once more; if there is work, `notify` as if it had just been posted.
@@ -40,8 +40,9 @@
 //! **To stop searching with work in hand:** leave the searchers; whoever was the last of them does
 //! a full fence, looks at every queue, and if there is more work, `notify`.
 //!
-//! **To move work from one queue to another** without being a searcher: as to post it, for in between
-//! others did not see it. (From the next slot to the local queue nobody need be told: in the slot nobody was.)
+//! **To move work from one queue to another** without being a searcher: as to post it, for in
+//! between others did not see it. (From the next slot to the local queue nobody need be told: in
+//! the slot nobody was.)
 //!
 //! # Why no wake-up is lost
 //!
@@ -224,13 +225,14 @@ impl Idle {
         self.add(ONE_ACTIVE + ONE_SEARCHING);
     }
 
-    /// The full fence between leaving the word and looking at the queues once more. Pairs with `notify`.
+    /// The full fence between leaving the word and looking at the queues once more. Pairs with
+    /// `notify`.
     pub(crate) fn fence_before_recheck(&self) {
         fence(Ordering::SeqCst);
     }
 
-    /// Asks to search. At most half as many as there are permits do so at once, beside those that were
-    /// woken.
+    /// Asks to search. At most half as many as there are permits do so at once, beside those that
+    /// were woken.
     pub(crate) fn start_searching(&self) -> bool {
         if 2 * self.counts().searching >= self.permits {
             return false;
@@ -254,8 +256,8 @@ impl Idle {
         machines.total > self.permits
     }
 
-    /// Gives a machine's permit away: its own, or, for the monitor, that of a machine in a poll that
-    /// does not end. The caller looks at the queues once more.
+    /// Gives a machine's permit away: its own, or, for the monitor, that of a machine in a poll
+    /// that does not end. The caller looks at the queues once more.
     pub(crate) fn block(&self) {
         self.sub(ONE_ACTIVE);
     }
@@ -284,9 +286,9 @@ impl Idle {
         surplus
     }
 
-    /// A sleeper wants to end because nobody needed it: granted while more machines than permits are
-    /// free (asleep or active), and unless it is being woken at this moment. It is not woken any more
-    /// then.
+    /// A sleeper wants to end because nobody needed it: granted while more machines than permits
+    /// are free (asleep or active), and unless it is being woken at this moment. It is not woken
+    /// any more then.
     pub(crate) fn retire(&self, machine: usize) -> bool {
         let mut machines = lock(&self.machines);
         let free = machines.asleep.len() + self.counts().active;
@@ -300,16 +302,16 @@ impl Idle {
         }
     }
 
-    /// Whether a sleeper may be granted to [`retire`](Idle::retire) some day: there are more machines
-    /// than permits, though some may be blocked now. (To ask for free ones here would not do: if a
-    /// blocked machine comes back later, it is the one on top of the sleepers, in use now and then,
-    /// and the one below, which nobody needs, would sleep on for ever.)
+    /// Whether a sleeper may be granted to [`retire`](Idle::retire) some day: there are more
+    /// machines than permits, though some may be blocked now. (To ask for free ones here would not
+    /// do: if a blocked machine comes back later, it is the one on top of the sleepers, in use now
+    /// and then, and the one below, which nobody needs, would sleep on for ever.)
     pub(crate) fn may_retire(&self) -> bool {
         lock(&self.machines).total > self.permits
     }
 
-    /// A sleeper has something to do: it takes a permit, as a searcher, if one is free, and unless it is
-    /// being woken at this moment.
+    /// A sleeper has something to do: it takes a permit, as a searcher, if one is free, and unless
+    /// it is being woken at this moment.
     pub(crate) fn wake_up(&self, machine: usize) -> WakeUp {
         let mut machines = lock(&self.machines);
         let position = machines.asleep.iter().position(|&m| m == machine);

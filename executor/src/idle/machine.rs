@@ -1,4 +1,5 @@
-//! A machine's own steps. Each changes permit and counts together, then does what the protocol asks next.
+//! A machine's own steps. Each changes permit and counts together, then does what the protocol asks
+//! next.
 //!
 //! | step             | permit              | then                                         |
 //! | ---------------- | ------------------- | -------------------------------------------- |
@@ -41,8 +42,8 @@ impl<P: Pool> Machine<'_, P> {
         }
     }
 
-    /// Goes to sleep; the caller parks. Returns whether the machine should wake up by itself some time.
-    /// Must agree with "to fall asleep or block" in `accounting`, as `step_back` and `block`.
+    /// Goes to sleep; the caller parks. Returns whether the machine should wake up by itself some
+    /// time. Must agree with "to fall asleep or block" in `accounting`, as `step_back` and `block`.
     pub(crate) fn sleep(&self) -> bool {
         let had_permit = self.permit.give();
         let was_searching = self.searching.replace(false);
@@ -54,8 +55,8 @@ impl<P: Pool> Machine<'_, P> {
         may_retire
     }
 
-    /// There is a machine too many; unless somebody else was faster, this one makes room: it goes to
-    /// sleep, and the caller parks. Returns whether it does.
+    /// There is a machine too many; unless somebody else was faster, this one makes room: it goes
+    /// to sleep, and the caller parks. Returns whether it does.
     pub(crate) fn step_back(&self, give_queue_away: impl FnOnce()) -> bool {
         if !self.permit.give() {
             // The monitor was faster. Seen anew from the next scheduling point.
@@ -91,8 +92,8 @@ impl<P: Pool> Machine<'_, P> {
         self.searching.set(true);
     }
 
-    /// Gives its permit away for the time that it sits in code which says that it blocks; returns whether
-    /// the monitor has not done so before.
+    /// Gives its permit away for the time that it sits in code which says that it blocks; returns
+    /// whether the monitor has not done so before.
     pub(crate) fn block(&self) -> bool {
         let had_permit = self.permit.give();
         if had_permit {

@@ -1,5 +1,5 @@
-//! Who runs, who sleeps, who is woken: the core protocols, on numbers only. `README.md` has the states of a
-//! machine and the reasons; read it first.
+//! Who runs, who sleeps, who is woken: the core protocols, on numbers only. `README.md` has the
+//! states of a machine and the reasons; read it first.
 
 pub(crate) mod accounting;
 pub(crate) mod machine;

@@ -1,7 +1,8 @@
 //! How the monitor rests between its rounds, and who wakes it.
 //!
-//! It *naps* until its next round, or a timer before that which nobody else looks at; after some rounds
-//! with nothing to see it *sleeps* without a round to come. Both end with a wake-up in time by this:
+//! It *naps* until its next round, or a timer before that which nobody else looks at; after some
+//! rounds with nothing to see it *sleeps* without a round to come. Both end with a wake-up in time
+//! by this:
 //!
 //! | the monitor                              | whoever has something for it            |
 //! | ---------------------------------------- | --------------------------------------- |
@@ -43,8 +44,8 @@ impl MonitorSleep {
         self.parker.unpark();
     }
 
-    /// Ends a sleep. Must be called after a machine was made active, and by whoever leaves work to the
-    /// monitor.
+    /// Ends a sleep. Must be called after a machine was made active, and by whoever leaves work to
+    /// the monitor.
     pub(crate) fn wake_if_asleep(&self) {
         // Pairs with the fence in `sleep`.
         fence(Ordering::SeqCst);
@@ -64,8 +65,8 @@ impl MonitorSleep {
         }
     }
 
-    /// Leaves sources of events to the monitor. `leave` says where the monitor finds them that nobody else
-    /// looks after them, and returns their first deadline.
+    /// Leaves sources of events to the monitor. `leave` says where the monitor finds them that
+    /// nobody else looks after them, and returns their first deadline.
     pub(crate) fn take_over(&self, leave: impl FnOnce() -> u64) {
         let due = leave();
         if due != NEVER {

@@ -35,7 +35,8 @@ pub(crate) enum Parked {
     Unparked,
     /// The time has come.
     TimedOut,
-    /// It slept in a source, where it is of use, until something happened there, or a time had come.
+    /// It slept in a source, where it is of use, until something happened there, or a time had
+    /// come.
     InSource,
 }
 

@@ -7,13 +7,13 @@
 //! | `GIVEN` | asleep, in code that said that it blocks, or no machine at all | `hold` (own)      |
 //!
 //! Whoever moves the state out of `HELD` takes the machine off the active count of `idle`: the
-//! monitor after a successful `take`, the machine after a `give` that returned true. So each permit is
-//! given away once, however the two race. The machine comes back with `hold`, and counts itself as
-//! active, unless whoever woke it has done so.
+//! monitor after a successful `take`, the machine after a `give` that returned true. So each permit
+//! is given away once, however the two race. The machine comes back with `hold`, and counts itself
+//! as active, unless whoever woke it has done so.
 //!
 //! The machine looks at the state when a poll has returned, which costs one load of a line that
-//! nobody writes in ordinary times. If the monitor takes the permit just after that look, the machine
-//! runs one poll more than there are permits, and finds out after it.
+//! nobody writes in ordinary times. If the monitor takes the permit just after that look, the
+//! machine runs one poll more than there are permits, and finds out after it.
 
 use crate::sync::{AtomicUsize, Ordering};
 

@@ -1,8 +1,9 @@
-//! The steps that concern all machines of an executor: posting work, a last look before sleep, ending.
+//! The steps that concern all machines of an executor: posting work, a last look before sleep,
+//! ending.
 //!
-//! They know no task: the scheduler is one [`Pool`], and the one that loom's models run is another. Why no
-//! wake-up is lost is said in `accounting`, why no task outlives the executor and nobody sleeps through its
-//! end in `README.md`.
+//! They know no task: the scheduler is one [`Pool`], and the one that loom's models run is another.
+//! Why no wake-up is lost is said in `accounting`, why no task outlives the executor and nobody
+//! sleeps through its end in `README.md`.
 
 use super::{
     accounting::{Idle, Notify},
@@ -89,8 +90,9 @@ pub(crate) trait Pool: Sized {
         }
     }
 
-    /// For the monitor: takes the permit of a machine that is stuck in a poll, if it has one still. What waits
-    /// behind the poll goes, by `give_queue_away`, to where others look; and they are told.
+    /// For the monitor: takes the permit of a machine that is stuck in a poll, if it has one still.
+    /// What waits behind the poll goes, by `give_queue_away`, to where others look; and they are
+    /// told.
     fn hand_off(self: &Arc<Self>, permit: &Permit, give_queue_away: impl FnOnce()) -> bool {
         let taken = permit.take();
         if taken {
@@ -101,14 +103,14 @@ pub(crate) trait Pool: Sized {
         taken
     }
 
-    /// Whether the monitor must not fall asleep: a poll may get stuck, or work waits for a machine that could
-    /// not be had.
+    /// Whether the monitor must not fall asleep: a poll may get stuck, or work waits for a machine
+    /// that could not be had.
     fn needs_monitor(&self) -> bool {
         self.idle().counts().active > 0 || self.has_work()
     }
 
-    /// Posts a task from outside the workers. One that `queue` refuses, because the last machine has ended, is
-    /// for `cancel`: it was never polled.
+    /// Posts a task from outside the workers. One that `queue` refuses, because the last machine
+    /// has ended, is for `cancel`: it was never polled.
     fn post_to<T: Word>(self: &Arc<Self>, queue: &GlobalQueue<T>, task: T, cancel: impl FnOnce(T)) {
         if let Err(refused) = queue.push(task) {
             cancel(refused);
@@ -116,8 +118,8 @@ pub(crate) trait Pool: Sized {
         self.notify();
     }
 
-    /// After the last machine has ended: `queue` takes nothing more, and what is in it, which was never polled,
-    /// is for `cancel`.
+    /// After the last machine has ended: `queue` takes nothing more, and what is in it, which was
+    /// never polled, is for `cancel`.
     fn close_queue<T: Word>(&self, queue: &GlobalQueue<T>, cancel: impl FnMut(T)) {
         queue.close().for_each(cancel);
     }
@@ -141,18 +143,18 @@ pub(crate) trait Pool: Sized {
 
     /// Whether a task is to be dropped instead of polled.
     ///
-    /// The end of the executor is looked for here, and not only by a worker before it takes the task: `close`
-    /// wakes each suspended task, and finds one scheduled already by somebody else's wake-up. Then
-    /// async-task makes what came before that wake-up (the flag) visible to the run, but does not run the
-    /// task twice.
+    /// The end of the executor is looked for here, and not only by a worker before it takes the
+    /// task: `close` wakes each suspended task, and finds one scheduled already by somebody else's
+    /// wake-up. Then async-task makes what came before that wake-up (the flag) visible to the run,
+    /// but does not run the task twice.
     #[inline]
     fn is_cancelled(&self, registration: &Registration) -> bool {
         registration.is_aborted() || self.is_closed()
     }
 
-    /// A poll has left a task pending: registers it unless it is registered, so that an abort or the end of
-    /// the executor finds it. A task that is never suspended is never registered. If it may not be suspended,
-    /// it is woken.
+    /// A poll has left a task pending: registers it unless it is registered, so that an abort or
+    /// the end of the executor finds it. A task that is never suspended is never registered. If it
+    /// may not be suspended, it is woken.
     #[inline]
     fn suspend(&self, registration: &Registration, shard: impl FnOnce() -> usize, waker: &Waker) {
         if !registration.is_registered() && !self.suspended().insert(shard(), registration, waker) {
@@ -190,8 +192,9 @@ pub(crate) trait Pool: Sized {
 
     /// Whether the executor has been told to end.
     fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the swap in `close`. A thread that reads `false` too early checks
-        // again: a task that `close` wakes when it is polled (`task`), a worker before it sleeps.
+        // Ordering: Acquire pairs with the swap in `close`. A thread that reads `false` too early
+        // checks again: a task that `close` wakes when it is polled (`task`), a worker before it
+        // sleeps.
         self.closed().load(Ordering::Acquire)
     }
 

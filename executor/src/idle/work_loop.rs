@@ -1,7 +1,7 @@
 //! The life of a worker: what it does after what, over the steps of its [`Machine`].
 //!
-//! The scheduler's worker is one [`WorkLoop`], and those that loom's models run are others: so the loops that
-//! are proved are the ones that ship.
+//! The scheduler's worker is one [`WorkLoop`], and those that loom's models run are others: so the
+//! loops that are proved are the ones that ship.
 
 use super::{
     accounting::WakeUp,
@@ -42,15 +42,15 @@ pub(crate) trait WorkLoop {
     /// Runs a task once, then calls [`Machine::after_poll`].
     fn run(&self, task: Self::Task);
 
-    /// Moves everything from the next slot and the local queue to where others look: this machine will not
-    /// run it soon.
+    /// Moves everything from the next slot and the local queue to where others look: this machine
+    /// will not run it soon.
     fn give_queue_away(&self);
 
     /// Called before each sleep. `may_retire`: see `Idle::may_retire`.
     fn begin_to_sleep(&self, may_retire: bool);
 
-    /// Sleeps until unparked, until a source has to be looked at, or until the time that the machine ends at
-    /// as a spare.
+    /// Sleeps until unparked, until a source has to be looked at, or until the time that the
+    /// machine ends at as a spare.
     fn doze(&self) -> Parked;
 
     /// Where the machine is unparked.
@@ -94,8 +94,8 @@ pub(crate) trait WorkLoop {
         self.drain();
     }
 
-    /// After the end of the executor, when a run drops the future instead of polling it: runs tasks until
-    /// none is left.
+    /// After the end of the executor, when a run drops the future instead of polling it: runs tasks
+    /// until none is left.
     fn drain(&self) {
         loop {
             while let Some(task) = self.find_task() {
@@ -125,7 +125,8 @@ pub(crate) trait WorkLoop {
         }
     }
 
-    /// Sleeps until woken, or until something is due. With machines to spare, it may end here instead.
+    /// Sleeps until woken, or until something is due. With machines to spare, it may end here
+    /// instead.
     fn park(&self, may_retire: bool) -> Woken {
         self.begin_to_sleep(may_retire);
         loop {
@@ -147,7 +148,8 @@ pub(crate) trait WorkLoop {
         Woken::Yes
     }
 
-    /// While asleep: if something is due, sees to it that it is fired. Returns whether the sleep is over.
+    /// While asleep: if something is due, sees to it that it is fired. Returns whether the sleep is
+    /// over.
     fn wake_up_for_events(&self) -> bool {
         if !self.is_due() {
             return false;
@@ -159,8 +161,8 @@ pub(crate) trait WorkLoop {
                 true
             }
             WakeUp::NoPermit => {
-                // Without a permit it runs no foreign code: a waker that blocks would keep it from hearing
-                // when it is woken.
+                // Without a permit it runs no foreign code: a waker that blocks would keep it from
+                // hearing when it is woken.
                 self.drive_sources(false);
                 false
             }

@@ -175,8 +175,8 @@ impl Scheduler {
         }
     }
 
-    /// Whether this process was forked from the executor's own. It has the memory then, as it was at
-    /// that moment, and none of the threads.
+    /// Whether this process was forked from the executor's own. It has the memory then, as it was
+    /// at that moment, and none of the threads.
     pub(crate) fn is_in_forked_child(&self) -> bool {
         // A system call, so only for whoever is about to wait anyway.
         cfg!(unix) && process::id() != self.process
@@ -190,8 +190,8 @@ impl Scheduler {
         }
     }
 
-    /// As [`refuse_in_forked_child`](Scheduler::refuse_in_forked_child), but aborts: no caller could catch
-    /// a worker's panic.
+    /// As [`refuse_in_forked_child`](Scheduler::refuse_in_forked_child), but aborts: no caller
+    /// could catch a worker's panic.
     fn abort_in_forked_child(&self) {
         if self.is_in_forked_child() {
             eprintln!(

@@ -10,10 +10,10 @@
 //!
 //! A task knows its executor's number: an `Arc` in each task would cost two contended
 //! read-modify-writes per spawn. On a worker of that executor the scheduler is at hand anyway. In
-//! `schedule`, on any other thread, the number becomes a pointer (`executor_id::get`). (`abort` asks for it
-//! too, but in the way that may find none.) Whoever
-//! comes there has just turned the task runnable and therefore holds its one [`Runnable`]. Claim:
-//! **while a `Runnable` exists and its future has not been dropped, the scheduler exists.**
+//! `schedule`, on any other thread, the number becomes a pointer (`executor_id::get`). (`abort`
+//! asks for it too, but in the way that may find none.) Whoever comes there has just turned the
+//! task runnable and therefore holds its one [`Runnable`]. Claim: **while a `Runnable` exists and
+//! its future has not been dropped, the scheduler exists.**
 //!
 //! * A task that was never polled: its `Runnable` was made by `spawn`, whose caller has the
 //!   scheduler in hand until it is in a queue, and the queues belong to the scheduler.
@@ -118,13 +118,13 @@ impl Meta {
     }
 }
 
-// With async-task's header, a task that holds one word fits into 56 bytes: the largest that malloc has
-// a cache line for.
+// With async-task's header, a task that holds one word fits into 56 bytes: the largest that malloc
+// has a cache line for.
 #[cfg(not(shuttle))]
 const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
 
-/// Larger futures are boxed first: closures and unions that they pass through would copy them onto the stack.
-/// And the memory of a task with a larger output is freed at once.
+/// Larger futures are boxed first: closures and unions that they pass through would copy them onto
+/// the stack. And the memory of a task with a larger output is freed at once.
 const LARGE: usize = 2 << 10;
 
 /// Whether a future or an output of this type is above that size.
@@ -164,8 +164,8 @@ struct Running {
     scheduler: NonNull<Scheduler>,
 }
 
-/// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else does
-/// either.
+/// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else
+/// does either.
 pub(crate) fn run(task: Task, scheduler: &Scheduler) {
     RUNNING.set(Some(Running {
         meta: NonNull::from(task.metadata()),
@@ -179,9 +179,9 @@ pub(crate) fn run(task: Task, scheduler: &Scheduler) {
 /// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
 fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
-    // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the same
-    // allocation as the future, and outlives it; only shared references to it exist, and nobody here
-    // keeps one beyond a call on the future.
+    // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the
+    // same allocation as the future, and outlives it; only shared references to it exist, and
+    // nobody here keeps one beyond a call on the future.
     let meta = unsafe { meta.as_ref() };
     // SAFETY: `run` borrows it until this task's run is over; nobody here keeps it beyond that.
     let scheduler = unsafe { scheduler.as_ref() };
@@ -206,7 +206,8 @@ pub(crate) fn abort(meta: &Meta) {
     });
 }
 
-/// Puts a task that has become runnable into a queue. async-task calls it once for each time that a task does.
+/// Puts a task that has become runnable into a queue. async-task calls it once for each time that a
+/// task does.
 fn schedule(task: Task, info: ScheduleInfo) {
     let executor = task.metadata().registration.executor();
     context::with_worker(|worker| match worker {
@@ -214,8 +215,8 @@ fn schedule(task: Task, info: ScheduleInfo) {
             worker.schedule(task, info.woken_while_running);
         }
         _ => {
-            // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future has
-            // not been dropped (the module's text); it was entered before it made the task.
+            // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future
+            // has not been dropped (the module's text); it was entered before it made the task.
             let scheduler = unsafe { executor_id::get(executor) };
             scheduler.push_global(task);
         }
@@ -237,8 +238,8 @@ impl<T> Outcome<T> {
         Outcome(ManuallyDrop::new(ending.map_err(Box::new)))
     }
 
-    /// A panic while the future was dropped is what the handle hears of, unless the poll has panicked
-    /// before.
+    /// A panic while the future was dropped is what the handle hears of, unless the poll has
+    /// panicked before.
     fn or_panicked(self, panic: Panic) -> Outcome<T> {
         match self.0.as_ref().map_err(|failure| &**failure) {
             Err(Failure::Panicked(_)) => self,

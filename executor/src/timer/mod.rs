@@ -38,16 +38,16 @@
 //! | in a call of `block_on`, and wakes that call   | that call's thread                         |
 //! | elsewhere, or wakes anything else              | the default executor's monitor             |
 //!
-//! Whoever looks at a wheel by itself is its *driver*: a worker, or a thread in `block_on`. It looks
-//! between two polls, and parks no longer than until the next deadline.
+//! Whoever looks at a wheel by itself is its *driver*: a worker, or a thread in `block_on`. It
+//! looks between two polls, and parks no longer than until the next deadline.
 //!
 //! Registering a timer with a wheel that has a driver wakes nobody and needs no ordering. The
 //! reason is that only the driver's own thread makes `next_due` earlier, and that thread reads
-//! `next_due` before it parks. What other threads do to a wheel can only make `next_due` later: then
-//! the driver wakes up once for nothing.
+//! `next_due` before it parks. What other threads do to a wheel can only make `next_due` later:
+//! then the driver wakes up once for nothing.
 //!
-//! The monitor looks at wheels without a driver. Whoever makes `next_due` of such a wheel earlier, or
-//! leaves a wheel that is not empty, wakes the monitor.
+//! The monitor looks at wheels without a driver. Whoever makes `next_due` of such a wheel earlier,
+//! or leaves a wheel that is not empty, wakes the monitor.
 //!
 //! # Foreign code
 //!

@@ -33,8 +33,8 @@ const WOKEN: usize = 1;
 const RUNNING: usize = 2;
 const ENDED: usize = 4;
 
-/// The shard of all that the tests register: not the first, which an aborter that has not seen it would
-/// look into.
+/// The shard of all that the tests register: not the first, which an aborter that has not seen it
+/// would look into.
 const SHARD: usize = 1;
 
 impl Wake for Task {

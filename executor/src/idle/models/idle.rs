@@ -207,8 +207,9 @@ fn stepping_back_with_tasks_in_the_queue_against_a_thief_that_falls_asleep() {
     });
 }
 
-/// Three tasks in the queue of a machine that does not come to them, and two thieves with queues of their
-/// own. A theft takes two tasks of three: one is run, the other is in no queue until it is published.
+/// Three tasks in the queue of a machine that does not come to them, and two thieves with queues of
+/// their own. A theft takes two tasks of three: one is run, the other is in no queue until it is
+/// published.
 struct Stolen {
     victim: Stealer<Number, 4>,
     /// Each locked by its machine alone.
@@ -236,8 +237,8 @@ impl Work for Stolen {
 
 #[test]
 fn a_theft_that_is_not_published_yet_against_a_thief_that_falls_asleep() {
-    // The first is stuck in the one task that it runs. What else it has stolen is for the second, which
-    // may have looked everywhere, and fallen asleep, while that was in no queue.
+    // The first is stuck in the one task that it runs. What else it has stolen is for the second,
+    // which may have looked everywhere, and fallen asleep, while that was in no queue.
     explore("unpublished theft against sleep", None, || {
         let (owner, victim) = local_queue::<Number, 4>();
         (1..=3).for_each(|i| _ = owner.push(Number(i), |_| unreachable!("there is room")));

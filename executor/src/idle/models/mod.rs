@@ -1,10 +1,10 @@
-//! loom models of the code that ships: queues, parker, accounting, the steps of machines, the register
-//! of tasks, the end. Those of the timers are in `timer::models`.
+//! loom models of the code that ships: queues, parker, accounting, the steps of machines, the
+//! register of tasks, the end. Those of the timers are in `timer::models`.
 //!
-//! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib models`.
-//! Each model is named after its race and prints how many interleavings it explored, and in what
-//! time. Where a bound on preemptions is set, the model says so: two preemptions find nearly all
-//! known bugs (CHESS, PLDI 2007) and three threads without a bound do not end.
+//! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib
+//! models`. Each model is named after its race and prints how many interleavings it explored, and
+//! in what time. Where a bound on preemptions is set, the model says so: two preemptions find
+//! nearly all known bugs (CHESS, PLDI 2007) and three threads without a bound do not end.
 //!
 //! A wake-up that is lost leaves a thread parked for ever, which loom reports as a deadlock: so
 //! models park for real, and end only if everybody was woken.
@@ -59,8 +59,8 @@ trait Work: Sized + Send + Sync + 'static {
     fn end(_: &Model<Self>) {}
 }
 
-/// Pieces of work, as a number. The operations are relaxed on purpose: the protocol's own fences must
-/// carry the proof.
+/// Pieces of work, as a number. The operations are relaxed on purpose: the protocol's own fences
+/// must carry the proof.
 impl Work for AtomicUsize {
     fn waits(&self) -> bool {
         self.load(Relaxed) > 0

@@ -207,8 +207,8 @@ fn monitor_falls_asleep_against_the_limit_of_machines() {
     });
 }
 
-/// The monitor rests, without a round to come so that nothing but a wake-up ends it, and somebody leaves
-/// a timer to it.
+/// The monitor rests, without a round to come so that nothing but a wake-up ends it, and somebody
+/// leaves a timer to it.
 fn a_timer_left_alone(
     name: &str,
     rest: impl Fn(&Model, &dyn Fn() -> u64) + Send + Sync + Copy + 'static,

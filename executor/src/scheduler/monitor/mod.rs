@@ -4,48 +4,48 @@
 //!
 //! One thread samples every processor. A machine that holds its permit and whose tick has not moved
 //! for `handoff_after` is *stuck*. While anything waits to be run, the monitor takes a stuck
-//! machine's permit (`Permit::take`), moves what waits in its next slot and local queue to the global
-//! queue, and notifies as if it had been posted just now: a machine that was asleep, or a new one,
-//! comes as a searcher. What the stuck poll itself makes runnable later goes to the global queue.
-//! When the poll returns, the machine counts itself as active again, and whichever machine passes a
-//! scheduling point first while there is one too many steps back (`WorkLoop::step_back`).
+//! machine's permit (`Permit::take`), moves what waits in its next slot and local queue to the
+//! global queue, and notifies as if it had been posted just now: a machine that was asleep, or a
+//! new one, comes as a searcher. What the stuck poll itself makes runnable later goes to the global
+//! queue. When the poll returns, the machine counts itself as active again, and whichever machine
+//! passes a scheduling point first while there is one too many steps back (`WorkLoop::step_back`).
 //!
 //! Permit and queue are all that is taken from the thread, so there is nothing to give back.
 //!
-//! While anybody is active it looks at least ten times a second, however long `handoff_after` is: it reports
-//! polls of more than a second, and asks again for a thread that the system has refused.
+//! While anybody is active it looks at least ten times a second, however long `handoff_after` is:
+//! it reports polls of more than a second, and asks again for a thread that the system has refused.
 //!
 //! # Asleep or burning
 //!
-//! A thread asleep in the system needs no core: its permit is taken after `handoff_after`, as often as
-//! threads may be started. A thread that burns the CPU goes on doing so, beside its stand-in: at most
-//! N permits of such machines are given away at a time, so that there are no more than 2 N threads
-//! that compute. And it is given half a `handoff_after` more, so that a program whose polls compute
-//! a little too long pays nothing. What tells them apart is `thread_state`.
+//! A thread asleep in the system needs no core: its permit is taken after `handoff_after`, as often
+//! as threads may be started. A thread that burns the CPU goes on doing so, beside its stand-in: at
+//! most N permits of such machines are given away at a time, so that there are no more than 2 N
+//! threads that compute. And it is given half a `handoff_after` more, so that a program whose polls
+//! compute a little too long pays nothing. What tells them apart is `thread_state`.
 //!
 //! # A storm of sleepers
 //!
 //! A stand-in may take the next task that sleeps, and so on. Each would wait for `handoff_after`
-//! before the next got its turn. So for a while after the permit of a sleeper was given away, and as
-//! long as work waits, the monitor looks again after a hundredth of that time, and gives away the
-//! permit of any machine that it finds asleep in a poll.
+//! before the next got its turn. So for a while after the permit of a sleeper was given away, and
+//! as long as work waits, the monitor looks again after a hundredth of that time, and gives away
+//! the permit of any machine that it finds asleep in a poll.
 //!
 //! # Long polls
 //!
-//! If a worker has polled rarely since the last sample, the monitor asks it to measure how long a woken task
-//! waits for the current poll to return (see `worker::schedule`). Whether polls were few because they are
-//! long, or because there was nothing to do, the monitor cannot tell.
+//! If a worker has polled rarely since the last sample, the monitor asks it to measure how long a
+//! woken task waits for the current poll to return (see `worker::schedule`). Whether polls were few
+//! because they are long, or because there was nothing to do, the monitor cannot tell.
 //!
 //! # When it sleeps itself
 //!
-//! After some rounds in which no machine was active, and nothing waited, it parks without a next round: until it
-//! is needed, or a source that it looks after is due. See `monitor_sleep`.
+//! After some rounds in which no machine was active, and nothing waited, it parks without a next
+//! round: until it is needed, or a source that it looks after is due. See `monitor_sleep`.
 //!
 //! # Timers and other sources
 //!
-//! It looks after sources whose own thread is away (see `driver`): it parks no longer than until the first of
-//! their deadlines. The sources of machines that are stuck, or that it has taken the permit
-//! from, are among them. It asks a machine that is busy and late for maintenance.
+//! It looks after sources whose own thread is away (see `driver`): it parks no longer than until
+//! the first of their deadlines. The sources of machines that are stuck, or that it has taken the
+//! permit from, are among them. It asks a machine that is busy and late for maintenance.
 //!
 //! # When it overslept
 //!
@@ -92,14 +92,15 @@ const STORM: u32 = 3;
 /// The monitor does not look more often than this, whatever `handoff_after` says.
 const MIN_PERIOD: Duration = Duration::from_micros(100);
 
-/// Nor less often: it also reports stalls, and tries again to start a thread that the system refused.
+/// Nor less often: it also reports stalls, and tries again to start a thread that the system
+/// refused.
 const MAX_PERIOD: Duration = Duration::from_millis(100);
 
 const _: () =
     assert!(MIN_PERIOD.saturating_mul(SAMPLES).as_nanos() <= MIN_HANDOFF_AFTER.as_nanos());
 
-/// How many periods the monitor's sleep may take beyond a `handoff_after` before it distrusts what it has
-/// seen.
+/// How many periods the monitor's sleep may take beyond a `handoff_after` before it distrusts what
+/// it has seen.
 const OVERSLEPT: u32 = 10;
 
 /// Rounds without an active machine before the monitor sleeps, so that an executor that is idle for
@@ -109,8 +110,8 @@ const IDLE_ROUNDS: u32 = 4;
 /// How late a machine may be for a timer before the monitor asks for maintenance, in nanoseconds.
 const EVENT_PATIENCE: u64 = 1_000_000;
 
-/// How long a poll may delay its worker's timers at most, for a large `handoff_after`: the monitor fires them
-/// then.
+/// How long a poll may delay its worker's timers at most, for a large `handoff_after`: the monitor
+/// fires them then.
 const STUCK_FOR_EVENTS: Duration = Duration::from_millis(100);
 
 /// What the rest of the scheduler sees of the monitor.
@@ -206,8 +207,8 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Goes on until the last machine has ended. Must agree with what `idle::models::monitor` does in place
-    /// of a round.
+    /// Goes on until the last machine has ended. Must agree with what `idle::models::monitor` does
+    /// in place of a round.
     fn run(mut self) {
         let handoff_after = self.scheduler.config.handoff_after;
         let period = |samples| (handoff_after / samples).clamp(MIN_PERIOD, MAX_PERIOD);
@@ -234,7 +235,8 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Sleeps until `deadline`, or for as long as nobody is active; returns whether it was the latter.
+    /// Sleeps until `deadline`, or for as long as nobody is active; returns whether it was the
+    /// latter.
     fn sleep(&mut self, deadline: Instant) -> bool {
         let Monitor { rest, .. } = &self.scheduler.monitor;
         self.idle_rounds = if self.needed() {

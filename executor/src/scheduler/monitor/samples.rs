@@ -3,7 +3,8 @@
 use crate::idle::permit::Permit;
 use std::time::Duration;
 
-/// In nanoseconds. If the average poll is longer than this, it is worth measuring how long woken tasks wait.
+/// In nanoseconds. If the average poll is longer than this, it is worth measuring how long woken
+/// tasks wait.
 const LONG_POLL: u64 = 4_000;
 
 /// A poll that takes longer is reported.
@@ -45,8 +46,8 @@ pub(super) struct Passed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Samples {
     pub(super) tick: u64,
-    /// How long the tick has been seen unchanged, with a permit or after it was taken. Each sample adds at
-    /// most 3/4 of `handoff_after`, so one late sample never proves a stall.
+    /// How long the tick has been seen unchanged, with a permit or after it was taken. Each sample
+    /// adds at most 3/4 of `handoff_after`, so one late sample never proves a stall.
     pub(super) stuck_for: Duration,
     /// The same, in full.
     pub(super) lasts_for: Duration,

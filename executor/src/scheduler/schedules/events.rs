@@ -1,8 +1,8 @@
 //! Made-up events: a second source beside the timers, of the kind that sockets will be.
 //!
-//! A *kernel* notes events as they happen and tells nobody; whoever wants to know has to ask it, or to sleep
-//! in it. One kernel serves an executor. It is plugged in by `driver::SharedSource` alone: neither finding
-//! nor sleeping, neither the monitor nor `block_on` knows of it.
+//! A *kernel* notes events as they happen and tells nobody; whoever wants to know has to ask it, or
+//! to sleep in it. One kernel serves an executor. It is plugged in by `driver::SharedSource` alone:
+//! neither finding nor sleeping, neither the monitor nor `block_on` knows of it.
 
 use super::{Event, Trial, below, explore};
 use crate::{
@@ -99,7 +99,8 @@ impl Kernel {
     }
 }
 
-/// How often events were fetched by a machine asleep in the kernel, and by the monitor: both must occur.
+/// How often events were fetched by a machine asleep in the kernel, and by the monitor: both must
+/// occur.
 static BY_SLEEPERS: Count = Count::new(0);
 static BY_MONITORS: Count = Count::new(0);
 
@@ -150,8 +151,8 @@ impl Source for Arc<Kernel> {
             return None;
         }
         let mut state = self.lock();
-        // Ordering: SeqCst pairs with that in `interrupt`: the token comes first and is found below, or
-        // this does and is found there.
+        // Ordering: SeqCst pairs with that in `interrupt`: the token comes first and is found
+        // below, or this does and is found there.
         if self.watched.swap(true, Ordering::SeqCst) {
             return None;
         }
@@ -226,7 +227,8 @@ fn run_kernel_after(delay: Duration, trial: &Trial, count: usize) -> thread::Joi
     })
 }
 
-/// No monitor, and time stands still: a worker asleep in the kernel, or one that runs dry, must see each.
+/// No monitor, and time stands still: a worker asleep in the kernel, or one that runs dry, must see
+/// each.
 #[test]
 fn events_reach_whoever_waits_on_workers_alone() {
     explore("events on workers alone", 15_000, || {
@@ -291,7 +293,8 @@ fn events_reach_tasks_whose_workers_block_or_get_stuck() {
     assert!(BY_MONITORS.load(SeqCst) > 0, "no monitor looked");
 }
 
-/// Neither a worker nor a stand-in is left to look at the kernel, and the monitor must not fall asleep.
+/// Neither a worker nor a stand-in is left to look at the kernel, and the monitor must not fall
+/// asleep.
 #[test]
 fn an_event_is_seen_where_no_machine_is_left() {
     explore("events without machines", 10_000, || {

@@ -14,24 +14,26 @@
 //!
 //! # To see a failure again
 //!
-//! One thread runs at a time, and who is next shuttle decides, by chance or by priorities that change
-//! at some random moments (PCT, ASPLOS 2010: these find an order of few events among many steps). So
-//! what happens follows from a seed alone. A failure prints two things:
+//! One thread runs at a time, and who is next shuttle decides, by chance or by priorities that
+//! change at some random moments (PCT, ASPLOS 2010: these find an order of few events among many
+//! steps). So what happens follows from a seed alone. A failure prints two things:
 //!
-//! * the seed of its round: `EXECUTOR_SCHEDULE_SEED=<number>` with the same command, and the test's name
-//!   in place of `schedules`, runs that round again;
-//! * the schedule itself: `EXECUTOR_SCHEDULE='<the lines between the quotation marks>'` runs nothing
-//!   else, for a debugger or some `eprintln!`.
+//! * the seed of its round: `EXECUTOR_SCHEDULE_SEED=<number>` with the same command, and the test's
+//!   name in place of `schedules`, runs that round again;
+//! * the schedule itself: `EXECUTOR_SCHEDULE='<the lines between the quotation marks>'` runs
+//!   nothing else, for a debugger or some `eprintln!`.
 //!
-//! `EXECUTOR_SCHEDULES=<number>` runs so many schedules of each program, rounded up to whole rounds.
+//! `EXECUTOR_SCHEDULES=<number>` runs so many schedules of each program, rounded up to whole
+//! rounds.
 //!
 //! # What it sees and what not
 //!
 //! A step is an access to what `sync` hands out. Everything else is part of the step before it:
 //! async-task's states, the entries of the global queue, what is `static`, counters for show.
 //! Memory is sequentially consistent, whatever the `Ordering`: weaker ones are loom's business. A
-//! thread that waits for ever is a deadlock, and fails the test. Local queues have room for 4 tasks, and
-//! time passes as `sync::shuttle` says: it stands still if the program does not run a clock.
+//! thread that waits for ever is a deadlock, and fails the test. Local queues have room for 4
+//! tasks, and time passes as `sync::shuttle` says: it stands still if the program does not run a
+//! clock.
 
 mod ending;
 pub(crate) mod events;
@@ -74,7 +76,8 @@ const ROUND: usize = 500;
 /// Schedules that are run a second time, to see that nothing else decides what happens.
 const SCHEDULES_REPEATED: usize = 50;
 
-/// PCT changes priorities up to so many times less one; most bugs need two or three events in order.
+/// PCT changes priorities up to so many times less one; most bugs need two or three events in
+/// order.
 const DEPTHS: u64 = 4;
 
 /// Far more steps than any program takes: one that does not end.
@@ -92,7 +95,8 @@ fn explore(name: &str, schedules: usize, program: impl Fn() + Send + Sync + 'sta
     if let Ok(schedule) = env::var("EXECUTOR_SCHEDULE") {
         return replay(program, &schedule);
     }
-    // The monitor's advice about `max_threads` has no logger to go to, and is not to go anywhere else.
+    // The monitor's advice about `max_threads` has no logger to go to, and is not to go anywhere
+    // else.
     log::set_max_level(log::LevelFilter::Error);
     let start = Instant::now();
     let seed = variable("EXECUTOR_SCHEDULE_SEED");
@@ -126,7 +130,8 @@ fn variable(name: &str) -> Option<u64> {
     )
 }
 
-/// Not with `eprintln`, which the test harness captures: it must be seen also if the process crashes.
+/// Not with `eprintln`, which the test harness captures: it must be seen also if the process
+/// crashes.
 fn tell(text: &str) {
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }

@@ -1,5 +1,5 @@
-//! Tasks that spawn, wait, wake each other and are aborted, on workers alone: no monitor makes up for a
-//! wake-up that is lost.
+//! Tasks that spawn, wait, wake each other and are aborted, on workers alone: no monitor makes up
+//! for a wake-up that is lost.
 
 use super::{Event, Tasks, Trial, below, explore};
 use crate::{JoinHandle, spawn, yield_now};
@@ -90,8 +90,8 @@ fn threads_that_spawn_and_wait_find_a_worker_awake_each_time() {
     });
 }
 
-/// No worker sleeps while a task waits: else those that block their workers, without a word and without
-/// a monitor, would wait for the last one for ever.
+/// No worker sleeps while a task waits: else those that block their workers, without a word and
+/// without a monitor, would wait for the last one for ever.
 #[test]
 fn as_many_tasks_run_at_once_as_there_are_workers() {
     explore("all workers at once", 15_000, || {
@@ -121,8 +121,8 @@ fn as_many_tasks_run_at_once_as_there_are_workers() {
     });
 }
 
-/// A worker that has just run a task, and so is no searcher, takes both. The other one may have looked
-/// before they were in its queue.
+/// A worker that has just run a task, and so is no searcher, takes both. The other one may have
+/// looked before they were in its queue.
 #[test]
 fn two_tasks_that_one_worker_takes_from_outside_run_at_once() {
     explore("two tasks from outside", 20_000, || {

@@ -88,7 +88,8 @@ const NAME: &str = "refusals";
 /// The threads that `build` starts: the workers', the monitor's, the one that traces.
 const BUILDS: usize = WORKERS + 2;
 
-/// Blocks so many tasks at once, each of which waits for the one that it spawns: so all need stand-ins.
+/// Blocks so many tasks at once, each of which waits for the one that it spawns: so all need
+/// stand-ins.
 fn wait_for_each_other(executor: &Executor, tasks: usize) {
     let nested = |i: usize| async move {
         let inner = crate::spawn(async move {

@@ -2,8 +2,8 @@
 //!
 //! Where it comes from:
 //!
-//! 1. every 61st poll, and when the monitor asks for it, what timers and other sources (`driver`) wake,
-//!    and the global queue, so that local work does not starve them;
+//! 1. every 61st poll, and when the monitor asks for it, what timers and other sources (`driver`)
+//!    wake, and the global queue, so that local work does not starve them;
 //! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
 //!    starve the local queue;
 //! 3. the local queue, first in, first out;
@@ -20,8 +20,8 @@ use crate::{
 };
 use std::sync::atomic::Ordering;
 
-/// Polls between two looks at the sources and the global queue while there is local work: Go's figure,
-/// a prime, so that it falls in step with nothing.
+/// Polls between two looks at the sources and the global queue while there is local work: Go's
+/// figure, a prime, so that it falls in step with nothing.
 const MAINTENANCE_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
 
 /// Tasks that one source wakes before they have their turn.
@@ -31,17 +31,17 @@ const EVENTS_IN_A_ROW: usize = 64;
 /// request and its answers to stay in the cache, short beside a full local queue.
 const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
 
-/// Tasks that make a queue worth stealing from at once. A theft costs both sides cache misses, as much
-/// as some polls; a thief that takes each task as it comes gains nothing.
+/// Tasks that make a queue worth stealing from at once. A theft costs both sides cache misses, as
+/// much as some polls; a thief that takes each task as it comes gains nothing.
 const WORTH_STEALING: usize = if cfg!(shuttle) { 2 } else { 32 };
 
-/// Turns of the spin-wait hint (some 30 ns each) that a thief waits before it steals from queues of fewer
-/// than [`WORTH_STEALING`] tasks: six microseconds, about the price of a wake-up. Meanwhile more tasks
-/// may come, or their worker to them.
+/// Turns of the spin-wait hint (some 30 ns each) that a thief waits before it steals from queues of
+/// fewer than [`WORTH_STEALING`] tasks: six microseconds, about the price of a wake-up. Meanwhile
+/// more tasks may come, or their worker to them.
 const PATIENCE_BESIDE_FEW: u32 = if cfg!(shuttle) { 1 } else { 200 };
 
-/// Turns of that hint before a thief takes a lone task from a next slot: one microsecond. With the longer
-/// patience, two tasks that hand work on to each other would stay on one core.
+/// Turns of that hint before a thief takes a lone task from a next slot: one microsecond. With the
+/// longer patience, two tasks that hand work on to each other would stay on one core.
 const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 
 /// Finding a task.
@@ -69,9 +69,9 @@ impl Worker {
 
     /// Wakes what is due, and takes a task from the global queue.
     ///
-    /// It also decides whether to measure, in the next poll, how long a lone task waits. Measuring takes
-    /// as long as a short poll. So it is done if the monitor asks for it, if there is no monitor, and
-    /// again while the wait is long.
+    /// It also decides whether to measure, in the next poll, how long a lone task waits. Measuring
+    /// takes as long as a short poll. So it is done if the monitor asks for it, if there is no
+    /// monitor, and again while the wait is long.
     #[cold]
     fn maintain(&self) -> Option<Task> {
         let Processor {
@@ -88,8 +88,8 @@ impl Worker {
         let (task, rest) = self.scheduler().global.pop()?;
         counters.global_tasks.add(1);
         if let Some(rest) = rest {
-            // Only what runs now is taken: what goes through the local queue could overflow again and
-            // again.
+            // Only what runs now is taken: what goes through the local queue could overflow again
+            // and again.
             self.scheduler().push_batch_quietly(rest);
             self.scheduler().notify();
         }
@@ -186,8 +186,8 @@ impl Worker {
         Some(task)
     }
 
-    /// Waits a moment, then steals what the others have not come to: a few tasks of a queue, or the task in
-    /// a next slot whose worker's poll has not ended within that moment.
+    /// Waits a moment, then steals what the others have not come to: a few tasks of a queue, or the
+    /// task in a next slot whose worker's poll has not ended within that moment.
     fn steal_patiently(&self) -> Option<Task> {
         let behind = self.victims().find(|victim| !victim.next.is_empty());
         if behind.is_none() && self.are_queues_empty() {

@@ -1,5 +1,5 @@
-//! A worker: a machine that holds a processor. It finds a task (`find`), runs it, makes tasks runnable that
-//! it wakes or spawns (`schedule`), and sleeps when there is nothing to do (`sleep`).
+//! A worker: a machine that holds a processor. It finds a task (`find`), runs it, makes tasks
+//! runnable that it wakes or spawns (`schedule`), and sleeps when there is nothing to do (`sleep`).
 
 mod find;
 mod schedule;
@@ -38,7 +38,8 @@ pub(crate) struct Worker {
     searching: Cell<bool>,
     /// When it ends unless somebody else needs it before, if there are more machines than permits.
     spare_until: Cell<u64>,
-    /// How many tasks it had taken from others when `spare_until` was set: tells whether it was needed since.
+    /// How many tasks it had taken from others when `spare_until` was set: tells whether it was
+    /// needed since.
     taken_before: Cell<u64>,
     /// Identifies this worker in the tasks that it makes.
     pub(super) as_maker: Maker,
@@ -121,8 +122,8 @@ impl Worker {
         self.scheduler().config.handoff
     }
 
-    /// Call after making the first deadline in its wheel earlier. The worker sees it in time, unless it has
-    /// no permit: then it is in code without an end, for all that is known.
+    /// Call after making the first deadline in its wheel earlier. The worker sees it in time,
+    /// unless it has no permit: then it is in code without an end, for all that is known.
     pub(super) fn wake_driver(&self) {
         if !self.processor().permit.is_held() {
             let due = self.driver().next_due();
@@ -164,7 +165,8 @@ impl Worker {
         self.recycler.settle(mailbox, &self.scheduler().processors);
     }
 
-    /// Says that this thread is in no poll: what takes long from now on is not the fault of the last task.
+    /// Says that this thread is in no poll: what takes long from now on is not the fault of the
+    /// last task.
     fn clear_current_task(&self) {
         self.processor().counters.task.store(0, Ordering::Relaxed);
     }

@@ -15,10 +15,11 @@
 //! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
 //! caller as much as two hundred polls.
 //!
-//! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it to measure
-//! how long a woken task waits for the current poll to return. (Without a monitor, a worker measures each
-//! 61st poll.) While that wait is long, a lone task in the next slot wakes another worker too. The wake-up is
-//! a hint: if a searcher has looked there just before, it is lost, and the task waits as it would without.
+//! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it
+//! to measure how long a woken task waits for the current poll to return. (Without a monitor, a
+//! worker measures each 61st poll.) While that wait is long, a lone task in the next slot wakes
+//! another worker too. The wake-up is a hint: if a searcher has looked there just before, it is
+//! lost, and the task waits as it would without.
 
 use super::Worker;
 use crate::{idle::pool::Pool, scheduler::task::Task, sync::clock};
@@ -39,8 +40,8 @@ const LONG_WAIT: u64 = 4_000;
 
 /// Making tasks runnable.
 impl Worker {
-    /// Takes a task that something on this thread has made runnable. `yielded`: the task was woken during
-    /// its own poll, so that others come first.
+    /// Takes a task that something on this thread has made runnable. `yielded`: the task was woken
+    /// during its own poll, so that others come first.
     pub(crate) fn schedule(&self, task: Task, yielded: bool) {
         if !self.processor().permit.is_held() {
             // Nobody would run it here before the poll, or the blocking call in it, returns.
@@ -79,8 +80,8 @@ impl Worker {
         }
     }
 
-    /// Runs a task and measures how long a lone task waits behind it, if it makes one runnable. It wakes
-    /// nobody for the lone task meanwhile: that would take long itself.
+    /// Runs a task and measures how long a lone task waits behind it, if it makes one runnable. It
+    /// wakes nobody for the lone task meanwhile: that would take long itself.
     #[cold]
     pub(super) fn run_measured(&self, task: Task) {
         self.measure_next.set(false);

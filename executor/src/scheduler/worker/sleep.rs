@@ -1,4 +1,5 @@
-//! How a worker sleeps, and how it gives its permit away to block. In what order is told by `idle::work_loop`.
+//! How a worker sleeps, and how it gives its permit away to block. In what order is told by
+//! `idle::work_loop`.
 
 use super::Worker;
 use crate::{
@@ -92,8 +93,8 @@ impl WorkLoop for Worker {
 
 /// Sleeping, and giving the permit away.
 impl Worker {
-    /// If nobody needed it since its last sleep, the old retirement time stands. Whether it has woken up for
-    /// its own sources in between says nothing: when it ends, others get them.
+    /// If nobody needed it since its last sleep, the old retirement time stands. Whether it has
+    /// woken up for its own sources in between says nothing: when it ends, others get them.
     fn begin_to_be_spare(&self, may_retire: bool) {
         let counters = &self.processor().counters;
         let taken = counters.stolen_tasks.get() + counters.global_tasks.get();
