@@ -1,5 +1,5 @@
-//! Tests that run in a process of their own: because they could end the process, because they measure it,
-//! or because a process has only one of what they need.
+//! Tests that run in a process of their own: because they could end the process, because they
+//! measure it, or because a process has only one of what they need.
 
 use super::{PATIENCE, watchdog, watchdog_limit};
 use std::{
@@ -28,14 +28,14 @@ fn own_name() -> String {
     thread.name().expect("it runs on its own thread").to_owned()
 }
 
-/// A command that runs the calling test once more, in a process of its own, without the variables that the
-/// executor heeds.
+/// A command that runs the calling test once more, in a process of its own, without the variables
+/// that the executor heeds.
 pub fn child() -> Command {
     command(&own_name(), None)
 }
 
-/// A command that runs, in a process of its own, a test that is ignored because it is nothing but a part
-/// of the calling one.
+/// A command that runs, in a process of its own, a test that is ignored because it is nothing but a
+/// part of the calling one.
 pub fn role(test: &str) -> Command {
     command(test, Some("--ignored"))
 }
@@ -57,8 +57,8 @@ pub fn output_of(command: Command) -> Output {
     output_within(watchdog_limit(SECONDS) + PATIENCE, command)
 }
 
-/// Runs a command to its end. If that has not come after so long a time, it is killed, and this panics with
-/// what it has printed.
+/// Runs a command to its end. If that has not come after so long a time, it is killed, and this
+/// panics with what it has printed.
 #[track_caller]
 pub fn output_within(limit: Duration, mut command: Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -66,17 +66,22 @@ pub fn output_within(limit: Duration, mut command: Command) -> Output {
     // Read all the time: who writes into a full pipe waits for somebody to empty it.
     let stdout = read(process.stdout.take().unwrap());
     let stderr = read(process.stderr.take().unwrap());
-    let status = wait_or_kill(&mut process, limit);
+    let Some(status) = wait_or_kill(&mut process, limit) else {
+        // What it has started may live on, and keep the pipes open.
+        thread::sleep(Duration::from_millis(100));
+        let ended = [stdout, stderr]
+            .into_iter()
+            .filter(|reader| reader.is_finished());
+        let text: Vec<_> = ended.flat_map(|reader| reader.join().unwrap()).collect();
+        let text = String::from_utf8_lossy(&text);
+        panic!("{command:?} hangs: {limit:?} are over\n{text}");
+    };
     let [stdout, stderr] = [stdout, stderr].map(|reader| reader.join().unwrap());
-    if let Some(status) = status {
-        return Output {
-            status,
-            stdout,
-            stderr,
-        };
+    Output {
+        status,
+        stdout,
+        stderr,
     }
-    let text = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
-    panic!("{command:?} hangs: {limit:?} are over\n{text}");
 }
 
 fn read(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
@@ -101,14 +106,15 @@ fn wait_or_kill(process: &mut Child, limit: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// Whether a process made by [`child`] or [`role`] ran its one test, and that passed. (Its exit code alone
-/// says as much of a name that fits no test.)
+/// Whether a process made by [`child`] or [`role`] ran its one test, and that passed. (Its exit
+/// code alone says as much of a name that fits no test.)
 pub fn passed(output: &Output) -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success() && text.contains("test result: ok. 1 passed;")
 }
 
-/// Panics, with all that it has printed, unless the test of a process made by [`child`] or [`role`] passed.
+/// Panics, with all that it has printed, unless the test of a process made by [`child`] or [`role`]
+/// passed.
 #[track_caller]
 pub fn assert_passed(what: impl Display, output: &Output) {
     assert!(
@@ -120,8 +126,8 @@ pub fn assert_passed(what: impl Display, output: &Output) {
     );
 }
 
-/// Runs `body`, which is all that the calling test does, in a process of its own, under a watchdog. Passes
-/// `EXECUTOR_WORKERS` on.
+/// Runs `body`, which is all that the calling test does, in a process of its own, under a watchdog.
+/// Passes `EXECUTOR_WORKERS` on.
 #[track_caller]
 pub fn in_own_process(body: impl FnOnce()) {
     if is_child() {
