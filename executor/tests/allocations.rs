@@ -1,6 +1,6 @@
-//! The nth allocation fails, for each n: the process is aborted, and says why, or all comes to its end
-//! with the right results. It never hangs, and never forgets a task.
-//! (A test binary of its own, for its allocator.)
+//! The nth allocation fails, for each n: the process is aborted, and says why, or all comes to its
+//! end with the right results. It never hangs, and never forgets a task. (A test binary of its own,
+//! for its allocator.)
 #![cfg(all(unix, not(loom)))]
 
 mod common;
@@ -33,7 +33,8 @@ fn refused() -> bool {
     ARMED.load(SeqCst) && COUNT.fetch_add(1, SeqCst) + 1 == FAILS.load(SeqCst)
 }
 
-// SAFETY: what it returns is null, which says that there is no memory, or the system's; which frees it.
+// SAFETY: what it returns is null, which says that there is no memory, or the system's; which frees
+// it.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if refused() {

@@ -1,5 +1,5 @@
-//! The marks of the public interface: what errors say and become, standard traits, and the line that
-//! a panic names.
+//! The marks of the public interface: what errors say and become, standard traits, and the line
+//! that a panic names.
 
 mod common;
 

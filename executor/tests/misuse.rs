@@ -1,12 +1,12 @@
 //! Misuse that does not compile, because a type or a bound forbids it.
 //!
-//! Each file of `misuse`, here and in `waitgroup`, is a program with one mistake. The line of the mistake says
-//! what the compiler has to say of it: the error's code, in this line and nowhere else. So all the rest of the
-//! program is right, and it is this mistake that is refused.
+//! Each file of `misuse`, here and in `waitgroup`, is a program with one mistake. The line of the
+//! mistake says what the compiler has to say of it: the error's code, in this line and nowhere
+//! else. So all the rest of the program is right, and it is this mistake that is refused.
 //!
 //! Codes stay what they are when the compiler is updated. The texts do not, which is why this is no
-//! `trybuild`, which compares them. A `compile_fail` in the docs would not do: it is content with any error,
-//! unless the compiler is a nightly one.
+//! `trybuild`, which compares them. A `compile_fail` in the docs would not do: it is content with
+//! any error, unless the compiler is a nightly one.
 
 mod common;
 

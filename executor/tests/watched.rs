@@ -1,5 +1,5 @@
-//! No test is without a watchdog: one that hangs ends with its name, and not with the patience of whoever
-//! waits for it.
+//! No test is without a watchdog: one that hangs ends with its name, and not with the patience of
+//! whoever waits for it.
 //!
 //! What is read are the integration tests of this workspace, so that nobody has to remember it.
 
@@ -96,8 +96,8 @@ fn calls(text: &str, function: &str) -> bool {
         .any(|(place, _)| !is_in_a_name(&text[..place]))
 }
 
-/// How far a function is indented that begins in this line, and its name. (Its parameters may follow in
-/// other lines.)
+/// How far a function is indented that begins in this line, and its name. (Its parameters may
+/// follow in other lines.)
 fn function_name(line: &str) -> Option<(usize, &str)> {
     let code = line.trim_start();
     let signature = code.strip_prefix("pub ").unwrap_or(code);

@@ -20,8 +20,8 @@ pub fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// Whether a sanitizer runs along, as who starts the tests says: its own memory, and what it holds back
-/// of ours that has been freed, must not be measured.
+/// Whether a sanitizer runs along, as who starts the tests says: its own memory, and what it holds
+/// back of ours that has been freed, must not be measured.
 pub fn sanitized() -> bool {
     env::var_os("EXECUTOR_TEST_SANITIZED").is_some()
 }

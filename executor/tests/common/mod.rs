@@ -1,5 +1,5 @@
-//! What the integration tests share: a watchdog, drop counting, gates, wakers, sleeps, child processes,
-//! figures about the process.
+//! What the integration tests share: a watchdog, drop counting, gates, wakers, sleeps, child
+//! processes, figures about the process.
 #![allow(dead_code, unused_imports)] // Each test binary uses a part of it.
 
 mod bell;
@@ -84,8 +84,8 @@ pub fn eventually(what: impl Display, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Attempts what is `false` when this machine was too slow to put anything to the test. One that always is
-/// tests nothing.
+/// Attempts what is `false` when this machine was too slow to put anything to the test. One that
+/// always is tests nothing.
 #[track_caller]
 pub fn in_some_attempt(mut attempt: impl FnMut() -> bool) {
     const ATTEMPTS: usize = 50;
@@ -93,8 +93,8 @@ pub fn in_some_attempt(mut attempt: impl FnMut() -> bool) {
     assert!(tested, "too slow in each of {ATTEMPTS} attempts");
 }
 
-/// Whether all threads are asleep. (One that steps back counts as asleep before it wakes another for what
-/// it leaves.)
+/// Whether all threads are asleep. (One that steps back counts as asleep before it wakes another
+/// for what it leaves.)
 pub fn is_at_rest(metrics: &Metrics) -> bool {
     metrics.idle_threads() == metrics.threads() && metrics.searching_threads() == 0
 }
@@ -181,8 +181,8 @@ struct Doors {
     opened: Condvar,
 }
 
-/// How long a thread waits at a [`Gate`] before it panics: not for ever, so that a test that fails before it
-/// opens the gate comes to its end, and longer than any condition is waited for.
+/// How long a thread waits at a [`Gate`] before it panics: not for ever, so that a test that fails
+/// before it opens the gate comes to its end, and longer than any condition is waited for.
 const GATE_PATIENCE: Duration = PATIENCE.saturating_mul(2);
 
 impl Gate {
@@ -307,7 +307,8 @@ pub fn work_for(time: Duration) {
     }
 }
 
-/// Lets some time pass: none, a moment or up to `longest`, the range in which the threads of a race meet.
+/// Lets some time pass: none, a moment or up to `longest`, the range in which the threads of a race
+/// meet.
 pub fn pause(rng: &mut Rng, longest: Duration) {
     match rng.u8(..4) {
         0 => {}

@@ -15,7 +15,8 @@ pub fn poll_with<F: Future>(waker: &Waker, future: &mut Pin<Box<F>>) -> Poll<F::
     future.as_mut().poll(&mut Context::from_waker(waker))
 }
 
-/// A sleep that the calling task has polled, so that it has its place among the calling thread's timers.
+/// A sleep that the calling task has polled, so that it has its place among the calling thread's
+/// timers.
 pub async fn begun(duration: Duration) -> Pinned {
     let mut sleep = Box::pin(sleep(duration));
     poll_fn(|cx| {

@@ -35,8 +35,8 @@ impl Watchdog {
 }
 
 impl Drop for Watchdog {
-    /// Its thread is gone then: LeakSanitizer takes what a thread holds that is ending as the process
-    /// does for a leak.
+    /// Its thread is gone then: LeakSanitizer takes what a thread holds that is ending as the
+    /// process does for a leak.
     fn drop(&mut self) {
         let (alive, thread) = self.0.take().expect("dropped once");
         drop(alive);

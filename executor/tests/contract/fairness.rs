@@ -83,9 +83,9 @@ fn start(own: &Executor, load: Load, stop: &Arc<AtomicBool>) {
 /// Turns that a victim takes.
 const TURNS: usize = 300;
 
-/// Polls of others that a task which can run may have to wait for, as a rule, on each worker. Those that
-/// share a queue with it wait for each other's turns, up to 16 tasks from the next slot at a time; the global
-/// queue has its turn each 61st poll. Measured: 70 at most.
+/// Polls of others that a task which can run may have to wait for, as a rule, on each worker. Those
+/// that share a queue with it wait for each other's turns, up to 16 tasks from the next slot at a
+/// time; the global queue has its turn each 61st poll. Measured: 70 at most.
 const POLLS_BEFORE_A_TURN: u64 = 300;
 
 /// Polls of tasks so far.
@@ -135,9 +135,9 @@ async fn yields(mut turns: Turns) -> Turns {
     turns
 }
 
-/// Runs `victim` under the loads; it must have had its turns, none after too many polls of others. (A thread
-/// that is off its core lets others go on meanwhile, and so does who notes the turns: what counts is what
-/// most of them waited for.)
+/// Runs `victim` under the loads; it must have had its turns, none after too many polls of others.
+/// (A thread that is off its core lets others go on meanwhile, and so does who notes the turns:
+/// what counts is what most of them waited for.)
 #[track_caller]
 fn under_load<F: Future<Output = Turns>>(
     workers: usize,
@@ -278,8 +278,8 @@ fn two_tasks_that_hand_work_on_do_it_side_by_side() {
     }
 }
 
-/// Two tasks, of which one hands messages on to the other: each works on each for a millisecond. Returns
-/// with how many the second was at work while the first was, too.
+/// Two tasks, of which one hands messages on to the other: each works on each for a millisecond.
+/// Returns with how many the second was at work while the first was, too.
 async fn worked_side_by_side(own: &Executor, messages: usize) -> usize {
     const PIECE: Duration = Duration::from_millis(1);
     let (sender, receiver) = async_channel::bounded::<()>(1);

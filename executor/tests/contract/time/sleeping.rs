@@ -72,7 +72,8 @@ async fn least_lateness() -> Duration {
 #[test]
 fn a_sleep_ends_soon_after_its_deadline_wherever_it_is() {
     let _watchdog = watchdog(60);
-    // A busy machine makes many late, but hardly all of them: else these would have to sleep for longer.
+    // A busy machine makes many late, but hardly all of them: else these would have to sleep for
+    // longer.
     const SOON: Duration = Duration::from_millis(3);
     let own = executor(2);
     let latenesses = [
@@ -223,8 +224,8 @@ fn all_are_woken(by: &str, begin: impl Fn(Vec<Waker>) -> Option<Sleeps>) -> bool
     true
 }
 
-/// Sleeps with the same deadline, every second one with a bad waker. `None`: the deadline came before
-/// all had begun.
+/// Sleeps with the same deadline, every second one with a bad waker. `None`: the deadline came
+/// before all had begun.
 fn begun_beside_bad_wakers(good: Vec<Waker>) -> Option<Sleeps> {
     struct Panics;
     impl Wake for Panics {
