@@ -130,9 +130,9 @@ fn at_the_limit_of_threads_the_rest_goes_on_as_soon_as_one_returns() {
     assert!(own.metrics().threads() <= 3);
 }
 
-/// The threads of 2 workers whose polls compute: a stand-in for each, and one that is about to step back.
-/// And two that wait for a lock whose holder is off its core: they are asleep, and the limit is for those
-/// that compute.
+/// The threads of 2 workers whose polls compute: a stand-in for each, and one that is about to step
+/// back. And two that wait for a lock whose holder is off its core: they are asleep, and the limit
+/// is for those that compute.
 const THREADS_BESIDE_COMPUTATIONS: usize = 2 * 2 + 1 + 2;
 
 /// The most threads there are within so long a time.

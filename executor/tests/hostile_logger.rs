@@ -1,4 +1,5 @@
-//! A logger that does all that may be done to an executor, and panics. The monitor's thread calls it.
+//! A logger that does all that may be done to an executor, and panics. The monitor's thread calls
+//! it.
 #![cfg(not(loom))]
 
 mod common;

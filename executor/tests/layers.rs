@@ -1,8 +1,9 @@
-//! The layers of `src`: imports point downwards only, and no circle of modules reaches beyond one folder.
+//! The layers of `src`: imports point downwards only, and no circle of modules reaches beyond one
+//! folder.
 //!
-//! What is read are `use` items and paths that begin with `crate::` or `super::`, in code that ships:
-//! files and modules under `#[cfg(test)]` may look at whatever they test. Run it with `--nocapture` to see
-//! the largest circle.
+//! What is read are `use` items and paths that begin with `crate::` or `super::`, in code that
+//! ships: files and modules under `#[cfg(test)]` may look at whatever they test. Run it with
+//! `--nocapture` to see the largest circle.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,8 @@ use std::{
     path::Path,
 };
 
-/// From the top. Those beside each other do not know each other. `""` is the root: what a user can name.
+/// From the top. Those beside each other do not know each other. `""` is the root: what a user can
+/// name.
 const LAYERS: &[&[&str]] = &[
     &["", "time"],
     &["scheduler"],
@@ -19,7 +21,8 @@ const LAYERS: &[&[&str]] = &[
     &["sync"],
 ];
 
-/// Folders that are one in the eyes of the rule: the root is the public face, and `time` a part of it.
+/// Folders that are one in the eyes of the rule: the root is the public face, and `time` a part of
+/// it.
 const ONE_LAYER: &[&str] = &["", "time"];
 
 /// Files that the root may hold, and modules that may be in one circle.
@@ -55,8 +58,8 @@ fn is_allowed(from: &str, to: &str) -> bool {
         || layer(from) < layer(to)
 }
 
-/// The code of a file without comments, without single items of tests, and without the module of tests at
-/// its end.
+/// The code of a file without comments, without single items of tests, and without the module of
+/// tests at its end.
 fn shipping_code(text: &str) -> String {
     let mut code = String::new();
     let mut is_of_tests = false;

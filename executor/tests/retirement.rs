@@ -1,5 +1,5 @@
-//! A thread that nobody has needed for ten seconds ends. What may happen then, each in a process of its
-//! own and all at once, so that the ten seconds pass for all of them together.
+//! A thread that nobody has needed for ten seconds ends. What may happen then, each in a process of
+//! its own and all at once, so that the ten seconds pass for all of them together.
 
 mod common;
 

@@ -1,17 +1,17 @@
 //! Random programs on random schedules of the whole scheduler, which is too large for loom.
 //!
 //! A program is a tree of tasks that spawn, wait for, abort and wake each other, sleep, block and
-//! panic, on an executor that ends when all is done or in the midst of it. It follows from its seed,
-//! each decision from the seed, the task and the step; the schedule does not. So the seed that a failure
-//! prints is to be tried often:
+//! panic, on an executor that ends when all is done or in the midst of it. It follows from its
+//! seed, each decision from the seed, the task and the step; the schedule does not. So the seed
+//! that a failure prints is to be tried often:
 //!
 //! ```sh
 //! EXECUTOR_TEST_SEED=42 cargo test --release -p executor --test schedules
 //! ```
 //!
 //! runs that one program as many times as `EXECUTOR_TEST_PROGRAMS` says. The first seed of a run is
-//! printed as it starts, for a failure that leaves no time to say more. (Schedules that can be replayed,
-//! of smaller programs, are in `src/scheduler/schedules`.)
+//! printed as it starts, for a failure that leaves no time to say more. (Schedules that can be
+//! replayed, of smaller programs, are in `src/scheduler/schedules`.)
 
 mod common;
 
@@ -35,7 +35,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Programs that are run at once: more than there are cores, for schedules that nobody would think of.
+/// Programs that are run at once: more than there are cores, for schedules that nobody would think
+/// of.
 const LANES: usize = 4;
 
 /// Programs, if the environment does not say how many: some seconds of them.

@@ -1,5 +1,5 @@
-//! What the monitor tells the log: a poll that runs for longer than a second, once, with its task's id
-//! and origin; and that the limit of threads is reached while work waits, once.
+//! What the monitor tells the log: a poll that runs for longer than a second, once, with its task's
+//! id and origin; and that the limit of threads is reached while work waits, once.
 //!
 //! Each test in a process of its own, since a process has one logger.
 #![cfg(not(loom))]

@@ -1,5 +1,5 @@
-//! What the system may take from an executor: the CPU, by stopping its process or giving it to others,
-//! and threads.
+//! What the system may take from an executor: the CPU, by stopping its process or giving it to
+//! others, and threads.
 #![cfg(all(target_os = "linux", not(loom)))]
 
 mod common;
@@ -25,8 +25,8 @@ fn a_stopped_and_continued_process_starts_at_most_one_thread_more() {
     /// The polls are on a core for a small part of this, all in all, so none of them is stuck; and
     /// should a busy machine keep the shell from the next stop, not before one and a half of it.
     const HANDOFF_AFTER: Duration = Duration::from_secs(1);
-    /// Longer than the sleep of its own that makes the monitor distrust what it has seen: ten of its
-    /// periods, each a tenth of a second at most, and `handoff_after`.
+    /// Longer than the sleep of its own that makes the monitor distrust what it has seen: ten of
+    /// its periods, each a tenth of a second at most, and `handoff_after`.
     const STOPPED: Duration = Duration::from_millis(2_500);
     /// Between two stops: seconds apart for the clock, one after the other for the polls.
     const GOES_ON: Duration = Duration::from_millis(15);
@@ -190,11 +190,11 @@ fn become_an_ordinary_user() {
     // SAFETY: asks only.
     if unsafe { libc::geteuid() } == 0 {
         let user = 60_000 + process::id() % 5_000;
-        // It fails in a user namespace that has no other user, where the limit holds for its root, too.
-        // SAFETY: takes numbers; the C library changes all threads.
+        // It fails in a user namespace that has no other user, where the limit holds for its root,
+        // too. SAFETY: takes numbers; the C library changes all threads.
         let _ = unsafe { libc::setresuid(user, user, user) };
-        // Which hides the process from itself, and from a sanitizer that looks for leaks at the end.
-        // SAFETY: takes numbers.
+        // Which hides the process from itself, and from a sanitizer that looks for leaks at the
+        // end. SAFETY: takes numbers.
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
     }
 }

@@ -28,8 +28,8 @@ use std::{
 /// After so long a time without work the workers have long parked, and so has the monitor.
 const TIME_TO_PARK: Duration = Duration::from_millis(50);
 
-/// Waits until no thread of the executor is about to park: a lock that it holds as the process forks
-/// stays locked for ever in the child.
+/// Waits until no thread of the executor is about to park: a lock that it holds as the process
+/// forks stays locked for ever in the child.
 #[track_caller]
 fn rest(handle: &Handle) {
     eventually("no thread has anything to do", || {
@@ -42,8 +42,8 @@ fn rest(handle: &Handle) {
 /// Runs `body` in a fork of this process, where no other thread exists, and waits for its end.
 #[track_caller]
 fn in_fork(body: impl FnOnce()) {
-    // SAFETY: the C library keeps its own locks, the allocator's among them, usable in the child; of
-    // what else a vanished thread may have left half done the child uses what is to be tested.
+    // SAFETY: the C library keeps its own locks, the allocator's among them, usable in the child;
+    // of what else a vanished thread may have left half done the child uses what is to be tested.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "the system does not fork");
     if pid == 0 {
@@ -196,8 +196,8 @@ fn a_child_forked_within_a_task_goes_on_until_it_would_wait() {
     });
 }
 
-/// In the child the worker is the only thread, and nobody will ever wake it: it must not sit there as
-/// a process that does nothing for ever.
+/// In the child the worker is the only thread, and nobody will ever wake it: it must not sit there
+/// as a process that does nothing for ever.
 fn forks_within_a_task_and_goes_back_to_the_scheduler(waits: bool) {
     let _watchdog = watchdog(100);
     if !common::is_child() {

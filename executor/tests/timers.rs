@@ -164,8 +164,8 @@ fn a_sleep_may_be_reset_at_any_moment_by_any_thread() {
     }
 }
 
-/// One of several tasks that poll the same sleep, each as often as it likes. Only the last of them is
-/// woken; it tells the others.
+/// One of several tasks that poll the same sleep, each as often as it likes. Only the last of them
+/// is woken; it tells the others.
 async fn take_turns(sleep: Shared<Sleep>, others: Wakers, mut turns: u64) {
     poll_fn(|cx| {
         let mut sleep = sleep.lock().unwrap();

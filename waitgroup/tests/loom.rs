@@ -4,8 +4,8 @@
 //! RUSTFLAGS="--cfg loom" cargo test -p waitgroup --test loom --release -- --nocapture
 //! ```
 //!
-//! prints how many interleavings each model explored, and in what time. The two-sided races are explored without a
-//! bound, the larger ones up to the number of preemptions that they name.
+//! prints how many interleavings each model explored, and in what time. The two-sided races are
+//! explored without a bound, the larger ones up to the number of preemptions that they name.
 #![cfg(loom)]
 
 use std::future::{Future, poll_fn};
@@ -70,8 +70,8 @@ impl Order {
 /// Explores all interleavings of a two-sided race, in both orders.
 ///
 /// Loom runs the first thread as far as it goes, and looks afterwards for what could have gone
-/// otherwise. It remembers only the latest access to each atomic, so a load of the second thread can
-/// hide one of the first from the write that follows: one order alone leaves some races unseen.
+/// otherwise. It remembers only the latest access to each atomic, so a load of the second thread
+/// can hide one of the first from the write that follows: one order alone leaves some races unseen.
 fn explore_both_orders(name: &str, model: impl Fn(Order) + Send + Sync + Copy + 'static) {
     for order in [Order::AsWritten, Order::Swapped] {
         explore(&format!("{name}, {order:?}"), None, move || model(order));

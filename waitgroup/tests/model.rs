@@ -93,8 +93,8 @@ impl Pair {
         }
     }
 
-    /// For what lowers the count by one. It must panic if, and only if, there is nothing to take: an
-    /// earlier `done` may have taken what a guard owes.
+    /// For what lowers the count by one. It must panic if, and only if, there is nothing to take:
+    /// an earlier `done` may have taken what a guard owes.
     fn lower(&mut self, done: impl FnOnce(&WaitGroup)) {
         let panicked = catch_unwind(AssertUnwindSafe(|| done(&self.group))).is_err();
         assert_eq!(

@@ -17,8 +17,8 @@ pub fn few_workers(round: usize) -> usize {
     number("EXECUTOR_WORKERS").map_or(1 + round % 2, |workers| workers.min(8))
 }
 
-/// A factor for the rounds of a race: a release build tries harder, and `EXECUTOR_TEST_EFFORT` times
-/// as hard as that.
+/// A factor for the rounds of a race: a release build tries harder, and `EXECUTOR_TEST_EFFORT`
+/// times as hard as that.
 pub fn effort() -> usize {
     let build = if cfg!(debug_assertions) { 2 } else { 6 };
     build * asked_effort()

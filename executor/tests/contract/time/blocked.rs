@@ -236,7 +236,8 @@ fn a_sleep_works_in_a_foreign_block_on_in_a_poll_that_has_been_stuck_for_long() 
 }
 
 /// How many polls lie between the ends of the first and the last of many sleeps with one deadline,
-/// beside tasks that leave their worker no rest. `None`: the deadline came before all that was ready.
+/// beside tasks that leave their worker no rest. `None`: the deadline came before all that was
+/// ready.
 fn polls_between_sleeps_that_end_together(sleepers: usize) -> Option<usize> {
     // Longer than the system keeps a thread off its core as a rule: then it would look stuck.
     let builder = Executor::builder().workers(1);
@@ -288,8 +289,8 @@ fn sleeps_that_end_together_do_not_wait_for_each_other_on_a_busy_worker() {
         rounds.extend(round());
         rounds.len() == ROUNDS
     });
-    // From the global queue they come one by one, with 61 polls in between. A worker that the system
-    // keeps off its core looks stuck, and then that happens; but not as a rule.
+    // From the global queue they come one by one, with 61 polls in between. A worker that the
+    // system keeps off its core looks stuck, and then that happens; but not as a rule.
     let good = rounds.iter().filter(|polls| **polls < SLEEPERS * 20);
     assert!(2 * good.count() > ROUNDS, "polls in each round: {rounds:?}");
 }

@@ -18,7 +18,8 @@ fn a_sleep_that_began_in_a_task_outlives_the_executor() {
     end_everywhere(sleeps);
 }
 
-/// Without a call of our `block_on` on this thread, which might see to what an earlier one has left.
+/// Without a call of our `block_on` on this thread, which might see to what an earlier one has
+/// left.
 #[track_caller]
 fn end_everywhere(sleeps: Vec<Pin<Box<Sleep>>>) {
     let own = executor(1);
