@@ -85,6 +85,22 @@ impl From<u64> for Counts {
     }
 }
 
+/// What one machine counts for in the word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) searching: bool,
+    /// Not if the monitor has taken its permit, and with it this part of the count.
+    pub(crate) permit: bool,
+}
+
+impl Part {
+    /// A machine that was woken or started, and has found nothing yet.
+    pub(crate) const SEARCHER: Part = Part {
+        searching: true,
+        permit: true,
+    };
+}
+
 /// How many machines there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MachineCounts {
@@ -211,7 +227,7 @@ impl Idle {
     /// instead: a machine that fell asleep meanwhile may have kept quiet because of this searcher.
     /// None if no machine is left: the executor is over, as after [`ended`](Idle::ended).
     pub(crate) fn start_failed(&self) -> Option<Notify> {
-        self.leave(true, true);
+        self.leave(Part::SEARCHER);
         if self.ended() {
             return None;
         }
@@ -249,11 +265,11 @@ impl Idle {
 
     /// Goes to sleep. The caller looks at the queues once more and then parks. Returns whether it
     /// should wake up by itself some time, see [`may_retire`](Idle::may_retire).
-    pub(crate) fn sleep(&self, machine: usize, was_searching: bool, had_permit: bool) -> bool {
+    pub(crate) fn sleep(&self, machine: usize, part: Part) -> bool {
         let mut machines = lock(&self.machines);
         machines.asleep.push(machine);
-        self.leave(was_searching, had_permit);
-        machines.total > self.permits
+        self.leave(part);
+        self.has_spares(&machines)
     }
 
     /// Gives a machine's permit away: its own, or, for the monitor, that of a machine in a poll
@@ -281,7 +297,10 @@ impl Idle {
         let surplus = self.surplus();
         if surplus {
             machines.asleep.push(machine);
-            self.leave(was_searching, true);
+            self.leave(Part {
+                searching: was_searching,
+                permit: true,
+            });
         }
         surplus
     }
@@ -307,7 +326,11 @@ impl Idle {
     /// do: if a blocked machine comes back later, it is the one on top of the sleepers, in use now
     /// and then, and the one below, which nobody needs, would sleep on for ever.)
     pub(crate) fn may_retire(&self) -> bool {
-        lock(&self.machines).total > self.permits
+        self.has_spares(&lock(&self.machines))
+    }
+
+    fn has_spares(&self, machines: &Machines) -> bool {
+        machines.total > self.permits
     }
 
     /// A sleeper has something to do: it takes a permit, as a searcher, if one is free, and unless
@@ -327,9 +350,9 @@ impl Idle {
     }
 
     /// A machine gives its permit up, if the monitor has not taken it before.
-    pub(crate) fn leave(&self, was_searching: bool, had_permit: bool) {
-        let searching = if was_searching { ONE_SEARCHING } else { 0 };
-        let active = if had_permit { ONE_ACTIVE } else { 0 };
+    pub(crate) fn leave(&self, part: Part) {
+        let searching = if part.searching { ONE_SEARCHING } else { 0 };
+        let active = if part.permit { ONE_ACTIVE } else { 0 };
         self.sub(active + searching);
     }
 
@@ -367,12 +390,17 @@ impl Idle {
 mod tests {
     use super::*;
 
+    const RUNNING: Part = Part {
+        searching: false,
+        permit: true,
+    };
+
     /// An executor with `permits` machines, all asleep: the highest number fell asleep last.
     fn all_asleep(permits: usize, max_machines: usize) -> Idle {
         let idle = Idle::new(permits, max_machines);
         for machine in 0..permits {
             idle.add_initial();
-            assert!(!idle.sleep(machine, true, true));
+            assert!(!idle.sleep(machine, Part::SEARCHER));
         }
         idle
     }
@@ -461,7 +489,7 @@ mod tests {
         idle.block();
         assert_eq!(idle.notify(), Notify::Start);
         idle.unblock();
-        idle.leave(false, true);
+        idle.leave(RUNNING);
         assert!(!idle.ended(), "one is being started");
         assert_eq!(idle.start_failed(), None);
     }
@@ -470,7 +498,7 @@ mod tests {
     fn nothing_is_started_once_every_machine_has_ended() {
         let idle = Idle::new(1, 2);
         idle.add_initial();
-        idle.leave(true, true);
+        idle.leave(Part::SEARCHER);
         assert!(idle.ended());
         assert_eq!(idle.notify(), Notify::Nobody);
     }
@@ -497,14 +525,14 @@ mod tests {
         idle.block();
         assert!(idle.stop_searching());
         assert_eq!(idle.notify(), Notify::Start);
-        assert!(idle.sleep(1, true, true), "it may have to end some day");
+        assert!(idle.sleep(1, Part::SEARCHER), "it may have to end some day");
         assert!(!idle.retire(1), "it is the only free machine");
         idle.unblock();
         assert!(idle.retire(1));
         assert!(!idle.retire(1), "it is gone");
         assert!(!idle.ended());
         assert!(
-            !idle.sleep(0, false, true),
+            !idle.sleep(0, RUNNING),
             "there is no more machine than permits"
         );
         assert!(!idle.retire(0));

@@ -14,7 +14,11 @@
 //! | `come_back`      | held                | one machine may be too many: see `step_back` |
 //! | `leave`          | given, unless taken | ends                                         |
 
-use super::{accounting::WakeUp, permit::Permit, pool::Pool};
+use super::{
+    accounting::{Part, WakeUp},
+    permit::Permit,
+    pool::Pool,
+};
 use std::{cell::Cell, sync::Arc};
 
 /// A machine of a pool, as itself sees it.
@@ -45,12 +49,8 @@ impl<P: Pool> Machine<'_, P> {
     /// Goes to sleep; the caller parks. Returns whether the machine should wake up by itself some
     /// time. Must agree with "to fall asleep or block" in `accounting`, as `step_back` and `block`.
     pub(crate) fn sleep(&self) -> bool {
-        let had_permit = self.permit.give();
-        let was_searching = self.searching.replace(false);
-        let may_retire = self
-            .pool
-            .idle()
-            .sleep(self.number, was_searching, had_permit);
+        let part = self.give_up();
+        let may_retire = self.pool.idle().sleep(self.number, part);
         self.pool.recheck();
         may_retire
     }
@@ -123,9 +123,14 @@ impl<P: Pool> Machine<'_, P> {
 
     /// Gives its permit up for good.
     pub(crate) fn leave(&self) {
-        let had_permit = self.permit.give();
-        self.pool
-            .idle()
-            .leave(self.searching.replace(false), had_permit);
+        self.pool.idle().leave(self.give_up());
+    }
+
+    /// Gives permit and search up; returns what it counted for.
+    fn give_up(&self) -> Part {
+        Part {
+            permit: self.permit.give(),
+            searching: self.searching.replace(false),
+        }
     }
 }

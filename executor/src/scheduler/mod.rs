@@ -39,7 +39,11 @@ mod threads;
 mod worker;
 
 use crate::{
-    idle::{accounting::Idle, monitor_sleep::MonitorSleep, pool::Pool},
+    idle::{
+        accounting::{Idle, Part},
+        monitor_sleep::MonitorSleep,
+        pool::Pool,
+    },
     queue::global::{Batch, GlobalQueue},
     suspended::SuspendedTasks,
     sync::AtomicBool,
@@ -53,6 +57,7 @@ use processor::Processors;
 use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
 use task::{Joiner, SpawnMeta, Task};
 use threads::Threads;
+use worker::Arrival;
 
 /// See the module's text.
 pub(crate) struct Scheduler {
@@ -96,7 +101,7 @@ impl Scheduler {
             if let Err(error) = scheduler.start_machine() {
                 scheduler.close();
                 for _ in worker..workers {
-                    scheduler.idle.leave(true, true);
+                    scheduler.idle.leave(Part::SEARCHER);
                     scheduler.machine_ended();
                 }
                 let thread = format!("thread {} of {workers}", worker + 1);
@@ -145,7 +150,7 @@ impl Scheduler {
             context::with_worker(|worker| match worker {
                 Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
                     task.metadata().maker().set(worker.as_maker);
-                    worker.schedule(task, false);
+                    worker.schedule(task, Arrival::Spawned);
                 }
                 _ => self.push_global(task),
             });

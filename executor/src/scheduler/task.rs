@@ -37,6 +37,7 @@ use super::{
     Scheduler, context, executor_id,
     recycle::{Maker, MakerByte},
     task_id::TaskId,
+    worker::Arrival,
 };
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
@@ -212,7 +213,7 @@ fn schedule(task: Task, info: ScheduleInfo) {
     let executor = task.metadata().registration.executor();
     context::with_worker(|worker| match worker {
         Some(worker) if worker.scheduler().id.get() == executor => {
-            worker.schedule(task, info.woken_while_running);
+            worker.schedule(task, Arrival::of(&info));
         }
         _ => {
             // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future

@@ -114,6 +114,22 @@ const EVENT_PATIENCE: u64 = 1_000_000;
 /// fires them then.
 const STUCK_FOR_EVENTS: Duration = Duration::from_millis(100);
 
+/// The system is asked again for the state of a thread that burned the CPU when its poll has lasted
+/// longer by this part: asking takes microseconds, and there may be many to ask.
+const ASK_AGAIN: u32 = 2;
+
+/// What a sample adds to how long a poll has been stuck, at most: however late it comes, one alone
+/// proves nothing.
+fn most_a_sample_counts(handoff_after: Duration) -> Duration {
+    handoff_after * 3 / 4
+}
+
+/// How long a poll that burns the CPU keeps its permit: half as long again as one that sleeps, so
+/// that a program whose polls compute a little too long pays nothing.
+fn burning_after(handoff_after: Duration) -> Duration {
+    handoff_after * 3 / 2
+}
+
 /// What the rest of the scheduler sees of the monitor.
 pub(crate) struct Monitor {
     pub(super) rest: MonitorSleep,
@@ -226,8 +242,7 @@ impl<'a> Rounds<'a> {
                     counts: Duration::ZERO,
                 }
             } else {
-                // One look alone, however late it came, proves nothing.
-                let counts = time.min(handoff_after * 3 / 4);
+                let counts = time.min(most_a_sample_counts(handoff_after));
                 Passed { time, counts }
             };
             self.round(passed, storm);
@@ -376,11 +391,10 @@ impl<'a> Rounds<'a> {
         // has ended.
         let state = thread_state::of(processor.counters.thread.load(Ordering::Relaxed));
         let burning = state == ThreadState::Burning;
-        let spared = stuck_for < handoff_after + handoff_after / 2 || self.burning() >= workers;
+        let spared = stuck_for < burning_after(handoff_after) || self.burning() >= workers;
         if burning && spared {
             if stuck_for >= handoff_after {
-                // Asking takes microseconds, and there may be many to ask: less often from now on.
-                self.seen[index].ask_again = stuck_for + (stuck_for / 2).min(handoff_after);
+                self.seen[index].ask_again = stuck_for + (stuck_for / ASK_AGAIN).min(handoff_after);
                 // Others may have permits left, and look for work, but not here.
                 self.give_queue_away(processor);
             }

@@ -18,6 +18,7 @@ use crate::{
     queue::local::LocalQueue,
     sync::clock::NEVER,
 };
+pub(super) use schedule::Arrival;
 use schedule::LoneWait;
 use std::{
     cell::Cell,

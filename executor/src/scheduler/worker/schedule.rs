@@ -23,6 +23,29 @@
 
 use super::Worker;
 use crate::{idle::pool::Pool, scheduler::task::Task, sync::clock};
+use async_task::ScheduleInfo;
+
+/// How a task has become runnable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is new.
+    Spawned,
+    /// It was woken.
+    Woken,
+    /// It was woken during its own poll, so that others come first.
+    Yielded,
+}
+
+impl Arrival {
+    /// Of a task that async-task schedules.
+    pub(crate) fn of(info: &ScheduleInfo) -> Arrival {
+        if info.woken_while_running {
+            Arrival::Yielded
+        } else {
+            Arrival::Woken
+        }
+    }
+}
 
 /// How long a lone task in the next slot waits for the end of the poll that has made it runnable.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,13 +63,12 @@ const LONG_WAIT: u64 = 4_000;
 
 /// Making tasks runnable.
 impl Worker {
-    /// Takes a task that something on this thread has made runnable. `yielded`: the task was woken
-    /// during its own poll, so that others come first.
-    pub(crate) fn schedule(&self, task: Task, yielded: bool) {
+    /// Takes a task that something on this thread has made runnable.
+    pub(crate) fn schedule(&self, task: Task, arrival: Arrival) {
         if !self.processor().permit.is_held() {
             // Nobody would run it here before the poll, or the blocking call in it, returns.
             self.scheduler().push_global(task);
-        } else if yielded {
+        } else if arrival == Arrival::Yielded {
             self.push_local(task);
             if self.queue().len() > 1 && self.scheduler().idle.may_notify() {
                 self.scheduler().notify();
