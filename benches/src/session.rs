@@ -192,10 +192,10 @@ impl Session {
             )
         };
         let fresh = |workers| ask(&mut plan.start(contestant, workers)?);
-        match workload.process {
-            workload::Process::Fresh => fresh(plan.workers),
-            workload::Process::OneThenTwoWorkers => Ok(vec![fresh(1)?[0] / fresh(2)?[0]]),
-            workload::Process::Resident => {
+        match workload.runs_in {
+            workload::RunsIn::Fresh => fresh(plan.workers),
+            workload::RunsIn::OneThenTwoWorkers => Ok(vec![fresh(1)?[0] / fresh(2)?[0]]),
+            workload::RunsIn::Resident => {
                 // All are started before the first is asked, and so live side by side.
                 for &resident in &plan.contestants {
                     if !self.residents.contains_key(resident.name()) {

@@ -24,7 +24,7 @@ pub use self::{
     messages::{fan_in, pairs, ping_pong},
     sleeps::{lone_sleeps, sleeps},
     spawn::{chained, detached, one_at_a_time, outside, skynet, spawn_join},
-    table::{Better, Figure, Group, Process, WORKLOADS, Workload, find},
+    table::{Better, Figure, Group, RunsIn, WORKLOADS, Workload, find},
     timers::{abandoned, kept_limits},
     wait_group::{AwaitGroup, Count, OurGroup, PeerGroup, hammer},
     wake::{idle_cpu, wake_parked},

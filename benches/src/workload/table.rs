@@ -13,7 +13,7 @@ pub enum Better {
 
 /// In which process a workload is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Process {
+pub enum RunsIn {
     /// In the runtime's process that lives through the rounds.
     Resident,
     /// In a process started for this one measurement.
@@ -57,7 +57,7 @@ pub struct Workload {
     /// How often a round repeats it; the round's figure is the median.
     pub repeats: usize,
     /// In which process it is measured.
-    pub process: Process,
+    pub runs_in: RunsIn,
     /// Which columns it has.
     pub group: Group,
     /// Who cannot have it.
@@ -86,7 +86,7 @@ const USUAL: Workload = Workload {
     size: 100_000,
     quick: 2_000,
     repeats: 3,
-    process: Process::Resident,
+    runs_in: RunsIn::Resident,
     group: Group::Runtimes,
     without: &[],
     figures: &[],
@@ -267,7 +267,7 @@ pub static WORKLOADS: &[Workload] = &[
         name: "speed-up",
         size: 64,
         quick: 8,
-        process: Process::OneThenTwoWorkers,
+        runs_in: RunsIn::OneThenTwoWorkers,
         figures: &[Figure {
             better: Better::Higher,
             ..figure(
@@ -402,7 +402,7 @@ pub static WORKLOADS: &[Workload] = &[
         size: 1_000_000,
         quick: 10_000,
         repeats: 1,
-        process: Process::Fresh,
+        runs_in: RunsIn::Fresh,
         figures: &[figure(
             "rss-pending",
             "bytes",
@@ -415,7 +415,7 @@ pub static WORKLOADS: &[Workload] = &[
         size: 1_000_000,
         quick: 10_000,
         repeats: 1,
-        process: Process::Fresh,
+        runs_in: RunsIn::Fresh,
         figures: &[figure(
             "rss-sleeping",
             "bytes",
@@ -428,7 +428,7 @@ pub static WORKLOADS: &[Workload] = &[
         size: 100_000,
         quick: 10_000,
         repeats: 1,
-        process: Process::Fresh,
+        runs_in: RunsIn::Fresh,
         figures: &[figure(
             "rss-sleeping-fewer",
             "bytes",
