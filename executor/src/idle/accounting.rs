@@ -58,7 +58,7 @@
 //! limited, a machine may sleep without having searched at all.
 //!
 //! The next slot is not looked at: a lone task there wakes nobody, or only as a hint (see
-//! `scheduler::worker`).
+//! `scheduler::worker::schedule`).
 //!
 //! Sources: Go's `findRunnable`, `wakep` and `resetspinning`; tokio's `idle.rs`; rayon-core's
 //! `sleep/README.md`. Theirs wake the next machine whenever the last searcher finds work; here only

@@ -2,7 +2,10 @@
 //! first use, and never shut down.
 
 use super::{Scheduler, config::Config, context, schedtrace::SchedTrace};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 static DEFAULT: OnceLock<Default> = OnceLock::new();
 
@@ -32,23 +35,33 @@ pub(crate) fn scheduler() -> &'static Arc<Scheduler> {
 #[cold]
 #[track_caller]
 fn start() -> &'static Arc<Scheduler> {
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = match Config::default().resolve(None, None) {
+        Ok(config) => config,
+        Err(error) => cannot_start(error),
+    };
+    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(scheduler) = started() {
         return scheduler;
     }
-    let started = match Config::default().resolve(None, None) {
-        Ok(config) => SchedTrace::start_with_scheduler(config),
-        Err(error) => Err(error),
-    };
-    let (scheduler, schedtrace) = match started {
-        Ok(started) => started,
-        Err(error) => panic!("the default executor cannot start: {error}"),
-    };
-    let default = DEFAULT.get_or_init(|| Default {
-        scheduler,
-        _schedtrace: schedtrace,
-    });
-    &default.scheduler
+    match SchedTrace::start_with_scheduler(config) {
+        Ok((scheduler, schedtrace)) => {
+            let default = DEFAULT.get_or_init(|| Default {
+                scheduler,
+                _schedtrace: schedtrace,
+            });
+            &default.scheduler
+        }
+        Err(error) => {
+            // The panic hook is foreign code.
+            drop(starting);
+            cannot_start(error)
+        }
+    }
+}
+
+#[track_caller]
+fn cannot_start(error: io::Error) -> ! {
+    panic!("the default executor cannot start: {error}");
 }
 
 /// The default executor, if it has been started.

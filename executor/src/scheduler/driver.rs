@@ -32,6 +32,12 @@
 //!   nothing, and sleeps in the source.
 //! * A machine that sleeps in it does not retire as a spare: it is of use.
 //!
+//! What the first real source of this kind has to decide: if the machine that sleeps in it is
+//! unparked for other work, nobody sleeps in it until a worker runs dry, also while others are
+//! asleep beside it. Until then a worker looks in its maintenance, or the monitor in its stead once
+//! its poll has lasted for `handoff_after` or 100 ms; with `handoff(false)` nobody does before the
+//! poll returns.
+//!
 //! Random schedules have such a source: `schedules::events`.
 
 use crate::{
@@ -79,6 +85,10 @@ pub(crate) trait Source {
     /// is called. `unparked` says whether the machine was unparked, which comes before `interrupt`:
     /// it must be called once the sleep can be interrupted, and before the sleep. Returns what
     /// `unparked` said last; `None`, without a sleep, if this is not the place to sleep in.
+    ///
+    /// Whoever sleeps says so, then a full fence, then asks `unparked`; `interrupt` begins with a full
+    /// fence, then looks whether anybody sleeps. Of the two fences one comes first, so that one side
+    /// sees the other.
     fn sleep(&self, _unparked: impl FnMut() -> bool, _until: u64) -> Option<bool> {
         None
     }
@@ -228,11 +238,8 @@ impl<S: Source> Driver<S> {
     /// what it fired has reached `limit`. Returns whether there was anything. For the driver's
     /// thread.
     pub(crate) fn fire_moderated(&self, now: u64, limit: usize) -> bool {
-        let fired = self.timers.fire(now, limit);
-        if fired {
-            self.timers.moderate(now);
-        }
-        fired | self.shared.fire(now, limit)
+        // Both, not only the first that has something.
+        fire_moderated(&self.timers, now, limit) | fire_moderated(&self.shared, now, limit)
     }
 
     /// Fires all that is due.
@@ -276,4 +283,12 @@ impl<S: Source> Driver<S> {
     pub(crate) fn evict(&self) {
         self.timers.evict();
     }
+}
+
+fn fire_moderated(source: &impl Source, now: u64, limit: usize) -> bool {
+    let fired = source.fire(now, limit);
+    if fired {
+        source.moderate(now);
+    }
+    fired
 }

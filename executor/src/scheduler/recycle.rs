@@ -148,7 +148,7 @@ pub(super) struct Mailbox(Mutex<Vec<Waker>>);
 
 impl Mailbox {
     /// Takes the references out of `batch` if there is room, and the worker holds its `permit`. A
-    /// worker without one sleeps or is blocked, and would not come for long.It empties its mailbox
+    /// worker without one sleeps or is blocked, and would not come for long. It empties its mailbox
     /// after it has given its permit away, so nothing is stranded.
     fn put(&self, batch: &mut Vec<Waker>, permit: &Permit) {
         let mut content = lock(&self.0);

@@ -20,7 +20,7 @@
 //! * A task that was polled and is pending is *registered* with the scheduler (`Guarded::poll`)
 //!   until its future is dropped, which only the holder of the `Runnable` can do. The last machine
 //!   does not leave, and so does not let go of its `Arc`, before nothing is registered any more
-//!   (`scheduler::worker`). If registration is refused because the scheduler is closing, the task
+//!   (`WorkLoop::drain`). If registration is refused because the scheduler is closing, the task
 //!   wakes itself during that poll and is dropped by the machine that polled it.
 //! * A waker that outlives its task never reaches `schedule`: async-task ignores wake-ups of tasks
 //!   that are completed or closed, and a task whose future was dropped is one or the other.

@@ -16,7 +16,7 @@
 //!   The tick, which others decide by, is from here.
 //! * The table of processors, of `OnceLock`s: a slot is filled under a lock, and read after a load
 //!   of its length. Both are from here.
-//! * `EXECUTOR_SCHEDTRACE`'s thread: it reads the metrics and prints.
+//! * The channel that ends `EXECUTOR_SCHEDTRACE`'s thread: random schedules do not trace.
 //! * `Arc` and `Weak` in `scheduler` and `idle`: shuttle's are std's. Loom does not build the
 //!   scheduler, and loom's `Arc` cannot be `self`.
 //! * Other crates: async-task's states and, under shuttle, the entries of the global queue.

@@ -109,7 +109,7 @@ impl Timers {
 
     /// When to look at the wheel again. [`NEVER`] if and only if it is empty.
     pub(crate) fn next_due(&self) -> u64 {
-        // Ordering: Relaxed; see "Who looks at a wheel".
+        // Ordering: Relaxed; see "Who fires a timer".
         self.next_due.load(Ordering::Relaxed)
     }
 
@@ -209,7 +209,7 @@ impl Timers {
     fn publish(&self, wheel: &Wheel) -> bool {
         let next_due = wheel.next_due().unwrap_or(NEVER);
         let earlier = next_due < self.next_due();
-        // Ordering: Relaxed; see "Who looks at a wheel".
+        // Ordering: Relaxed; see "Who fires a timer".
         self.next_due.store(next_due, Ordering::Relaxed);
         earlier
     }

@@ -109,7 +109,7 @@ fn they_show_what_is_queued_behind_a_blocked_worker_and_overflows() {
 }
 
 #[test]
-fn they_show_blocked_threads_and_hand_overs() {
+fn they_show_blocked_threads_and_hand_offs() {
     let _watchdog = watchdog(60);
     let own = patient_executor(2);
     let gate = Gate::new();

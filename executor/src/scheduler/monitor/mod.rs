@@ -135,7 +135,7 @@ pub(crate) struct Monitor {
     pub(super) rest: MonitorSleep,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
-    /// Of threads that belong to no executor; only the default one has any.
+    /// For timers that nobody else can serve; only the default executor's monitor has any.
     outside: OnceLock<LoneDriver>,
 }
 
@@ -404,7 +404,12 @@ impl<'a> Rounds<'a> {
         if processor.counters.polls.get() != tick {
             return;
         }
-        let give_queue_away = || self.give_queue_away(processor);
+        let give_queue_away = || {
+            // Counted before a stand-in hears of it: a task that runs there may ask.
+            let handoffs = &self.scheduler.monitor.handoffs;
+            handoffs.fetch_add(1, Ordering::Relaxed);
+            self.give_queue_away(processor);
+        };
         if !self.scheduler.hand_off(&processor.permit, give_queue_away) {
             return;
         }
@@ -412,10 +417,6 @@ impl<'a> Rounds<'a> {
         if !burning {
             self.storm_until = Instant::now() + handoff_after * STORM;
         }
-        self.scheduler
-            .monitor
-            .handoffs
-            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// Machines that compute although their permits were taken.

@@ -4,7 +4,7 @@
 //! to sleep in it. One kernel serves an executor. It is plugged in by `driver::SharedSource` alone:
 //! neither finding nor sleeping, neither the monitor nor `block_on` knows of it.
 
-use super::{Event, Trial, below, explore};
+use super::{Event, Trial, below, explore, is_part};
 use crate::{
     block_in_place,
     idle::pool::Pool,
@@ -13,7 +13,7 @@ use crate::{
     sync::{
         AtomicBool, AtomicUsize, Instant, Mutex, MutexGuard, Ordering,
         clock::{self, NEVER},
-        lock,
+        fence, lock,
         panic::caught,
         shuttle::{Condvar, run_clock},
         wait_until,
@@ -142,8 +142,14 @@ impl Source for Arc<Kernel> {
     }
 
     fn evict(&self) {
-        let waiting = std::mem::take(&mut self.lock().waiting);
-        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        let mut state = self.lock();
+        let waiting = std::mem::take(&mut state.waiting).into_iter();
+        let mut all = std::mem::take(&mut state.due);
+        all.extend(waiting.map(|(_, waker)| waker));
+        drop(state);
+        self.waits.fetch_sub(all.len(), Ordering::Relaxed);
+        all.into_iter()
+            .for_each(|waker| drop(caught(|| waker.wake())));
     }
 
     fn sleep(&self, mut unparked: impl FnMut() -> bool, until: u64) -> Option<bool> {
@@ -151,11 +157,11 @@ impl Source for Arc<Kernel> {
             return None;
         }
         let mut state = self.lock();
-        // Ordering: SeqCst pairs with that in `interrupt`: the token comes first and is found
-        // below, or this does and is found there.
-        if self.watched.swap(true, Ordering::SeqCst) {
+        if self.watched.swap(true, Ordering::Relaxed) {
             return None;
         }
+        // Pairs with the fence in `interrupt`.
+        fence(Ordering::SeqCst);
         let woken = loop {
             if unparked() {
                 break true;
@@ -174,13 +180,15 @@ impl Source for Arc<Kernel> {
                 state = self.news.wait_timeout(state, left).unwrap().0;
             }
         };
-        self.watched.store(false, Ordering::SeqCst);
+        self.watched.store(false, Ordering::Relaxed);
         drop(state);
         Some(woken)
     }
 
     fn interrupt(&self) {
-        if self.watched.load(Ordering::SeqCst) {
+        // Pairs with the fence in `sleep`.
+        fence(Ordering::SeqCst);
+        if self.watched.load(Ordering::Relaxed) {
             // The sleeper has looked for its token under the lock.
             drop(self.lock());
             self.news.notify_all();
@@ -188,7 +196,7 @@ impl Source for Arc<Kernel> {
     }
 
     fn needs_monitor(&self) -> bool {
-        self.is_waited_for() && !self.watched.load(Ordering::SeqCst)
+        self.is_waited_for() && !self.watched.load(Ordering::Relaxed)
     }
 }
 
@@ -254,7 +262,10 @@ fn events_reach_whoever_waits_on_workers_alone() {
         assert_eq!(trial.tasks.finished(), 6);
         trial.end();
     });
-    assert!(BY_SLEEPERS.load(SeqCst) > 0, "nobody slept in the kernel");
+    assert!(
+        is_part() || BY_SLEEPERS.load(SeqCst) > 0,
+        "nobody slept there"
+    );
 }
 
 /// With all workers away, stand-ins and the monitor look.
@@ -290,7 +301,10 @@ fn events_reach_tasks_whose_workers_block_or_get_stuck() {
         drop(clock);
         trial.end();
     });
-    assert!(BY_MONITORS.load(SeqCst) > 0, "no monitor looked");
+    assert!(
+        is_part() || BY_MONITORS.load(SeqCst) > 0,
+        "no monitor looked"
+    );
 }
 
 /// Neither a worker nor a stand-in is left to look at the kernel, and the monitor must not fall

@@ -122,6 +122,13 @@ fn explore(name: &str, schedules: usize, program: impl Fn() + Send + Sync + 'sta
     ));
 }
 
+/// Whether only a part of the schedules was asked for: a single one, or those of one seed.
+fn is_part() -> bool {
+    ["EXECUTOR_SCHEDULE", "EXECUTOR_SCHEDULE_SEED"]
+        .iter()
+        .any(|name| env::var_os(name).is_some())
+}
+
 fn variable(name: &str) -> Option<u64> {
     let text = env::var(name).ok()?;
     Some(
