@@ -247,8 +247,8 @@ impl Idle {
         fence(Ordering::SeqCst);
     }
 
-    /// Asks to search. At most half as many as there are permits do so at once, beside those that
-    /// were woken.
+    /// Asks to search. At most half as many as there are permits (rounded up) do so at once, beside
+    /// those that were woken.
     pub(crate) fn start_searching(&self) -> bool {
         if 2 * self.counts().searching >= self.permits {
             return false;

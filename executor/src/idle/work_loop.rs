@@ -19,7 +19,7 @@ const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 #[must_use]
 #[derive(PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// With a permit, as a searcher.
+    /// With a permit, as a searcher; or it did not sleep after all.
     Yes,
     /// Not at all: the machine was not needed and ends.
     No,

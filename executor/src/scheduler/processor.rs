@@ -31,7 +31,7 @@ pub(crate) struct Processor {
     /// Has a cache line of its own, away from what thieves read, for each wake-up writes it.
     pub(crate) next: CachePadded<NextSlot<Task>>,
     pub(crate) parker: Parker,
-    /// Whether the machine has a permit. Written on the way into and out of sleep, and by the
+    /// Whether the machine has a permit. Written around sleep and announced blocking, and by the
     /// monitor.
     pub(crate) permit: CachePadded<Permit>,
     pub(crate) counters: CachePadded<Counters>,

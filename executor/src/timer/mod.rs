@@ -31,15 +31,19 @@
 //! | on a worker that sleeps now                    | that worker, if there is a permit for it;  |
 //! |                                                | else the monitor                           |
 //! | on a worker that blocks, or is stuck for       | the monitor                                |
-//! | `handoff_after` (or 100 ms)                    |                                            |
+//! | `handoff_after`, or 100 ms if that is shorter  |                                            |
 //! | on a worker whose thread has ended             | the monitor                                |
 //! | on a worker with `handoff(false)`              | that worker alone, if it wakes the task    |
-//! |                                                | that polled it; else as in the last row    |
+//! |                                                | that polled it; else the default           |
+//! |                                                | executor's monitor                         |
 //! | in a call of `block_on`, and wakes that call   | that call's thread                         |
-//! | elsewhere, or wakes anything else              | the default executor's monitor             |
+//! | in a call of `block_on`, and wakes another     | the default executor's monitor             |
+//! | elsewhere                                      | the default executor's monitor             |
 //!
 //! Whoever looks at a wheel by itself is its *driver*: a worker, or a thread in `block_on`. It
-//! looks between two polls, and parks no longer than until the next deadline.
+//! looks between two polls, and parks no longer than until the next deadline, or some 125 µs later
+//! where it has just fired others. *Stuck* is a machine whose poll does not end, whether its permit
+//! was taken or not.
 //!
 //! Registering a timer with a wheel that has a driver wakes nobody and needs no ordering. The
 //! reason is that only the driver's own thread makes `next_due` earlier, and that thread reads

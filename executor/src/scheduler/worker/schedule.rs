@@ -12,8 +12,9 @@
 //! # What wakes another worker
 //!
 //! A task that goes to the local queue, or to the global one. Not a lone task that goes to the next
-//! slot, nor a lone task that yields: its worker runs it in a moment, and an unpark costs its
-//! caller as much as two hundred polls.
+//! slot, nor a task that yields while the local queue is empty: its worker runs it in a moment, and
+//! an unpark costs its caller as much as two hundred polls. (For a task that yields the wake-up is
+//! a hint, without the fence of a post: this worker is active, and comes to the task itself.)
 //!
 //! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it
 //! to measure how long a woken task waits for the current poll to return. (Without a monitor, a
