@@ -29,7 +29,7 @@ pub struct Builder {
 
 /// A builder calls no hook: the executor's threads do, and catch the panics.
 impl UnwindSafe for Builder {}
-/// As for [`UnwindSafe`].
+// As for `UnwindSafe`.
 impl RefUnwindSafe for Builder {}
 
 impl Builder {
@@ -60,9 +60,11 @@ impl Builder {
         self
     }
 
-    /// Sets the name of every thread.
+    /// Sets the name of the threads that run tasks, and of the monitor, the thread that looks for
+    /// long polls.
     ///
-    /// Default: `executor`. Linux shows the first 15 bytes of a name.
+    /// Default: `executor`. Linux shows the first 15 bytes of a name. The thread that prints for
+    /// `EXECUTOR_SCHEDTRACE` is always named `executor-trace`.
     ///
     /// ```
     /// let executor = executor::Executor::builder().thread_name("crawler").build()?;
@@ -75,9 +77,10 @@ impl Builder {
         self
     }
 
-    /// Sets the size of every thread's stack, in bytes.
+    /// Sets the stack size of the threads that run tasks, in bytes.
     ///
-    /// Default: the standard library's, which is 2 MiB unless `RUST_MIN_STACK` says otherwise.
+    /// Default: the standard library's, which is 2 MiB unless `RUST_MIN_STACK` says otherwise. The
+    /// monitor, and the thread that prints for `EXECUTOR_SCHEDTRACE`, always have that default.
     ///
     /// ```
     /// let executor = executor::Executor::builder().thread_stack_size(8 << 20).build()?;
@@ -88,8 +91,8 @@ impl Builder {
         self
     }
 
-    /// Sets a function that every thread of the executor, stand-ins included, calls before it runs
-    /// tasks.
+    /// Sets a function that every thread which runs tasks, stand-ins included, calls before its
+    /// first one.
     ///
     /// A panic of `f` is caught.
     ///
@@ -104,7 +107,7 @@ impl Builder {
         self
     }
 
-    /// Sets a function that every thread of the executor calls after it has run its last task.
+    /// Sets a function that every thread which runs tasks calls after its last one.
     ///
     /// A panic of `f` is caught.
     ///
@@ -123,14 +126,15 @@ impl Builder {
     ///
     /// Default: `true`.
     ///
-    /// With `false` the executor has exactly N threads for ever, and no monitor. A poll that
-    /// blocks, [`block_in_place`](crate::block_in_place),
-    /// [`spawn_blocking`](Executor::spawn_blocking) and a `block_on` inside a task then hold up
-    /// their worker. If such calls hold up all N workers, and wait for other tasks, they wait for
-    /// ever.
+    /// With `false` the executor has exactly N threads that run tasks, for ever, and no monitor.
+    /// (The thread that prints for `EXECUTOR_SCHEDTRACE` comes on top.) A poll that blocks,
+    /// [`block_in_place`](crate::block_in_place), [`spawn_blocking`](Executor::spawn_blocking) and
+    /// a `block_on` inside a task then hold up their worker. If such calls hold up all N workers,
+    /// and wait for other tasks, they wait for ever.
     ///
-    /// With `false`, the default executor serves every timer that wakes anything but the task that
-    /// polls it, such as a timer in a `FuturesUnordered`. It is started for that if need be.
+    /// With `false`, no poll is reported that takes longer than a second. And a timer polled with a
+    /// waker other than its task's own, as in a `FuturesUnordered`, is left to the default
+    /// executor, which is started if needed.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).handoff(false).build()?;
@@ -148,11 +152,12 @@ impl Builder {
     /// Default: 10 ms. Values are clamped to 0.2 ms ..= 1 h, except zero, which
     /// [`build`](Builder::build) refuses.
     ///
-    /// The setting is for polls that block without announcing it. The stand-in comes within another
-    /// `handoff_after`, if there is a task for it to run. It comes whether the poll sleeps or
-    /// computes, but at most N polls that compute have a stand-in at a time: there are never more
-    /// than 2 N threads that compute. Only Linux tells computing from sleeping; elsewhere the limit
-    /// of N holds for all polls that do not announce that they block.
+    /// The setting is for polls that block without announcing it. On an idle machine the stand-in
+    /// comes within another `handoff_after`, if there is a task for it to run. It comes whether the
+    /// poll sleeps or computes, but at most N polls that compute have a stand-in at a time: there
+    /// are never more than 2 N threads that compute. Only on Linux can the executor tell computing
+    /// from sleeping. Elsewhere the limit of N counts every long poll that does not announce that
+    /// it blocks.
     ///
     /// ```
     /// use std::time::Duration;
@@ -168,12 +173,14 @@ impl Builder {
 
     /// Sets how many threads may exist at the same time, stand-ins included.
     ///
-    /// Default: 512 more than the workers. A number above 32,768 counts as 32,768. The monitor's
-    /// thread is not counted.
+    /// Default: 512 more than the workers. A number above 32,768 counts as 32,768. Neither the
+    /// monitor nor the thread that prints for `EXECUTOR_SCHEDTRACE` is counted. While there are
+    /// more threads than workers, one that nobody has needed for 10 s ends.
     ///
     /// If tasks wait while this many threads sit in blocking calls, an error is logged, once; where
     /// logging is off, the error goes to standard error. The tasks go on as soon as any of the
-    /// calls returns.
+    /// calls returns. If all of them wait for tasks that are queued, none returns: that is a
+    /// deadlock.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).max_threads(16).build()?;
@@ -196,7 +203,8 @@ impl Builder {
     /// * a NUL byte in the thread name;
     /// * a stack below 64 KiB, or one that does not fit the address space.
     ///
-    /// The system's own error if the system refuses a thread. No thread is left behind then.
+    /// If the system refuses a thread: an error of the same kind as the system's own, with a text
+    /// that says the way out. No thread is left behind then.
     ///
     /// An error if the process has 65,536 executors already. An executor that has ended counts as
     /// long as it has handles.

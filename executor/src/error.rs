@@ -44,7 +44,7 @@ pub struct JoinError {
 
 /// A panic's payload leaves by value only, so nobody sees it half changed.
 impl UnwindSafe for JoinError {}
-/// As for [`UnwindSafe`].
+// As for `UnwindSafe`.
 impl RefUnwindSafe for JoinError {}
 
 impl JoinError {

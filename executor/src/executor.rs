@@ -23,6 +23,9 @@ use std::{
 ///
 /// Most programs need none: the free functions use the process-wide default executor.
 ///
+/// To share an executor, give out clones of its [`handle`](Executor::handle), which do not keep it
+/// running; or put it into an [`Arc`](std::sync::Arc), whose last clone ends it.
+///
 /// # Drop
 ///
 /// Dropping an executor cancels what is left. When the drop returns, every future that was left has
@@ -61,7 +64,7 @@ pub struct Executor {
 /// A panic leaves no executor half changed: its threads catch the panics of tasks, and a caller's
 /// panic interrupts no change of the scheduler.
 impl UnwindSafe for Executor {}
-/// As for [`UnwindSafe`].
+// As for `UnwindSafe`.
 impl RefUnwindSafe for Executor {}
 
 impl Executor {
@@ -162,8 +165,8 @@ impl Executor {
     ///
     /// # Panics
     ///
-    /// A panic of the future unwinds out of this call. In a process forked from the executor's own,
-    /// which has none of its threads, the call panics where it would wait for a wake-up.
+    /// A panic of the future unwinds out of this call. In a forked child, which has none of the
+    /// executor's threads, the call panics instead of waiting for ever.
     ///
     /// ```
     /// let executor = executor::Executor::new()?;
@@ -190,7 +193,11 @@ impl Executor {
         self.handle.metrics()
     }
 
-    /// Ends the executor as dropping it does, but waits for at most `timeout`.
+    /// Ends the executor as dropping it does, but waits for at most `timeout` until every thread
+    /// has left its tasks.
+    ///
+    /// After that the call joins the threads, which has no limit: it waits for the destructors of
+    /// their thread-locals, and for a logger that is being called.
     ///
     /// On one of the executor's own threads, in one of its tasks for example, the call waits for
     /// nothing: a thread cannot wait for itself. The executor then ends by itself.

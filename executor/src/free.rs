@@ -13,9 +13,11 @@ use std::future::Future;
 
 /// Runs a future on the calling thread, and returns the future's output.
 ///
-/// The call returns as soon as *its* future is done. Other tasks go on only while the process
-/// lives, as goroutines do when `main` returns. The future need be neither [`Send`] nor `'static`.
-/// Several threads may call `block_on` at once.
+/// The call returns as soon as *its* future is done. Other tasks keep running until the process
+/// exits. Like goroutines, they do not outlive `main`.
+///
+/// The future need be neither [`Send`] nor `'static`. Only `block_on` runs a future that is not
+/// `Send`. Several threads may call it at once.
 ///
 /// The thread parks between two polls of the future. It runs no tasks; the workers of the current
 /// executor run them. So a task that blocks cannot keep `block_on` from returning.
@@ -28,10 +30,9 @@ use std::future::Future;
 ///
 /// # Panics
 ///
-/// A panic of the future unwinds out of this call. In a process forked from the executor's own,
-/// which has none of its threads, the call panics where it would wait for a wake-up. If this call
-/// has to start the default executor and cannot, it panics: see
-/// [`Builder::build`](crate::Builder::build).
+/// A panic of the future unwinds out of this call. In a forked child, which has none of the
+/// executor's threads, the call panics instead of waiting for ever. If this call has to start the
+/// default executor and cannot, it panics: see [`Builder::build`](crate::Builder::build).
 ///
 /// # Examples
 ///
@@ -54,9 +55,12 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// Starts a task, as Go's `go` statement does.
 ///
 /// `spawn` can be called from anywhere: in a task, on a plain thread, on another runtime's thread,
-/// in a `Drop`. It never blocks and never fails. On an executor that has shut down, the future is
+/// in a `Drop`. It does not wait for the task. On an executor that has shut down, the future is
 /// dropped at once, and the handle yields an error that
 /// [is a cancellation](crate::JoinError::is_cancelled).
+///
+/// The first call that needs the default executor starts it, and blocks until its threads have been
+/// started. So does a call that comes while another thread starts it.
 ///
 /// Dropping the handle detaches the task.
 ///
@@ -65,7 +69,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 ///
 /// # Panics
 ///
-/// If this call has to start the default executor and cannot: see
+/// If this call has to start the default executor, and cannot: see
 /// [`Builder::build`](crate::Builder::build).
 ///
 /// # Examples

@@ -40,7 +40,7 @@ pub struct Handle {
 
 /// A panic leaves no executor half changed, for the reason given at [`Executor`](crate::Executor).
 impl UnwindSafe for Handle {}
-/// As for [`UnwindSafe`].
+// As for `UnwindSafe`.
 impl RefUnwindSafe for Handle {}
 
 impl Handle {
@@ -117,8 +117,8 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// A panic of the future unwinds out of this call. In a process forked from the executor's own,
-    /// which has none of its threads, the call panics where it would wait for a wake-up.
+    /// A panic of the future unwinds out of this call. In a forked child, which has none of the
+    /// executor's threads, the call panics instead of waiting for ever.
     ///
     /// ```
     /// assert_eq!(executor::Handle::current().block_on(async { 7 }), 7);

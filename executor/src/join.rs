@@ -34,6 +34,8 @@ use std::{
 ///
 /// If the handle is polled after it was ready.
 ///
+/// If the waker of whoever awaits the handle panics as the task ends, the process aborts.
+///
 /// # Cancel safety
 ///
 /// Awaiting `&mut handle` is cancel safe: the task keeps its result until the handle yields it.
@@ -52,7 +54,7 @@ pub struct JoinHandle<T>(ManuallyDrop<Joiner<T>>);
 
 /// A task catches its own panic, and a result leaves the handle whole or not at all.
 impl<T> UnwindSafe for JoinHandle<T> {}
-/// As for [`UnwindSafe`].
+// As for `UnwindSafe`.
 impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
@@ -62,9 +64,9 @@ impl<T> JoinHandle<T> {
 
     /// Asks for the end of the task. Returns at once.
     ///
-    /// A worker, never this call, drops the task's future: promptly if the task is suspended now,
-    /// else at its next suspension point. The handle then yields an error that
-    /// [is a cancellation](JoinError::is_cancelled).
+    /// A worker drops the future, not this call: soon if the task is not being polled, else when
+    /// that poll returns `Pending`. A task that is queued is dropped without another poll. The
+    /// handle then yields an error that [is a cancellation](JoinError::is_cancelled).
     ///
     /// If the task has finished already, or finishes in the poll under way, its result stays.
     ///
@@ -112,8 +114,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Cancel safety
     ///
-    /// If the future of `cancel` is dropped before its first poll, the task is detached, as by the
-    /// drop of a handle. If it is dropped later, only the waiting ends: the abort stands.
+    /// Nothing is aborted before the first poll: dropping the future until then detaches the task.
+    /// After that, dropping it ends only the waiting; the abort stands.
     ///
     /// ```
     /// executor::block_on(async {

@@ -8,7 +8,8 @@ use std::{
 
 /// Lets the other runnable tasks run first, as Go's `runtime.Gosched` does.
 ///
-/// The task goes to the back of its worker's queue.
+/// A task that yields goes to the back of its worker's queue. [`block_on`](crate::block_on) polls a
+/// future of its own again at once, because its thread runs no tasks.
 ///
 /// `yield_now` works under any executor: its future wakes its own task and is pending once.
 ///
@@ -19,12 +20,14 @@ use std::{
 /// # Examples
 ///
 /// ```
-/// executor::block_on(async {
+/// let task = executor::spawn(async {
 ///     for _ in 0..3 {
 ///         // ... a piece of a long computation ...
 ///         executor::yield_now().await;
 ///     }
 /// });
+/// executor::block_on(task)?;
+/// # Ok::<(), executor::JoinError>(())
 /// ```
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }

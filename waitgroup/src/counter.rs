@@ -241,6 +241,6 @@ fn overflow(n: usize) -> ! {
 #[cold]
 #[track_caller]
 fn negative() -> ! {
-    // Go's text, to the letter.
+    // Go's text, without its "sync: ".
     panic!("negative WaitGroup counter");
 }

@@ -9,8 +9,9 @@ use crate::WaitGroup;
 /// # Panics
 ///
 /// The drop panics with "negative WaitGroup counter" if the count is zero by then: somebody called
-/// [`done`](WaitGroup::done) once too often, and so counted off what this guard stands for. During
-/// the unwinding of another panic that aborts the process, as every panic in a drop does.
+/// [`done`](WaitGroup::done) once too often, and so counted off what this guard stands for. If the
+/// thread is already unwinding, this second panic aborts the process, as any panic in a drop does
+/// then.
 ///
 /// A drop should not panic. This one does, because Go's `defer wg.Done()` does: waiters were told
 /// that all work is done while this guard's was not, and a silent drop would hide that bug.

@@ -12,8 +12,8 @@
 //!
 //! ## Inside
 //!
-//! `src/counter.rs` says by which protocol the group works, and why no wake-up is lost and none
-//! comes too early.
+//! The comment at the top of the source file `counter.rs` says by which protocol the group works,
+//! and why no wake-up is lost and none comes too early.
 
 #![forbid(unsafe_code)]
 

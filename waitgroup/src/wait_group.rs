@@ -89,8 +89,8 @@ impl WaitGroup {
     /// # How long it takes
     ///
     /// The last `done` of a round in which somebody called `wait` takes a lock. If several threads
-    /// call `done` at once, a call steps back for some microseconds each time that another thread
-    /// was faster.
+    /// call `done` at once, a call backs off for some microseconds each time another thread wins
+    /// the race.
     ///
     /// # Wakers
     ///
@@ -148,7 +148,8 @@ impl WaitGroup {
     /// Blocks the calling thread until the count has been zero at some moment after this call.
     ///
     /// This is for plain threads. In a task, it blocks a thread of the executor, perhaps the very
-    /// thread that the counted work needs. It never spins.
+    /// thread that the counted work needs. Announce it to an executor that can help, for example by
+    /// `executor::block_in_place(|| group.wait_blocking())`. It never spins.
     ///
     /// # Examples
     ///

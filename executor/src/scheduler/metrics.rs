@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 
 /// A snapshot of an executor's state and counters.
 ///
-/// The numbers are read one after the other while the executor goes on. So they need not fit
-/// together.
+/// The numbers are read one after the other while the executor goes on. So they may not be
+/// consistent with each other.
 ///
-/// The default has zero for every number. It serves as the snapshot before the first one.
+/// The default has zero for every number. Use it as the baseline for the first comparison.
 ///
 /// # Examples
 ///
@@ -92,7 +92,9 @@ impl Metrics {
     getters! {
         /// Returns N, the number of workers: so many threads may run tasks at the same time.
         workers: usize,
-        /// Returns the number of the executor's threads: running, asleep, blocked, being started.
+        /// Returns the number of the threads that run tasks: running, asleep, blocked, being
+        /// started. Neither the monitor, the thread that looks for long polls, nor the thread that
+        /// prints for `EXECUTOR_SCHEDTRACE` is counted.
         threads: usize,
         /// Returns the number of threads that sleep because there is nothing to do.
         idle_threads: usize,
@@ -114,8 +116,10 @@ impl Metrics {
     /// Returns the processors, each with its local queue and its counters.
     ///
     /// There are as many processors as there have been threads at the same time. Those with an
-    /// [`index`](ProcessorMetrics::index) of [`workers`](Metrics::workers) or more belong to
-    /// stand-ins.
+    /// [`index`](ProcessorMetrics::index) of [`workers`](Metrics::workers) or more were made for
+    /// stand-ins. They may belong to any thread later: if there are more threads than workers, any
+    /// one that is not needed may end. The processor of a thread that has ended keeps its counters,
+    /// and goes to a thread that is started later, the lowest index first.
     #[must_use]
     pub fn processors(&self) -> &[ProcessorMetrics] {
         &self.processors
@@ -140,7 +144,7 @@ impl ProcessorMetrics {
     }
 
     getters! {
-        /// Returns the processor's number: its place in [`Metrics::processors`].
+        /// Returns the processor's number: its index in [`Metrics::processors`].
         index: usize,
         /// Returns the number of tasks in the processor's local queue and next slot.
         local_queue_len: usize,

@@ -12,6 +12,8 @@ use std::{
 
 /// Returns ticks that come every `period`, the first of them at once.
 ///
+/// This call allocates once; the ticks allocate nothing.
+///
 /// # Panics
 ///
 /// If `period` is zero.
@@ -72,12 +74,16 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 /// "Too late" means by more than five milliseconds. A user who is late by less is taken to be in
 /// time, and the schedule stands.
 ///
+/// In this picture a tick is due at each `|`. The user takes the first two in time, then works for
+/// two and a half periods, and takes all further ticks as soon as they come. The digits number the
+/// ticks that the user gets.
+///
 /// ```text
-/// schedule:   |     1     |     2     |     3     |     4     |     5     |
-/// user:       | work      | work work work work work |
-/// Burst:      1           2                       3 4 5       6
-/// Delay:      1           2                       3           4
-/// Skip:       1           2                       3     4           5
+/// due:    |         |         |         |         |         |         |
+/// user:             [ works for long         ]
+/// Burst:  1         2                        34   5         6         7
+/// Delay:  1         2                        3         4         5
+/// Skip:   1         2                        3    4         5         6
 /// ```
 ///
 /// # Examples
@@ -134,8 +140,13 @@ fn remainder(elapsed: Duration, period: Duration) -> Duration {
 /// The ticks that [`interval`] and [`interval_at`] return. Take them by [`tick`](Interval::tick),
 /// or as a [`Stream`].
 ///
-/// An interval is like Go's `time.Ticker`, but for one thing: by default, ticks that nobody took in
-/// time are made up for. [`MissedTickBehavior`] has the other choices.
+/// An interval is like Go's `time.Ticker`, with these differences:
+///
+/// * The first tick of [`interval`] comes at once, Go's after one period. For a later one, say
+///   `interval_at(Instant::now() + period, period)`.
+/// * By default, ticks that nobody took in time are made up for; Go drops them.
+///   [`MissedTickBehavior`] has the other choices.
+/// * A tick yields the instant at which it was due; Go's yields the time at which it was sent.
 ///
 /// # Examples
 ///

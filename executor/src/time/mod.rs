@@ -9,8 +9,8 @@
 //! Nothing ever happens early.
 //!
 //! The workers serve the timers themselves, before they look for work elsewhere and before they
-//! park: there is no timer thread. A sleep or a time-out costs no allocation. As long as
-//! it stays on one worker, it takes no lock that other workers want.
+//! park: there is no timer thread. A sleep or a time-out costs no allocation, an interval costs
+//! one. A timer that stays on one worker takes no contended lock.
 //!
 //! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
 //!
@@ -22,10 +22,10 @@
 //!
 //! * The timer is polled outside of this crate's executors, by another crate's executor for
 //!   example.
-//! * The timer is polled in `block_on`, and wakes something else than that call, such as a task of
-//!   a `FuturesUnordered`.
+//! * The timer is polled in `block_on` with a waker other than that call's own, as inside a
+//!   `FuturesUnordered`.
 //! * The timer is polled in a task of an executor built with
-//!   [`handoff(false)`](crate::Builder::handoff), and wakes something else than that task. So
+//!   [`handoff(false)`](crate::Builder::handoff), with a waker other than that task's own. So
 //!   another crate's `block_on` inside such a task ends.
 //!
 //! # Panics
@@ -43,18 +43,18 @@
 //!
 //! * The resolution is 16.4 µs. To wake a thread takes some time more.
 //! * Timers that are due in quick succession are fired together, every 125 µs.
-//! * A busy worker looks at its timers every 61 polls, and some milliseconds after the first of
-//!   them is due.
+//! * A busy worker looks at its timers every 61 polls. Unless the executor was built with
+//!   [`handoff(false)`](crate::Builder::handoff), its monitor also has the worker look, by
+//!   default some milliseconds after the first of them is due.
 //! * If a single poll takes longer than [`handoff_after`](crate::Builder::handoff_after), or longer
 //!   than a tenth of a second, another thread fires the timers of its worker.
 //! * On an executor built with [`handoff(false)`](crate::Builder::handoff) no other thread does. A
-//!   task that blocks its worker there delays the timers of the tasks that the worker polled last.
+//!   task that blocks its worker there delays every sleep that was last polled on that worker.
 //!
 //! # Far away and past
 //!
-//! No duration overflows. Timers count 584 years, from some years before the program's start; a
-//! deadline beyond that never comes. A deadline that has passed when it is set is met at the first
-//! poll.
+//! No duration overflows. A deadline more than about 570 years away never comes. A deadline that
+//! has passed when it is set is met at the first poll.
 //!
 //! # Examples
 //!

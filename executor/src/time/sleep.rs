@@ -135,7 +135,11 @@ impl Sleep {
         clock::instant(self.entry.deadline())
     }
 
-    /// Returns whether the wait is over, so that a poll would be ready.
+    /// Returns whether the wait is known to be over, so that a poll would be ready.
+    ///
+    /// That is so if the deadline had passed when it was set. Otherwise it is so once a poll, or
+    /// the thread that serves the timer, has noticed that the deadline has come. For a sleep that
+    /// nobody has polled, nobody does.
     ///
     /// ```
     /// use executor::time::sleep;

@@ -20,6 +20,10 @@ use std::{
 ///
 /// A future that blocks its thread, or computes without an await, cannot be interrupted.
 ///
+/// `timeout(d, spawn(f)).await` limits the waiting, not the task: when the time is up, the handle
+/// is dropped, which detaches the task. `timeout(d, spawn(f).abort_on_drop()).await` also ends the
+/// task.
+///
 /// # Errors
 ///
 /// [`Elapsed`] if the time was up first.
