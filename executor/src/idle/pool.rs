@@ -93,9 +93,15 @@ pub(crate) trait Pool: Sized {
     /// For the monitor: takes the permit of a machine that is stuck in a poll, if it has one still.
     /// What waits behind the poll goes, by `give_queue_away`, to where others look; and they are
     /// told.
-    fn hand_off(self: &Arc<Self>, permit: &Permit, give_queue_away: impl FnOnce()) -> bool {
+    fn hand_off(
+        self: &Arc<Self>,
+        permit: &Permit,
+        taken_now: impl FnOnce(),
+        give_queue_away: impl FnOnce(),
+    ) -> bool {
         let taken = permit.take();
         if taken {
+            taken_now();
             self.idle().block();
             give_queue_away();
             self.notify_if_work();

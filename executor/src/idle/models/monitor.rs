@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What the monitor does with a machine that it believes to be stuck.
 fn take_permit(model: &Arc<Model>, machine: usize) {
-    model.hand_off(&model.permits[machine], || {});
+    model.hand_off(&model.permits[machine], || {}, || {});
 }
 
 /// One machine with a permit, and the monitor, which tries to take it twice. In the end the machine

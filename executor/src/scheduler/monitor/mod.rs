@@ -404,13 +404,12 @@ impl<'a> Rounds<'a> {
         if processor.counters.polls.get() != tick {
             return;
         }
-        let give_queue_away = || {
-            // Counted before a stand-in hears of it: a task that runs there may ask.
-            let handoffs = &self.scheduler.monitor.handoffs;
-            handoffs.fetch_add(1, Ordering::Relaxed);
-            self.give_queue_away(processor);
-        };
-        if !self.scheduler.hand_off(&processor.permit, give_queue_away) {
+        // Counted before anybody can run in its stead: a task that does may ask.
+        let handoffs = &self.scheduler.monitor.handoffs;
+        let count = || _ = handoffs.fetch_add(1, Ordering::Relaxed);
+        let give_queue_away = || self.give_queue_away(processor);
+        let permit = &processor.permit;
+        if !self.scheduler.hand_off(permit, count, give_queue_away) {
             return;
         }
         self.seen[index].burning = burning;
