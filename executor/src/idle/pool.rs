@@ -163,7 +163,15 @@ pub(crate) trait Pool: Sized {
     /// may not be suspended, it is woken.
     #[inline]
     fn suspend(&self, registration: &Registration, shard: impl FnOnce() -> usize, waker: &Waker) {
-        if !registration.is_registered() && !self.suspended().insert(shard(), registration, waker) {
+        if !registration.is_registered() {
+            self.register(registration, shard(), waker);
+        }
+    }
+
+    /// Registers a task, or wakes it if it may not be suspended.
+    #[inline(never)]
+    fn register(&self, registration: &Registration, shard: usize, waker: &Waker) {
+        if !self.suspended().insert(shard, registration, waker) {
             waker.wake_by_ref();
         }
     }
