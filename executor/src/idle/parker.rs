@@ -13,7 +13,7 @@
 //! std's `thread::park` is not used because its token belongs to everybody on the thread: a task
 //! that parks its thread would eat the scheduler's wake-ups, and the other way round.
 
-use crate::sync::{AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, wait_until};
+use crate::sync::{AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, wait, wait_until};
 
 const EMPTY: usize = 0;
 const PARKED: usize = 1;
@@ -60,10 +60,7 @@ impl Parker {
             return;
         }
         loop {
-            guard = self
-                .signal
-                .wait(guard)
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            guard = wait(&self.signal, guard);
             if self.take_token() {
                 return;
             }

@@ -118,10 +118,15 @@ pub(crate) trait Pool: Sized {
     /// Posts a task from outside the workers. One that `queue` refuses, because the last machine
     /// has ended, is for `cancel`: it was never polled.
     fn post_to<T: Word>(self: &Arc<Self>, queue: &GlobalQueue<T>, task: T, cancel: impl FnOnce(T)) {
+        self.post_quietly(queue, task, cancel);
+        self.notify();
+    }
+
+    /// As [`post_to`](Pool::post_to), for a caller that will notify.
+    fn post_quietly<T: Word>(&self, queue: &GlobalQueue<T>, task: T, cancel: impl FnOnce(T)) {
         if let Err(refused) = queue.push(task) {
             cancel(refused);
         }
-        self.notify();
     }
 
     /// After the last machine has ended: `queue` takes nothing more, and what is in it, which was

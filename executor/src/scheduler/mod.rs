@@ -165,10 +165,7 @@ impl Scheduler {
 
     /// As [`push_global`](Scheduler::push_global), for a caller that will notify.
     fn push_global_quietly(&self, task: Task) {
-        if let Err(refused) = self.global.push(task) {
-            // The last machine has ended, so the task was never polled.
-            task::cancel(refused, self);
-        }
+        self.post_quietly(&self.global, task, |refused| task::cancel(refused, self));
     }
 
     /// Takes several, for a caller that will notify.

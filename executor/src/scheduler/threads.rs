@@ -4,7 +4,7 @@ use super::{Scheduler, driver::Source, processor::Lease, task, worker::run_machi
 use crate::idle::pool::Pool;
 #[cfg(shuttle)]
 use crate::sync::shuttle::IsFinished as _;
-use crate::sync::{Condvar, Instant, Mutex, lock, thread};
+use crate::sync::{Condvar, Instant, Mutex, lock, thread, wait, wait_until};
 use std::{io, mem, sync::Arc, time::Duration};
 
 /// The join handles of all threads that have not been joined.
@@ -68,18 +68,13 @@ impl Scheduler {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = lock(&self.threads.state);
         while !state.ended {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            state = match left {
-                // The last one may just be emptying the queues.
-                Some(Duration::ZERO) => return self.idle.machines().total.max(1),
-                Some(left) => {
-                    let waited = self.threads.all_ended.wait_timeout(state, left);
-                    waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0
-                }
-                None => {
-                    let waited = self.threads.all_ended.wait(state);
-                    waited.unwrap_or_else(|poisoned| poisoned.into_inner())
-                }
+            state = match deadline {
+                None => wait(&self.threads.all_ended, state),
+                Some(deadline) => match wait_until(&self.threads.all_ended, state, deadline) {
+                    Some(state) => state,
+                    // The last one may just be emptying the queues.
+                    None => return self.idle.machines().total.max(1),
+                },
             };
         }
         let ended = mem::take(&mut state.handles);
