@@ -2,7 +2,7 @@
 
 use crate::{
     idle::parker::{Parked, Parker},
-    scheduler::{Scheduler, context, driver::LoneDriver},
+    scheduler::{Scheduler, context, driver::LoneDriver, worker::Worker},
     sync::{
         clock::{self, NEVER},
         thread_local,
@@ -136,7 +136,7 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
             continue;
         }
         let waited = context::with_worker(|worker| {
-            let _blocked = worker.and_then(|worker| worker.block());
+            let _call = worker.and_then(Worker::begin_wait);
             waiting.wait(scheduler)
         });
         match waited {

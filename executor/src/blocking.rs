@@ -1,6 +1,6 @@
 //! Code that blocks its thread.
 
-use crate::scheduler::context;
+use crate::scheduler::{context, worker::Worker};
 
 /// Runs `f`, which may block, on this thread. Meanwhile a stand-in thread goes on with the worker's
 /// other tasks.
@@ -33,7 +33,7 @@ where
     F: FnOnce() -> T,
 {
     context::with_worker(|worker| {
-        let _blocked = worker.and_then(|worker| worker.block());
+        let _call = worker.and_then(Worker::begin_call);
         f()
     })
 }

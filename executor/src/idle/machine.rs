@@ -9,7 +9,9 @@
 //! | `step_back`      | given, if there is a machine too many | gives its queue away, looks again, parks |
 //! | `wake_up`        |                     | if there is a permit for it: `woken`         |
 //! | `woken`          | held                | searches                                     |
-//! | `block`          | given, unless taken | looks again                                  |
+//! | `offer`          | offered             | sees to it that the monitor watches          |
+//! | `give_offer`     | away, unless taken  | `Pool::hand_off`                             |
+//! | `unblock`        | held                | comes back, if somebody took the offer       |
 //! | `after_poll`     |                     | comes back, if the monitor took the permit   |
 //! | `come_back`      | held                | one machine may be too many: see `step_back` |
 //! | `leave`          | given, unless taken | ends                                         |
@@ -92,27 +94,40 @@ impl<P: Pool> Machine<'_, P> {
         self.searching.set(true);
     }
 
-    /// Gives its permit away for the time that it sits in code which says that it blocks; returns
-    /// whether the monitor has not done so before.
-    pub(crate) fn block(&self) -> bool {
-        let had_permit = self.permit.give();
-        if had_permit {
-            self.pool.idle().block();
+    /// Offers its permit for the time that it sits in code which says that it blocks. The monitor
+    /// takes the offer if that lasts.
+    pub(crate) fn offer(&self) {
+        if self.permit.offer() {
+            self.pool.monitor_sleep().watch();
         }
-        self.pool.recheck();
-        had_permit
     }
 
-    /// After a poll. Must agree with `Pool::hand_off`.
-    #[inline]
-    pub(crate) fn after_poll(&self) {
-        if self.permit.is_taken() {
+    /// Takes its own offer, for such code will last; returns whether nobody has done so before.
+    pub(crate) fn give_offer(&self, give_queue_away: impl FnOnce()) -> bool {
+        self.pool
+            .hand_off(|| self.permit.take_offered(), give_queue_away)
+    }
+
+    /// After such code. Returns whether it had lost its permit.
+    pub(crate) fn unblock(&self) -> bool {
+        let lost = !self.permit.keep();
+        if lost {
             self.come_back();
         }
+        lost
     }
 
-    /// After such code, or after a poll during which the monitor gave its permit away. There may be
-    /// one active machine too many now.
+    /// After a poll. Returns whether it had lost its permit.
+    #[inline]
+    pub(crate) fn after_poll(&self) -> bool {
+        let lost = self.permit.is_taken();
+        if lost {
+            self.come_back();
+        }
+        lost
+    }
+
+    /// After code in which it lost its permit. There may be one active machine too many now.
     #[cold]
     pub(crate) fn come_back(&self) {
         // Counted first: the monitor may take the permit again as soon as it is held.

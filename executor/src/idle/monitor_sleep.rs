@@ -1,31 +1,39 @@
 //! How the monitor rests between its rounds, and who wakes it.
 //!
-//! It *naps* until its next round, or a timer before that which nobody else looks at; after some
-//! rounds with nothing to see it *sleeps* without a round to come. Both end with a wake-up in time
-//! by this:
+//! It *blinks* until its next round, if that is soon; or *naps*, if it is later; and after some
+//! rounds with nothing to see it *sleeps*, for as long as nothing happens. Timers which nobody else
+//! looks at end each rest in time. What else does:
 //!
 //! | the monitor                              | whoever has something for it            |
 //! | ---------------------------------------- | --------------------------------------- |
-//! | `sleep`: raise `asleep`; full fence; look whether it is needed | `wake_if_asleep`: raise the count of active machines, or post the work; full fence; look at `asleep` |
-//! | `nap`: publish `next_round`; full fence; look for timers | `wake_by`: leave the timer alone; full fence; look at `next_round` |
+//! | `sleep`: say so; full fence; look whether it is needed | `wake_if_asleep`: raise the count of active machines, or post the work; full fence; look whether it sleeps |
+//! | `nap`, `sleep`: say so; full fence; look whether a permit is offered | `watch`: offer a permit; full fence; look whether it naps or sleeps |
+//! | any: publish `next_round`; full fence; look for timers | `wake_by`: leave the timer alone; full fence; look at `next_round` |
 //!
 //! Of the two fences one comes first, so at least one side sees the other.
 //!
-//! Whoever wakes it from a sleep takes the flag down, so that one of many unparks it.
+//! Whoever wakes it sets the depth of its rest back, so that one of many unparks it.
 
 use super::parker::Parker;
 use crate::sync::{
-    AtomicBool, AtomicU64, Ordering,
+    AtomicU8, AtomicU64, Ordering,
     clock::{self, NEVER},
     fence,
 };
+
+/// How the monitor rests: with a round to come soon, or awake.
+const ATTENTIVE: u8 = 0;
+/// With a round to come later.
+const NAPPING: u8 = 1;
+/// For as long as nothing happens.
+const ASLEEP: u8 = 2;
 
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct MonitorSleep {
     parker: Parker,
-    asleep: AtomicBool,
-    /// Until when it naps at most, if it is not `asleep`.
+    depth: AtomicU8,
+    /// Until when it rests at most, but for a sleep.
     next_round: AtomicU64,
 }
 
@@ -34,7 +42,7 @@ impl MonitorSleep {
     pub(crate) fn new() -> MonitorSleep {
         MonitorSleep {
             parker: Parker::new(),
-            asleep: AtomicBool::new(false),
+            depth: AtomicU8::new(ATTENTIVE),
             next_round: AtomicU64::new(0),
         }
     }
@@ -46,11 +54,26 @@ impl MonitorSleep {
 
     /// Ends a sleep. Must be called after a machine was made active, and by whoever leaves work to
     /// the monitor.
+    #[inline]
     pub(crate) fn wake_if_asleep(&self) {
-        // Pairs with the fence in `sleep`.
+        self.wake_from(ASLEEP);
+    }
+
+    /// Sees to it that the monitor looks soon, and again soon after. Must be called after a permit
+    /// was offered.
+    #[inline]
+    pub(crate) fn watch(&self) {
+        self.wake_from(NAPPING);
+    }
+
+    #[inline]
+    fn wake_from(&self, depth: u8) {
+        // Pairs with the fences in `nap` and `sleep`.
         fence(Ordering::SeqCst);
         // Ordering: Relaxed for both, the fences order them.
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::Relaxed) {
+        if self.depth.load(Ordering::Relaxed) >= depth
+            && self.depth.swap(ATTENTIVE, Ordering::Relaxed) != ATTENTIVE
+        {
             self.wake();
         }
     }
@@ -59,7 +82,7 @@ impl MonitorSleep {
     /// a driver from now on.
     pub(crate) fn wake_by(&self, due: u64) {
         self.wake_if_asleep();
-        // Ordering: Relaxed; the fence in `wake_if_asleep` orders it, and the one in `nap`.
+        // Ordering: Relaxed; the fence in `wake_if_asleep` orders it, and the one in `rest`.
         if due < self.next_round.load(Ordering::Relaxed) {
             self.wake();
         }
@@ -74,27 +97,49 @@ impl MonitorSleep {
         }
     }
 
-    /// For the monitor: rests until `next_round`, or the first deadline of a timer.
-    pub(crate) fn nap(&self, next_round: u64, first_deadline: impl FnOnce() -> u64) {
-        self.next_round.store(next_round, Ordering::Relaxed);
-        // Pairs with the fence in `wake_if_asleep`, for `wake_by`.
-        fence(Ordering::SeqCst);
-        self.park(next_round.min(first_deadline()));
+    /// For the monitor: rests until `next_round`, which comes soon, or the first deadline of a
+    /// timer.
+    pub(crate) fn blink(&self, next_round: u64, first_deadline: impl FnOnce() -> u64) {
+        self.rest(ATTENTIVE, next_round, || false, first_deadline);
     }
 
-    /// For the monitor: rests until it is needed, or the first deadline of a timer.
+    /// For the monitor: rests until `next_round`, the first deadline of a timer, or until a permit
+    /// is offered.
+    pub(crate) fn nap(
+        &self,
+        next_round: u64,
+        offered: impl FnOnce() -> bool,
+        first_deadline: impl FnOnce() -> u64,
+    ) {
+        self.rest(NAPPING, next_round, offered, first_deadline);
+    }
+
+    /// For the monitor: rests until it is needed, `until` has come, or the first deadline of a
+    /// timer.
     pub(crate) fn sleep(
         &self,
+        until: u64,
         needed: impl FnOnce() -> bool,
         first_deadline: impl FnOnce() -> u64,
     ) {
-        self.asleep.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `wake_if_asleep`.
+        self.rest(ASLEEP, until, needed, first_deadline);
+    }
+
+    fn rest(
+        &self,
+        depth: u8,
+        until: u64,
+        needed: impl FnOnce() -> bool,
+        first_deadline: impl FnOnce() -> u64,
+    ) {
+        self.next_round.store(until, Ordering::Relaxed);
+        self.depth.store(depth, Ordering::Relaxed);
+        // Pairs with the fence in `wake_from`, also for `wake_by`.
         fence(Ordering::SeqCst);
         if !needed() {
-            self.park(first_deadline());
+            self.park(until.min(first_deadline()));
         }
-        self.asleep.store(false, Ordering::Relaxed);
+        self.depth.store(ATTENTIVE, Ordering::Relaxed);
     }
 
     fn park(&self, until: u64) {

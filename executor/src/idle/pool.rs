@@ -8,7 +8,6 @@
 use super::{
     accounting::{Idle, Notify},
     monitor_sleep::MonitorSleep,
-    permit::Permit,
 };
 use crate::{
     queue::{Word, global::GlobalQueue},
@@ -90,18 +89,16 @@ pub(crate) trait Pool: Sized {
         }
     }
 
-    /// For the monitor: takes the permit of a machine that is stuck in a poll, if it has one still.
-    /// What waits behind the poll goes, by `give_queue_away`, to where others look; and they are
-    /// told.
+    /// Takes the permit of a machine that sits in somebody's code, if `take` says that it is still to
+    /// be had. What waits behind that code goes, by `give_queue_away`, to where others look; and
+    /// they are told.
     fn hand_off(
         self: &Arc<Self>,
-        permit: &Permit,
-        taken_now: impl FnOnce(),
+        take: impl FnOnce() -> bool,
         give_queue_away: impl FnOnce(),
     ) -> bool {
-        let taken = permit.take();
+        let taken = take();
         if taken {
-            taken_now();
             self.idle().block();
             give_queue_away();
             self.notify_if_work();

@@ -3,24 +3,28 @@
 //! An unbounded [`ConcurrentQueue`]: lock-free, first in, first out. Once closed, it takes nothing
 //! more. So an executor that has ended refuses tasks without a race.
 //!
-//! What a local queue has no room for comes as a [`Batch`] and is taken as one, for an item of this
-//! queue costs as much as the spawn of a small task. Only a busy worker takes one task of a batch,
-//! and puts the rest back at the end. So a task waits for at most as many rounds of the queue as
-//! its batch is long. The first worker that has nothing else to do takes the whole batch.
+//! What a local queue has no room for, or is given away, comes as a [`Batch`] and is taken as one,
+//! for an item of this queue costs as much as the spawn of a small task. Only a busy worker takes
+//! one task of a batch. The rest stays *in front* of the queue, where the next to take anything finds
+//! it: so nothing that came later overtakes it. The first worker that has nothing else to do takes
+//! the whole batch.
 
 use super::{
     Word,
     local::{CAPACITY, LocalQueue},
+    next_slot::NextSlot,
 };
 use crate::sync::{AtomicUsize, Ordering};
 use concurrent_queue::ConcurrentQueue;
-use std::{collections::VecDeque, iter};
+use std::{collections::VecDeque, iter, ptr::NonNull};
 
 /// The queue that all workers share.
-pub(crate) struct GlobalQueue<T> {
+pub(crate) struct GlobalQueue<T: Word> {
     entries: ConcurrentQueue<Item<T>>,
-    /// Tasks in batches, less one for each batch. A batch is counted before it is pushed, so the
-    /// number is never too small.
+    /// The rest of the oldest batch.
+    front: NextSlot<Box<Batch<T>>>,
+    /// Tasks in batches, less one for each batch among the entries. A batch is counted before it is
+    /// pushed, so the number is never too small.
     beyond_entries: AtomicUsize,
 }
 
@@ -32,6 +36,23 @@ enum Item<T> {
 /// One or more tasks, in order.
 #[derive(Debug)]
 pub(crate) struct Batch<T>(VecDeque<T>);
+
+impl<T> Batch<T> {
+    /// So many tasks are taken as one.
+    pub(crate) const MOST: usize = CAPACITY / 2 + 1;
+}
+
+// SAFETY: a box is a pointer with ownership, on whatever thread.
+unsafe impl<T: Word> Word for Box<Batch<T>> {
+    fn into_raw(self) -> NonNull<()> {
+        NonNull::from(Box::leak(self)).cast()
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        // SAFETY: from `into_raw`, once, by the caller's promise.
+        unsafe { Box::from_raw(raw.cast().as_ptr()) }
+    }
+}
 
 impl<T> From<VecDeque<T>> for Batch<T> {
     fn from(tasks: VecDeque<T>) -> Batch<T> {
@@ -54,6 +75,7 @@ impl<T: Word> GlobalQueue<T> {
     pub(crate) fn new() -> GlobalQueue<T> {
         GlobalQueue {
             entries: ConcurrentQueue::unbounded(),
+            front: NextSlot::new(),
             beyond_entries: AtomicUsize::new(0),
         }
     }
@@ -87,6 +109,11 @@ impl<T: Word> GlobalQueue<T> {
     }
 
     fn pop_item(&self) -> Option<Item<T>> {
+        if let Some(batch) = self.front.take() {
+            let tasks = batch.0.len();
+            self.beyond_entries.fetch_sub(tasks, Ordering::Relaxed);
+            return Some(Item::Many(batch));
+        }
         let item = self.entries.pop().ok()?;
         if let Item::Many(batch) = &item {
             self.beyond_entries
@@ -95,46 +122,69 @@ impl<T: Word> GlobalQueue<T> {
         Some(item)
     }
 
-    /// Takes the oldest task, and the rest of its batch, for the caller to put somewhere.
-    pub(crate) fn pop(&self) -> Option<(T, Option<Batch<T>>)> {
-        Some(match self.pop_item()? {
-            Item::One(task) => (task, None),
-            Item::Many(batch) => {
-                let Batch(mut tasks) = *batch;
-                let first = tasks.pop_front().expect("a batch is not empty");
-                let rest = (!tasks.is_empty()).then_some(Batch(tasks));
-                (first, rest)
+    /// Puts the rest of a batch in front. For workers, which are gone when the queue is closed.
+    fn put_in_front(&self, rest: Box<Batch<T>>) {
+        self.beyond_entries
+            .fetch_add(rest.0.len(), Ordering::Relaxed);
+        let mut rest = rest;
+        // What somebody else has put there meanwhile is the rest of a younger batch.
+        while let Some(mut younger) = self.front.put(rest) {
+            if let Some(mut older) = self.front.take() {
+                older.0.append(&mut younger.0);
+                younger = older;
             }
-        })
+            rest = younger;
+        }
+    }
+
+    /// Takes the oldest task. Returns whether it was one of a batch whose rest is in front now: for
+    /// a moment it was in nobody's sight.
+    pub(crate) fn pop(&self) -> Option<(T, bool)> {
+        match self.pop_item()? {
+            Item::One(task) => Some((task, false)),
+            Item::Many(mut batch) => {
+                let first = batch.0.pop_front().expect("a batch is not empty");
+                let is_more = !batch.0.is_empty();
+                if is_more {
+                    self.put_in_front(batch);
+                }
+                Some((first, is_more))
+            }
+        }
     }
 
     /// Takes a fair share for one of `workers` workers, or a batch. Returns the oldest task and the
-    /// number taken; the other tasks go to `local`, which must be empty.
+    /// number taken; the other tasks go to `local`, which must be empty. As many as there is no
+    /// room for stay in front.
     pub(crate) fn pop_share(&self, workers: usize, local: &LocalQueue<T>) -> Option<(T, usize)> {
         let share = (self.len() / workers + 1).min(CAPACITY / 2);
-        let (first, rest) = self.pop()?;
-        let mut taken = 1;
+        let mut first = None;
+        let mut taken = 0;
         let mut keep = |task| {
-            local.push(task, |_| {
-                unreachable!("there is room for a share and a batch")
-            });
+            if first.is_none() {
+                first = Some(task);
+            } else {
+                local.push(task, |_| unreachable!("there is room for what is taken"));
+            }
             taken += 1;
+            taken
         };
-        if let Some(rest) = rest {
-            rest.into_iter().for_each(keep);
-            return Some((first, taken));
-        }
-        for _ in 1..share {
+        let mut room = share;
+        while room > 0 {
             match self.pop_item() {
-                Some(Item::One(task)) => keep(task),
-                Some(Item::Many(batch)) => {
-                    batch.into_iter().for_each(keep);
+                Some(Item::One(task)) => room = share - keep(task),
+                Some(Item::Many(mut batch)) => {
+                    let fits = batch.0.len().min(CAPACITY / 2 + 1);
+                    batch.0.drain(..fits).for_each(|task| _ = keep(task));
+                    if !batch.0.is_empty() {
+                        self.put_in_front(batch);
+                    }
                     break;
                 }
                 None => break,
             }
         }
-        Some((first, taken))
+        first.map(|first| (first, taken))
     }
 
     /// About how many tasks are in the queue.
@@ -144,16 +194,13 @@ impl<T: Word> GlobalQueue<T> {
 
     /// Whether the queue is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.front.is_empty() && self.entries.is_empty()
     }
 
     /// Closes the queue, which refuses tasks from now on, and takes those that are in it.
     pub(crate) fn close(&self) -> impl Iterator<Item = T> {
         self.entries.close();
-        iter::from_fn(|| self.pop()).flat_map(|(task, rest)| {
-            let rest = rest.into_iter().flatten();
-            iter::once(task).chain(rest)
-        })
+        iter::from_fn(|| self.pop()).map(|(task, _)| task)
     }
 }
 
@@ -225,17 +272,38 @@ mod tests {
     }
 
     #[test]
-    fn one_task_of_a_batch_comes_with_the_rest() {
+    fn the_rest_of_a_batch_stays_in_front_of_what_came_later() {
         let global = GlobalQueue::new();
         global.push_batch(batch(1..=3)).unwrap();
-        let (first, rest) = global.pop().unwrap();
-        assert_eq!(first, Number(1));
+        global.push(Number(4)).unwrap();
+        assert_eq!(global.pop(), Some((Number(1), true)));
+        assert_eq!(global.len(), 3);
+        global.push_batch(batch(5..=6)).unwrap();
+        let rest = iter::from_fn(|| global.pop()).map(|(number, _)| number.0);
+        assert_eq!(rest.collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
         assert!(global.is_empty());
-        global.push_batch(rest.unwrap()).unwrap();
-        assert_eq!(global.len(), 2);
-        let rest = global.pop().unwrap().1.unwrap();
-        assert_eq!(rest.into_iter().collect::<Vec<_>>(), [Number(3)]);
         assert_eq!(global.len(), 0);
+    }
+
+    #[test]
+    fn rests_of_two_batches_are_in_front_in_their_order() {
+        let global = GlobalQueue::new();
+        let rest = |numbers| Box::new(batch(numbers));
+        global.put_in_front(rest(3..=4));
+        global.put_in_front(rest(1..=2));
+        assert_eq!(global.len(), 4);
+        let (local, _stealer) = local_queue::<Number, CAPACITY>();
+        assert_eq!(global.pop_share(1, &local), Some((Number(1), 4)));
+        assert_eq!(std::iter::from_fn(|| local.pop()).count(), 3);
+    }
+
+    #[test]
+    fn what_a_local_queue_has_no_room_for_stays_in_front() {
+        let global = GlobalQueue::new();
+        global.put_in_front(Box::new(batch(1..=2 * CAPACITY)));
+        let (local, _stealer) = local_queue::<Number, CAPACITY>();
+        assert_eq!(global.pop_share(1, &local).unwrap().1, Batch::<Number>::MOST);
+        assert_eq!(global.len(), 2 * CAPACITY - Batch::<Number>::MOST);
     }
 
     #[test]

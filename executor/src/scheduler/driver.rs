@@ -6,12 +6,14 @@
 //!
 //! | who                        | when                              | calls                       |
 //! | -------------------------- | --------------------------------- | --------------------------- |
-//! | a worker (`worker::find`)  | each 61st poll; when it runs dry; | `due_now`, `fire_moderated` |
-//! |                            | if the monitor asks for it        |                             |
+//! | a worker (`worker::find`)  | every so often (`worker::pace`);  | `due_now`, `fire_moderated` |
+//! |                            | when it runs dry                  |                             |
 //! | a worker (`worker::sleep`) | asleep, when something may be due | `park`, `is_due`            |
 //! | a thread in `block_on`     | between two polls                 | `park`, `fire_all`          |
-//! | the monitor                | where the driver's thread is away | `next_due`, `fire_all`      |
-//! | a worker that goes away    | before it blocks or ends; asleep, | `Scheduler::leave_driver`   |
+//! | the monitor                | where the driver's thread is away | `next_due`, `is_due`        |
+//! | any worker, if the monitor | where the driver's thread is away | `fire`                      |
+//! | has found something due    |                                   |                             |
+//! | a worker that goes away    | when it blocks or ends; asleep,   | `Scheduler::driver_is_left` |
 //! |                            | if there is no permit for it      |                             |
 //! | whoever unparks a machine  | after it has left the token       | `interrupt`                 |
 //! | a leaf future (`leaf`)     | when it is polled                 | `timers`                    |
@@ -27,7 +29,7 @@
 //!   ([`Source::sleep`]), unless another machine does already. Whoever unparks that worker
 //!   interrupts its sleep there.
 //! * While somebody waits for it, and nobody is active or sleeps in it, the monitor stays awake
-//!   ([`Source::needs_monitor`]), and looks at it for the machines that are away.
+//!   ([`Source::needs_monitor`]), and has a worker look at it for the machines that are away.
 //! * Beginning to wait for it counts as posting work (`Pool::notify`): a machine is woken, finds
 //!   nothing, and sleeps in the source.
 //! * A machine that sleeps in it does not retire as a spare: it is of use.
@@ -219,8 +221,12 @@ impl<S: Source> Driver<S> {
         if !self.is_waited_for() {
             return None;
         }
-        let now = clock::now();
-        (self.timers.seems_due(now) || self.shared.seems_due(now)).then_some(now)
+        Some(clock::now()).filter(|&now| self.is_due_at(now))
+    }
+
+    /// Whether there seems to be something to fire at `now`.
+    pub(crate) fn is_due_at(&self, now: u64) -> bool {
+        self.timers.seems_due(now) || self.shared.seems_due(now)
     }
 
     /// Whether there is something to fire now.
@@ -242,10 +248,16 @@ impl<S: Source> Driver<S> {
         fire_moderated(&self.timers, now, limit) | fire_moderated(&self.shared, now, limit)
     }
 
+    /// Fires what is due at `now`, at most `limit` of each source. Returns whether there was
+    /// anything. For anybody.
+    pub(crate) fn fire(&self, now: u64, limit: usize) -> bool {
+        // Both, as above.
+        self.timers.fire(now, limit) | self.shared.fire(now, limit)
+    }
+
     /// Fires all that is due.
     pub(crate) fn fire_all(&self, now: u64) {
-        self.timers.fire(now, usize::MAX);
-        self.shared.fire(now, usize::MAX);
+        self.fire(now, usize::MAX);
     }
 
     /// Sleeps until the thread is unparked at `parker`, a source has to be looked at, or `until`

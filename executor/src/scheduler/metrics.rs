@@ -1,7 +1,6 @@
 //! What the scheduler does, as numbers.
 
 use super::{Scheduler, processor::Processor};
-use std::sync::atomic::Ordering;
 
 /// A snapshot of an executor's state and counters.
 ///
@@ -132,8 +131,7 @@ impl ProcessorMetrics {
         ProcessorMetrics {
             index,
             local_queue_len: processor.queue.len() + usize::from(!processor.next.is_empty()),
-            // Ordering: Acquire; see `Worker::block`.
-            blocked: counters.blocked.load(Ordering::Acquire) || processor.permit.is_taken(),
+            blocked: processor.permit.is_missing(),
             polls: counters.polls.get(),
             steals: counters.steals.get(),
             stolen_tasks: counters.stolen_tasks.get(),

@@ -9,7 +9,9 @@
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
 //! | `leaf`        | which driver serves a future that is polled here                    |
 //! | `threads`     | the threads behind the machines: start, end, join                   |
-//! | `monitor`     | gives away the permits of machines whose polls do not end           |
+//! | `monitor`     | takes the permits of machines that do not come back                 |
+//! | `report`      | what the runtime tells the logger                                   |
+//! | `system`      | what the system says about threads                                  |
 //! | `context`     | which executor and worker the calling thread is in                  |
 //! | `default`     | the executor of threads that are in no other                        |
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
@@ -30,13 +32,15 @@ pub(crate) mod metrics;
 mod monitor;
 mod processor;
 mod recycle;
+mod report;
 pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
 pub(crate) mod schedules;
 pub(crate) mod task;
 pub(crate) mod task_id;
+mod system;
 mod threads;
-mod worker;
+pub(crate) mod worker;
 
 use crate::{
     idle::{
@@ -53,11 +57,11 @@ use crossbeam_utils::CachePadded;
 use driver::SharedSource;
 use executor_id::ExecutorId;
 use monitor::Monitor;
-use processor::Processors;
-use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
+use processor::{Processor, Processors};
+use std::{collections::VecDeque, future::Future, io, iter, process, ptr::NonNull, sync::Arc};
 use task::{Joiner, SpawnMeta, Task};
 use threads::Threads;
-use worker::Arrival;
+use worker::{Arrival, call::Calls};
 
 /// See the module's text.
 pub(crate) struct Scheduler {
@@ -69,6 +73,8 @@ pub(crate) struct Scheduler {
     pub(crate) suspended: SuspendedTasks,
     pub(crate) shared_source: SharedSource,
     pub(crate) monitor: Monitor,
+    /// Read for each announced call, seldom written.
+    calls: CachePadded<Calls>,
     threads: Threads,
     /// The process that the threads are in.
     process: u32,
@@ -88,6 +94,7 @@ impl Scheduler {
             shared_source: SharedSource::default(),
             suspended: SuspendedTasks::new(workers),
             monitor: Monitor::new(),
+            calls: CachePadded::default(),
             threads: Threads::default(),
             process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
@@ -163,17 +170,26 @@ impl Scheduler {
         self.post_to(&self.global, task, |refused| task::cancel(refused, self));
     }
 
-    /// As [`push_global`](Scheduler::push_global), for a caller that will notify.
-    fn push_global_quietly(&self, task: Task) {
-        self.post_quietly(&self.global, task, |refused| task::cancel(refused, self));
-    }
-
     /// Takes several, for a caller that will notify.
     fn push_batch_quietly(&self, batch: Batch<Task>) {
         if let Err(refused) = self.global.push_batch(batch) {
             refused
                 .into_iter()
                 .for_each(|task| task::cancel(task, self));
+        }
+    }
+
+    /// Moves what waits at `processor` to where others look first, the oldest first. Its machine will
+    /// not run it soon. The caller will notify.
+    fn give_queue_away(&self, processor: &Processor) {
+        let queued = iter::from_fn(|| processor.queue.steal_one());
+        let mut tasks = queued.chain(iter::from_fn(|| processor.next.take()));
+        loop {
+            let batch: VecDeque<_> = tasks.by_ref().take(Batch::<Task>::MOST).collect();
+            if batch.is_empty() {
+                return;
+            }
+            self.push_batch_quietly(batch.into());
         }
     }
 
@@ -232,7 +248,9 @@ impl Pool for Scheduler {
     }
 
     fn has_work(&self) -> bool {
-        !self.global.is_empty() || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
+        !self.global.is_empty()
+            || self.monitor.neglected.is_set()
+            || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
     }
 
     fn unpark(&self, machine: usize) {

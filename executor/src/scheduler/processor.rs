@@ -42,6 +42,19 @@ pub(crate) struct Processor {
     pub(crate) maintenance_requested: AtomicBool,
 }
 
+impl Processor {
+    /// Has the worker look beyond its queue before the next task, and measure.
+    pub(crate) fn request_maintenance(&self) {
+        // Ordering: Relaxed; it publishes nothing.
+        self.maintenance_requested.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no task waits here.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.next.is_empty() && self.queue.is_empty()
+    }
+}
+
 /// What the processor's machine writes, and everybody reads.
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -53,8 +66,8 @@ pub(crate) struct Counters {
     pub(crate) overflows: Counter,
     pub(crate) parks: Counter,
     pub(crate) handoffs: Counter,
-    /// Whether the machine is in code that has announced that it blocks.
-    pub(crate) blocked: AtomicBool,
+    /// Announced calls so far. The monitor sees by it whether a machine is still in the same one.
+    pub(crate) calls: Tick,
     /// The id of the task that is polled, or was polled last, as a number; 0 if the machine is on
     /// other business.
     pub(crate) task: AtomicU64,
@@ -91,6 +104,11 @@ impl Counter {
     pub(crate) fn add(&self, n: u64) {
         // Ordering: Relaxed; a number for show.
         self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Takes back what was added too soon. For the one writer.
+    pub(crate) fn take_back(&self, n: u64) {
+        self.0.store(self.get().wrapping_sub(n), Ordering::Relaxed);
     }
 
     /// The number.
@@ -259,7 +277,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let queue = self.queue.take().expect("dropped once");
         debug_assert_eq!(queue.len(), 0, "a machine ends with an empty queue");
-        self.scheduler.leave_driver(&self.processor);
+        self.scheduler.abandon_driver(&self.processor);
         self.scheduler.processors.put_back(self.index, queue);
     }
 }

@@ -1,31 +1,94 @@
 //! The threads behind the machines: started here, joined here.
+//!
+//! A thread that ends as a spare is joined by the monitor, so that its stack does not stay mapped;
+//! and not before the system has forgotten it, for until then it may be in the destructor of a
+//! thread-local, which is foreign code and may take its time.
 
-use super::{Scheduler, driver::Source, processor::Lease, task, worker::run_machine};
+use super::{Scheduler, driver::Source, processor::Lease, system, task, worker::run_machine};
 use crate::idle::pool::Pool;
 #[cfg(shuttle)]
 use crate::sync::shuttle::IsFinished as _;
-use crate::sync::{Condvar, Instant, Mutex, lock, thread, wait, wait_until};
-use std::{io, mem, sync::Arc, time::Duration};
+use crate::sync::{
+    AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, thread, wait, wait_until,
+};
+use std::{
+    io, mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64 as UnseenAtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-/// The join handles of all threads that have not been joined.
+/// All threads that have not been joined.
 #[derive(Default)]
 pub(crate) struct Threads {
     state: Mutex<State>,
+    /// How many have ended, or are about to.
+    to_join: AtomicUsize,
     /// Signalled, with the lock of `state`, when all have ended.
     all_ended: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    handles: Vec<thread::JoinHandle<()>>,
+    running: Vec<Thread>,
     /// The last machine has ended, and nothing is left in the queues.
     ended: bool,
 }
 
+struct Thread {
+    handle: thread::JoinHandle<()>,
+    /// How the system numbers it, once it runs.
+    number: Arc<UnseenAtomicU64>,
+}
+
+impl Thread {
+    /// Whether to join it takes no time.
+    fn is_gone(&self) -> bool {
+        self.handle.is_finished() && system::is_gone(self.number.load(Relaxed))
+    }
+}
+
 impl Threads {
-    /// One more thread to join: it must end once the last machine has.
-    pub(super) fn add(&self, thread: thread::JoinHandle<()>) {
-        lock(&self.state).handles.push(thread);
+    /// Starts a thread, which must end once the last machine has.
+    pub(super) fn start(
+        &self,
+        builder: thread::Builder,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let number = Arc::new(UnseenAtomicU64::new(0));
+        let told = number.clone();
+        let run = move || {
+            told.store(system::current_thread(), Relaxed);
+            run();
+        };
+        // Under the lock, so that nobody joins "all" threads before this one is among them.
+        let mut state = lock(&self.state);
+        let handle = builder.spawn(run)?;
+        state.running.push(Thread { handle, number });
+        Ok(())
+    }
+
+    /// Whether there are threads to join, for the monitor.
+    pub(super) fn have_ended(&self) -> bool {
+        // Ordering: Relaxed; whoever ends wakes the monitor after it has said so.
+        self.to_join.load(Ordering::Relaxed) > 0
+    }
+
+    /// Joins those threads that have ended, if it takes no time.
+    pub(super) fn join_ended(&self) {
+        if self.have_ended() {
+            let gone: Vec<_> = {
+                let mut state = lock(&self.state);
+                let all = mem::take(&mut state.running);
+                let (gone, running) = all.into_iter().partition(Thread::is_gone);
+                state.running = running;
+                gone
+            };
+            self.to_join.fetch_sub(gone.len(), Ordering::Relaxed);
+            gone.into_iter().for_each(join);
+        }
     }
 }
 
@@ -37,18 +100,13 @@ impl Scheduler {
         if let Some(bytes) = self.config.thread_stack_size {
             builder = builder.stack_size(bytes);
         }
-        // Under the lock, so that nobody joins "all" threads before this one is among them.
-        let mut state = lock(&self.threads.state);
-        let handle = builder.spawn(move || run_machine(lease))?;
-        // Threads that ended as spares: joining those takes no time.
-        let (ended, mut running): (Vec<_>, Vec<_>) = mem::take(&mut state.handles)
-            .into_iter()
-            .partition(thread::JoinHandle::is_finished);
-        running.push(handle);
-        state.handles = running;
-        drop(state);
-        ended.into_iter().for_each(join);
-        Ok(())
+        self.threads.start(builder, move || run_machine(lease))
+    }
+
+    /// For the thread of a machine that has ended as a spare, as its last act.
+    pub(super) fn thread_ends(&self) {
+        self.threads.to_join.fetch_add(1, Ordering::Relaxed);
+        self.monitor.rest.wake_if_asleep();
     }
 
     /// Ends the executor, in the name of its last machine.
@@ -77,7 +135,7 @@ impl Scheduler {
                 },
             };
         }
-        let ended = mem::take(&mut state.handles);
+        let ended = mem::take(&mut state.running);
         drop(state);
         ended.into_iter().for_each(join);
         0
@@ -86,9 +144,9 @@ impl Scheduler {
 
 /// Joins a thread, unless it is the calling one: a destructor of a thread-local of a machine that
 /// has ended may well drop the executor.
-fn join(thread: thread::JoinHandle<()>) {
-    if thread.thread().id() != thread::current().id() {
-        drop(thread.join());
+fn join(Thread { handle, .. }: Thread) {
+    if handle.thread().id() != thread::current().id() {
+        drop(handle.join());
     }
 }
 

@@ -55,9 +55,9 @@
 //!
 //! # Foreign code
 //!
-//! No waker is cloned, woken or dropped under the lock. Entries leave the wheel in batches. The
-//! wakers of a batch are woken without the lock, and a panic in one does not keep the others from
-//! being woken.
+//! No waker is cloned, woken or dropped under the lock. Entries leave the wheel one by one, and the
+//! waker of one is woken before the next leaves: if it takes its time, somebody else can fire the
+//! others. A panic in one does not keep the others from being woken.
 //!
 //! # The end of a wheel
 //!
@@ -80,10 +80,6 @@ use crate::sync::{
 use entry::{Unlinked, release};
 use std::task::Waker;
 use wheel::{Removed, Wheel};
-
-/// How many entries are taken out of the wheel at a time. Their wakers wait on the stack meanwhile,
-/// and other threads wait for the lock.
-const BATCH: usize = 32;
 
 /// Timers that come in quick succession are fired together: after a worker has fired any, it does
 /// not wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred
@@ -163,16 +159,14 @@ impl Timers {
         self.not_before.store(0, Ordering::Relaxed);
     }
 
-    /// Fires timers that are due at `now`, and stops after the batch in which their number has
-    /// reached `limit`. Returns whether there were any.
+    /// Fires timers that are due at `now`, at most `limit`. Returns whether there were any.
     pub(crate) fn fire(&self, now: u64, limit: usize) -> bool {
         let mut fired = 0;
-        while fired < limit && self.next_due() <= now {
-            let woken = self.wake_batch(Unlinked::Fired, |wheel| wheel.pop_due(now));
-            if woken == 0 {
-                break;
-            }
-            fired += woken;
+        while fired < limit
+            && self.next_due() <= now
+            && self.wake_one(Unlinked::Fired, |wheel| wheel.pop_due(now))
+        {
+            fired += 1;
         }
         fired > 0
     }
@@ -180,29 +174,23 @@ impl Timers {
     /// Unlinks and wakes all entries.
     pub(crate) fn evict(&self) {
         while self.next_due() != NEVER {
-            self.wake_batch(Unlinked::Evicted, Wheel::pop);
+            self.wake_one(Unlinked::Evicted, Wheel::pop);
         }
     }
 
-    /// Wakes the entries that `pop` unlinks, at most a batch. Returns how many there were.
-    fn wake_batch(
+    /// Wakes the entry that `pop` unlinks; returns whether there was one.
+    fn wake_one(
         &self,
         why: Unlinked,
-        mut pop: impl FnMut(&mut Wheel) -> Option<Removed<'_>>,
-    ) -> usize {
-        let mut wakers: [Option<Waker>; BATCH] = [const { None }; BATCH];
-        let mut popped = 0;
+        pop: impl FnOnce(&mut Wheel) -> Option<Removed<'_>>,
+    ) -> bool {
         let mut wheel = self.lock();
-        while popped < BATCH
-            && let Some(removed) = pop(&mut wheel)
-        {
-            wakers[popped] = release(removed, why);
-            popped += 1;
-        }
+        let popped = pop(&mut wheel).map(|removed| release(removed, why));
         self.publish(&wheel);
         drop(wheel);
-        wakers.into_iter().flatten().for_each(wake);
-        popped
+        let woken = popped.is_some();
+        popped.flatten().into_iter().for_each(wake);
+        woken
     }
 
     fn lock(&self) -> MutexGuard<'_, Wheel> {
@@ -220,7 +208,7 @@ impl Timers {
 }
 
 /// Wakes, and swallows a panic of the waker, which is foreign code. The panic hook has reported it,
-/// and the other wakers of the batch are still to be woken.
+/// and other timers are still to be fired.
 fn wake(waker: Waker) {
     drop(caught(|| waker.wake()));
 }

@@ -93,9 +93,9 @@ fn hand_off_against_push() {
         let done = Arc::new(Parker::new());
         let stand_in = spawn_stand_in(&model, &done);
         let blocked = spawn(model.active(0), move |actor| {
-            actor.machine().block();
+            actor.block();
             done.park();
-            actor.machine().come_back();
+            actor.machine().unblock();
         });
         model.post();
         blocked.join().unwrap();
@@ -283,7 +283,7 @@ fn a_spare_that_ends_against_the_push_that_wakes_it() {
             model.parkers[2].park();
             model.started(2).work_once();
         });
-        blocks.machine().block();
+        blocks.block();
         model.post();
         spare.join().unwrap();
         assert!(!model.has_work());
@@ -331,7 +331,7 @@ fn a_start_that_fails_against_a_machine_that_falls_asleep() {
         model.start = |_| false;
         let model = Arc::new(model);
         let (worker, blocks) = (model.active(0), model.active(1));
-        blocks.machine().block();
+        blocks.block();
         let worker = spawn(worker, |actor| {
             if actor.find_task().is_none() {
                 assert!(actor.sleep() == Woken::Yes);

@@ -288,6 +288,12 @@ impl<W: Work> Actor<W> {
         self.run(());
     }
 
+    /// Gives its permit away for a call that lasts, as `Worker::begin_wait`.
+    fn block(&self) {
+        self.machine().offer();
+        self.machine().give_offer(|| self.give_queue_away());
+    }
+
     /// Until the executor ends, or the machine as a spare: must agree with `run_machine`.
     fn live(self) {
         self.work();

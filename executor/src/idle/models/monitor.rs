@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What the monitor does with a machine that it believes to be stuck.
 fn take_permit(model: &Arc<Model>, machine: usize) {
-    model.hand_off(&model.permits[machine], || {}, || {});
+    model.hand_off(|| model.permits[machine].take(), || {});
 }
 
 /// One machine with a permit, and the monitor, which tries to take it twice. In the end the machine
@@ -62,8 +62,8 @@ fn monitor_takes_a_permit_against_sleep() {
 #[test]
 fn monitor_takes_a_permit_against_an_announced_block() {
     monitor_against("monitor against block", |actor| {
-        actor.machine().block();
-        actor.machine().come_back();
+        actor.block();
+        actor.machine().unblock();
     });
 }
 
@@ -124,7 +124,7 @@ fn monitor_takes_a_permit_against_push() {
 fn sleep(model: &Arc<Model>) {
     model
         .monitor_sleep
-        .sleep(|| model.needs_monitor(), || NEVER);
+        .sleep(NEVER, || model.needs_monitor(), || NEVER);
 }
 
 #[test]
@@ -132,12 +132,12 @@ fn monitor_falls_asleep_against_a_machine_that_becomes_active() {
     explore("monitor asleep against wake_if_asleep", None, || {
         let model = Model::new(1, 1);
         let blocked = model.active(0);
-        blocked.machine().block();
+        blocked.block();
         let monitor = {
             let model = model.clone();
             thread::spawn(move || sleep(&model))
         };
-        blocked.machine().come_back();
+        blocked.machine().unblock();
         monitor.join().unwrap();
     });
 }
@@ -170,7 +170,7 @@ fn monitor_falls_asleep_against_a_start_that_fails() {
             again
         };
         let model = Arc::new(model);
-        model.active(0).machine().block();
+        model.active(0).block();
         let monitor = {
             let model = model.clone();
             thread::spawn(move || {
@@ -195,7 +195,7 @@ fn monitor_falls_asleep_against_the_limit_of_machines() {
     explore("monitor asleep against limit", None, || {
         let model = Model::new(1, 2);
         for number in [0, 1] {
-            model.active(number).machine().block();
+            model.active(number).block();
         }
         let monitor = {
             let model = model.clone();
@@ -233,13 +233,13 @@ fn a_timer_left_alone(
 #[test]
 fn monitor_falls_asleep_against_a_timer_that_is_left_alone() {
     a_timer_left_alone("monitor asleep against timer", |model, first_deadline| {
-        model.monitor_sleep.sleep(|| false, first_deadline);
+        model.monitor_sleep.sleep(NEVER, || false, first_deadline);
     });
 }
 
 #[test]
 fn monitor_naps_against_a_timer_that_is_left_alone() {
     a_timer_left_alone("monitor's nap against timer", |model, first_deadline| {
-        model.monitor_sleep.nap(NEVER, first_deadline);
+        model.monitor_sleep.nap(NEVER, || false, first_deadline);
     });
 }

@@ -1,65 +1,62 @@
-//! The monitor: gives away the permits of machines whose polls do not end (Go's sysmon, `retake`).
+//! The monitor: takes the permits of machines that do not come back (Go's sysmon, `retake`).
 //!
 //! # What it does
 //!
-//! One thread samples every processor. A machine that holds its permit and whose tick has not moved
-//! for `handoff_after` is *stuck*. While anything waits to be run, the monitor takes a stuck
-//! machine's permit (`Permit::take`), moves what waits in its next slot and local queue to the
-//! global queue, and notifies as if it had been posted just now: a machine that was asleep, or a
-//! new one, comes as a searcher. What the stuck poll itself makes runnable later goes to the global
-//! queue. When the poll returns, the machine counts itself as active again, and whichever machine
-//! passes a scheduling point first while there is one too many steps back (`WorkLoop::step_back`).
+//! One thread samples every processor. A machine that stays in one poll, or in one announced call,
+//! loses its permit: `handoffs` says when. What waits in its next slot and local queue goes to the
+//! global queue, and the monitor notifies as if it had been posted just now: a machine that was
+//! asleep, or a new one, comes as a searcher. What the stuck poll itself makes runnable later goes
+//! to the global queue. When the poll returns, the machine counts itself as active again, and
+//! whichever machine passes a scheduling point first while there is one too many steps back
+//! (`WorkLoop::step_back`).
 //!
 //! Permit and queue are all that is taken from the thread, so there is nothing to give back.
 //!
-//! While anybody is active it looks at least ten times a second, however long `handoff_after` is:
-//! it reports polls of more than a second, and asks again for a thread that the system has refused.
+//! # When it looks
 //!
-//! # Asleep or burning
+//! Twice in a `handoff_after`, but at least ten times a second: it also reports polls of more than a
+//! second, and asks again for a thread that the system has refused. More often while announced calls
+//! are made, and in a storm. After some rounds in which no machine was active, and nothing waited,
+//! it sleeps: until it is needed, or a source that it looks after is due. See `monitor_sleep`.
 //!
-//! A thread asleep in the system needs no core: its permit is taken after `handoff_after`, as often
-//! as threads may be started. A thread that burns the CPU goes on doing so, beside its stand-in: at
-//! most N permits of such machines are given away at a time, so that there are no more than 2 N
-//! threads that compute. And it is given half a `handoff_after` more, so that a program whose polls
-//! compute a little too long pays nothing. What tells them apart is `thread_state`.
-//!
-//! # A storm of sleepers
-//!
-//! A stand-in may take the next task that sleeps, and so on. Each would wait for `handoff_after`
-//! before the next got its turn. So for a while after the permit of a sleeper was given away, and
-//! as long as work waits, the monitor looks again after a hundredth of that time, and gives away
-//! the permit of any machine that it finds asleep in a poll.
-//!
-//! # Long polls
-//!
-//! If a worker has polled rarely since the last sample, the monitor asks it to measure how long a
-//! woken task waits for the current poll to return (see `worker::schedule`). Whether polls were few
-//! because they are long, or because there was nothing to do, the monitor cannot tell.
-//!
-//! # When it sleeps itself
-//!
-//! After some rounds in which no machine was active, and nothing waited, it parks without a next
-//! round: until it is needed, or a source that it looks after is due. See `monitor_sleep`.
-//!
-//! # Timers and other sources
-//!
-//! It looks after sources whose own thread is away (see `driver`): it parks no longer than until
-//! the first of their deadlines. The sources of machines that are stuck, or that it has taken the
-//! permit from, are among them. It asks a machine that is busy and late for maintenance.
+//! A machine that is not in its sight has a permit and polls that end, or has none and asks for
+//! nothing. So a poll that sleeps for an hour costs nothing once its permit is taken.
 //!
 //! # When it overslept
 //!
-//! If its own sleep took far too long (SIGSTOP, a suspended system, throttling), everything looks
-//! stuck and nothing is: it forgets all that it had seen and starts anew.
+//! If its own sleep took far too long (SIGSTOP, a suspended system, throttling, too many threads for
+//! the cores), everything looks stuck and nothing may be. So a sample counts for half a
+//! `handoff_after` at most: one alone proves nothing, however late it comes. But it does count, so
+//! that a process which is stopped again and again gets on.
+//!
+//! # Long polls
+//!
+//! If a worker has polled rarely since the last sample, the monitor asks it to look beyond its
+//! queue, and to measure how long a woken task waits for the current poll to return (see
+//! `worker::pace`, `worker::schedule`). Whether polls were few because they are long, or because
+//! there was nothing to do, the monitor cannot tell.
+//!
+//! # Timers and other sources
+//!
+//! See `sources`.
+//!
+//! # Foreign code
+//!
+//! None runs on this thread: wakers are for workers (`sources`), and the logger is called on a
+//! thread of its own (`report`).
 
+mod handoffs;
 mod samples;
-pub(super) mod thread_state;
+mod sources;
+mod thread_state;
 
 use super::{
     Scheduler,
-    config::{Config, MIN_HANDOFF_AFTER},
+    config::MIN_HANDOFF_AFTER,
     driver::{LoneDriver, Source},
     processor::Processor,
+    report::report,
+    system,
     task_id::TaskId,
 };
 use crate::{
@@ -67,72 +64,45 @@ use crate::{
     sync::{
         AtomicBool, AtomicU64, Instant, Ordering,
         clock::{self, NEVER},
-        panic::caught,
         thread,
     },
-    timer::Timers,
 };
-use samples::{InPoll, Passed, Samples};
+use handoffs::{Silence, Storm, WATCH};
+use log::Level;
+use samples::{Passed, Place, Samples, Sight};
+pub(crate) use sources::Neglected;
 use std::{
-    io, iter,
+    collections::HashSet,
+    io,
+    panic::Location,
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use thread_state::ThreadState;
 
 /// Samples in a `handoff_after`: with two, a poll is found between one and one and a half of it.
 const SAMPLES: u32 = 2;
 
-/// The same while sleepers are replaced in quick succession.
-const STORM_SAMPLES: u32 = 100;
-
-/// How long a storm is expected to last after the latest sleeper, in multiples of `handoff_after`.
-const STORM: u32 = 3;
-
 /// The monitor does not look more often than this, whatever `handoff_after` says.
-const MIN_PERIOD: Duration = Duration::from_micros(100);
+const MIN_PERIOD: Duration = Duration::from_micros(50);
 
-/// Nor less often: it also reports stalls, and tries again to start a thread that the system
-/// refused.
+/// Nor less often, while any machine is active.
 const MAX_PERIOD: Duration = Duration::from_millis(100);
 
 const _: () =
     assert!(MIN_PERIOD.saturating_mul(SAMPLES).as_nanos() <= MIN_HANDOFF_AFTER.as_nanos());
 
-/// How many periods the monitor's sleep may take beyond a `handoff_after` before it distrusts what
-/// it has seen.
-const OVERSLEPT: u32 = 10;
-
 /// Rounds without an active machine before the monitor sleeps, so that an executor that is idle for
 /// moments only does not pay for waking it every time.
 const IDLE_ROUNDS: u32 = 4;
 
-/// How late a machine may be for a timer before the monitor asks for maintenance, in nanoseconds.
-const EVENT_PATIENCE: u64 = 1_000_000;
-
-/// How long a poll may delay its worker's timers at most, for a large `handoff_after`: the monitor
-/// fires them then.
-const STUCK_FOR_EVENTS: Duration = Duration::from_millis(100);
-
-/// The system is asked again for the state of a thread that burned the CPU when its poll has lasted
-/// longer by this part: asking takes microseconds, and there may be many to ask.
-const ASK_AGAIN: u32 = 2;
-
-/// What a sample adds to how long a poll has been stuck, at most: however late it comes, one alone
-/// proves nothing.
-fn most_a_sample_counts(handoff_after: Duration) -> Duration {
-    handoff_after * 3 / 4
-}
-
-/// How long a poll that burns the CPU keeps its permit: half as long again as one that sleeps, so
-/// that a program whose polls compute a little too long pays nothing.
-fn burning_after(handoff_after: Duration) -> Duration {
-    handoff_after * 3 / 2
-}
+/// Rounds without an announced call before the monitor looks less often again.
+const QUIET_ROUNDS: u32 = 10;
 
 /// What the rest of the scheduler sees of the monitor.
 pub(crate) struct Monitor {
     pub(super) rest: MonitorSleep,
+    /// Sources that no driver looks after have something to fire.
+    pub(super) neglected: Neglected,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
     /// For timers that nobody else can serve; only the default executor's monitor has any.
@@ -144,15 +114,11 @@ impl Monitor {
     pub(super) fn new() -> Monitor {
         Monitor {
             rest: MonitorSleep::new(),
+            neglected: Neglected::default(),
             handoffs: AtomicU64::new(0),
             limit_reached: AtomicBool::new(false),
             outside: OnceLock::new(),
         }
-    }
-
-    /// The wheel for timers that are polled on threads which belong to no executor.
-    pub(super) fn timers(&self) -> &'static Timers {
-        self.outside.get_or_init(LoneDriver::lone).timers()
     }
 
     /// Permits taken so far.
@@ -162,7 +128,7 @@ impl Monitor {
     }
 
     /// Work waits and no further machine is allowed. The monitor will say so, once: whoever finds
-    /// out may be a waker, and a logger is foreign code.
+    /// out may be a waker.
     pub(super) fn limit_reached(&self) {
         // Ordering: Relaxed; the message is all that depends on it.
         self.limit_reached.store(true, Ordering::Relaxed);
@@ -170,22 +136,6 @@ impl Monitor {
 }
 
 impl Scheduler {
-    /// The machine of `processor` will not look after its sources for a while, or is no more.
-    pub(super) fn leave_driver(&self, processor: &Processor) {
-        if !self.config.handoff {
-            processor.driver.set_driven(false);
-            // There is no monitor: whoever waits registers anew, where somebody looks.
-            return processor.driver.evict();
-        }
-        self.monitor.rest.take_over(|| {
-            processor.driver.set_driven(false);
-            processor.driver.next_due()
-        });
-        if self.shared_source.needs_monitor() {
-            self.monitor.rest.wake_if_asleep();
-        }
-    }
-
     /// Starts the monitor's thread, if the executor hands off.
     pub(super) fn start_monitor(self: &Arc<Self>) -> io::Result<()> {
         if !self.config.handoff {
@@ -193,275 +143,185 @@ impl Scheduler {
         }
         let scheduler = self.clone();
         let name = self.config.thread_name.clone();
-        let rounds = move || Rounds::new(&scheduler).run();
+        let rounds = move || {
+            system::sleep_precisely();
+            Rounds::new(&scheduler).run();
+        };
         self.threads
-            .add(thread::Builder::new().name(name).spawn(rounds)?);
-        Ok(())
+            .start(thread::Builder::new().name(name), rounds)
     }
 }
 
 /// The monitor's own thread.
 struct Rounds<'a> {
     scheduler: &'a Arc<Scheduler>,
-    /// What has been seen of each processor.
+    /// What has been seen of each processor that is in use.
     seen: Vec<Samples>,
-    /// Until when sleepers are replaced quickly.
-    storm_until: Instant,
+    storm: Storm,
+    silence: Silence,
     idle_rounds: u32,
+    /// Rounds to go in which it looks as often as announced calls need it.
+    watchful_rounds: u32,
     reported_limit: bool,
+    /// Where tasks were spawned whose stalls went to standard error.
+    told: HashSet<Option<&'static Location<'static>>>,
 }
 
 impl<'a> Rounds<'a> {
     fn new(scheduler: &'a Arc<Scheduler>) -> Rounds<'a> {
-        let storm_until = Instant::now();
+        let now = Instant::now();
         Rounds {
             scheduler,
             seen: Vec::new(),
-            storm_until,
+            storm: Storm::none(now),
+            silence: Silence::from(now),
             idle_rounds: 0,
+            watchful_rounds: 0,
             reported_limit: false,
+            told: HashSet::new(),
         }
     }
 
     /// Goes on until the last machine has ended. Must agree with what `idle::models::monitor` does
     /// in place of a round.
     fn run(mut self) {
-        let handoff_after = self.scheduler.config.handoff_after;
-        let period = |samples| (handoff_after / samples).clamp(MIN_PERIOD, MAX_PERIOD);
+        let half = self.scheduler.config.handoff_after / SAMPLES;
         let mut last = Instant::now();
         while self.scheduler.idle.machines().total > 0 {
-            let storm = last < self.storm_until && self.scheduler.has_work();
-            let samples = if storm { STORM_SAMPLES } else { SAMPLES };
-            let slept = self.sleep(last + period(samples));
+            let planned = self.rest(last);
             let now = Instant::now();
-            let time = now - last;
-            let passed = if slept || time > period(SAMPLES) * OVERSLEPT + handoff_after {
-                self.seen.iter_mut().for_each(Samples::forget);
-                Passed {
-                    time: time.min(period(SAMPLES)),
-                    counts: Duration::ZERO,
-                }
-            } else {
-                let counts = time.min(most_a_sample_counts(handoff_after));
-                Passed { time, counts }
+            let time = now.saturating_duration_since(last);
+            let passed = Passed {
+                time: time.min(planned.saturating_add(MAX_PERIOD)),
+                counts: time.min(half),
             };
-            self.round(passed, storm);
+            self.round(now, passed);
             last = now;
         }
     }
 
-    /// Sleeps until `deadline`, or for as long as nobody is active; returns whether it was the
-    /// latter.
-    fn sleep(&mut self, deadline: Instant) -> bool {
-        let Monitor { rest, .. } = &self.scheduler.monitor;
-        self.idle_rounds = if self.needed() {
-            0
+    /// Rests until the next round, after a round at `last`; returns how long it meant to.
+    fn rest(&mut self, last: Instant) -> Duration {
+        let is_needed = self.is_needed();
+        self.idle_rounds = if is_needed { 0 } else { self.idle_rounds + 1 };
+        let rest = &self.scheduler.monitor.rest;
+        let first_deadline = || self.first_deadline();
+        let after = |time| last.checked_add(time).map_or(NEVER, clock::since_epoch);
+        if self.idle_rounds > IDLE_ROUNDS {
+            let stalls = self.seen.iter().filter_map(Samples::until_stall);
+            let time = stalls.min().unwrap_or(Duration::MAX);
+            rest.sleep(after(time), || self.is_needed(), first_deadline);
+            return time;
+        }
+        let period = self.period(last);
+        if period <= WATCH {
+            rest.blink(after(period), first_deadline);
         } else {
-            self.idle_rounds + 1
-        };
-        if self.idle_rounds < IDLE_ROUNDS {
-            rest.nap(clock::since_epoch(deadline), || self.first_deadline());
-            return false;
+            rest.nap(after(period), || self.is_permit_offered(), first_deadline);
         }
-        rest.sleep(|| self.needed(), || self.first_deadline());
-        self.idle_rounds = 0;
-        true
+        period
     }
 
-    fn needed(&self) -> bool {
-        let taken = |(samples, processor): (&Samples, &Processor)| {
-            processor.permit.is_taken() && !samples.reported
-        };
+    fn period(&self, now: Instant) -> Duration {
+        let handoff_after = self.scheduler.config.handoff_after;
+        let usual = (handoff_after / SAMPLES).min(MAX_PERIOD);
+        let watchful = (self.watchful_rounds > 0).then_some(WATCH);
+        let in_storm = self.storm.is_on(now) && self.scheduler.has_work();
+        let stormy = in_storm.then(|| Storm::period(handoff_after));
+        let periods = [watchful, stormy].into_iter().flatten();
+        periods.fold(usual, Duration::min).max(MIN_PERIOD)
+    }
+
+    fn is_needed(&self) -> bool {
+        self.scheduler.needs_monitor()
+            || self.scheduler.shared_source.needs_monitor()
+            || self.scheduler.threads.have_ended()
+    }
+
+    fn is_permit_offered(&self) -> bool {
+        let mut processors = self.scheduler.processors.iter_in_use();
+        processors.any(|processor| processor.permit.is_offered())
+    }
+
+    fn round(&mut self, now: Instant, passed: Passed) {
         let scheduler = self.scheduler;
-        scheduler.needs_monitor()
-            || scheduler.shared_source.needs_monitor()
-            || self.sampled().any(taken)
-    }
-
-    /// The processors, each with what has been seen of it.
-    fn sampled(&self) -> impl Iterator<Item = (&Samples, &Processor)> {
-        const UNSEEN: &Samples = &Samples::NEW;
-        let samples = self.seen.iter().chain(iter::repeat(UNSEEN));
-        samples.zip(self.scheduler.processors.iter())
-    }
-
-    /// Whether nobody else looks after the sources of a processor at present.
-    fn is_neglected(&self, (samples, processor): (&Samples, &Processor)) -> bool {
-        !processor.driver.is_driven()
-            || processor.permit.is_taken()
-            || samples.stuck_for >= self.scheduler.config.handoff_after.min(STUCK_FOR_EVENTS)
-    }
-
-    /// The first deadline in the sources that nobody else looks after.
-    fn first_deadline(&self) -> u64 {
-        let neglected = self.sampled().filter(|&sampled| self.is_neglected(sampled));
-        let deadlines = neglected.map(|(_, processor)| processor.driver.next_due());
-        let outside = self.scheduler.monitor.outside.get();
-        deadlines
-            .chain(outside.map(|driver| driver.next_due()))
-            .min()
-            .unwrap_or(NEVER)
-    }
-
-    fn fire_events(&self) {
-        let now = clock::now();
-        if let Some(outside) = self.scheduler.monitor.outside.get() {
-            outside.fire_all(now);
-        }
-        for sampled in self.sampled() {
-            let processor = sampled.1;
-            let driver = &processor.driver;
-            if self.is_neglected(sampled) {
-                driver.fire_all(now);
-            } else if driver.next_due().saturating_add(EVENT_PATIENCE) <= now {
-                // What it fires itself goes to its own queue. What the monitor fires goes to the
-                // global one, to which a busy worker seldom looks.
-                processor
-                    .maintenance_requested
-                    .store(true, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn round(&mut self, passed: Passed, storm: bool) {
-        let scheduler = self.scheduler;
-        self.seen.resize(scheduler.processors.len(), Samples::NEW);
-        self.fire_events();
-        let mut waiting = scheduler.has_work();
-        let mut stuck = Vec::new();
-        for (index, processor) in scheduler
-            .processors
-            .iter()
-            .take(self.seen.len())
-            .enumerate()
-        {
-            let samples = &mut self.seen[index];
-            let tick = processor.counters.polls.get();
-            let in_poll = InPoll::of(&processor.permit);
-            if in_poll == InPoll::WithPermit && samples.may_have_long_polls(tick, passed) {
-                processor
-                    .maintenance_requested
-                    .store(true, Ordering::Relaxed);
-            }
-            samples.add(tick, in_poll, passed);
-            if samples.begin_to_stall() {
-                report_stall(processor, samples.lasts_for);
-            }
-            if processor.permit.is_taken() {
-                // What was put there while the permit was being taken.
-                self.give_queue_away(processor);
-            } else if processor.permit.is_held()
-                && (storm || samples.stuck_for >= scheduler.config.handoff_after)
-            {
-                waiting |= !processor.next.is_empty();
-                stuck.push(index);
-            }
-        }
-        if waiting {
-            for index in stuck {
-                self.hand_off(index);
-            }
-        }
-        if !self.reported_limit && scheduler.monitor.limit_reached.load(Ordering::Relaxed) {
-            self.reported_limit = true;
-            report_limit(scheduler.config.max_machines);
-        }
+        scheduler.threads.join_ended();
+        self.find_neglected();
+        self.look(now, passed);
+        self.take_offers();
+        self.take_permits(now);
+        self.report();
         // Also where an earlier attempt to start a machine has failed.
         scheduler.notify_if_work();
     }
 
-    /// Takes the permit of a machine that is stuck in a poll.
-    fn hand_off(&mut self, index: usize) {
-        let Config {
-            handoff_after,
-            workers,
-            ..
-        } = self.scheduler.config;
-        let processor = self.scheduler.processors.get(index);
-        let Samples {
-            tick,
-            stuck_for,
-            ask_again,
-            ..
-        } = self.seen[index];
-        if stuck_for < ask_again {
-            return;
-        }
-        // Ordering: Relaxed; written before the machine's first poll, a stale one is a thread that
-        // has ended.
-        let state = thread_state::of(processor.counters.thread.load(Ordering::Relaxed));
-        let burning = state == ThreadState::Burning;
-        let spared = stuck_for < burning_after(handoff_after) || self.burning() >= workers;
-        if burning && spared {
-            if stuck_for >= handoff_after {
-                self.seen[index].ask_again = stuck_for + (stuck_for / ASK_AGAIN).min(handoff_after);
-                // Others may have permits left, and look for work, but not here.
-                self.give_queue_away(processor);
+    /// Takes a sample of each processor.
+    fn look(&mut self, now: Instant, passed: Passed) {
+        let processors = &self.scheduler.processors;
+        let handoff_after = self.scheduler.config.handoff_after;
+        self.seen.resize(processors.in_use(), Samples::NEW);
+        let (mut calls, mut stuck) = (false, Vec::new());
+        for (index, samples) in self.seen.iter_mut().enumerate() {
+            let processor = processors.get(index);
+            let sight = Sight::of(processor);
+            if samples.may_have_long_polls(sight, passed) {
+                processor.request_maintenance();
             }
-            return;
+            calls |= sight.place == Place::InCall || sight.calls != samples.last.calls;
+            let ended = samples.add(sight, passed, handoff_after);
+            if ended.poll {
+                self.silence.end(now);
+            }
+            if ended.belief {
+                self.storm.doubt(now, handoff_after);
+            }
+            if sight.place == Place::Stuck {
+                stuck.push(index);
+            }
         }
-        // Asking took its time.
-        if processor.counters.polls.get() != tick {
-            return;
-        }
-        // Counted before anybody can run in its stead: a task that does may ask.
-        let handoffs = &self.scheduler.monitor.handoffs;
-        let count = || _ = handoffs.fetch_add(1, Ordering::Relaxed);
-        let give_queue_away = || self.give_queue_away(processor);
-        let permit = &processor.permit;
-        if !self.scheduler.hand_off(permit, count, give_queue_away) {
-            return;
-        }
-        self.seen[index].burning = burning;
-        if !burning {
-            self.storm_until = Instant::now() + handoff_after * STORM;
-        }
-    }
-
-    /// Machines that compute although their permits were taken.
-    fn burning(&self) -> usize {
-        let taken = |(samples, processor): &(&Samples, &Processor)| {
-            samples.burning && processor.permit.is_taken()
+        // What was put there while the permit was being taken.
+        stuck.into_iter().for_each(|index| self.give_queue_away(index));
+        self.watchful_rounds = if calls {
+            QUIET_ROUNDS
+        } else {
+            self.watchful_rounds.saturating_sub(1)
         };
-        self.sampled().filter(taken).count()
     }
 
-    /// Moves what waits behind a stuck poll to where others look first.
-    fn give_queue_away(&self, processor: &Processor) {
-        let queued = std::iter::from_fn(|| processor.queue.steal_one());
-        for task in processor.next.take().into_iter().chain(queued) {
-            self.scheduler.push_global(task);
+    /// Reports what has to be.
+    fn report(&mut self) {
+        for index in 0..self.seen.len() {
+            if self.seen[index].begin_to_stall() {
+                let stalled = self.seen[index].lasts_for;
+                self.report_stall(self.scheduler.processors.get(index), stalled);
+            }
+        }
+        let scheduler = self.scheduler;
+        if !self.reported_limit && scheduler.monitor.limit_reached.load(Ordering::Relaxed) {
+            self.reported_limit = true;
+            report_limit(scheduler.config.max_machines);
         }
     }
-}
 
-fn report_stall(processor: &Processor, stuck_for: Duration) {
-    let Some(id) = TaskId::from_u64(processor.counters.task.load(Ordering::Relaxed)) else {
-        return;
-    };
-    let site = id
-        .spawned_at()
-        .map_or("a line without a number".into(), ToString::to_string);
-    // The logger is foreign code and may panic: the monitor goes on.
-    drop(caught(|| {
-        log::warn!(
+    fn report_stall(&mut self, processor: &Processor, stuck_for: Duration) {
+        let Some(id) = TaskId::from_u64(processor.counters.task.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let spawned_at = id.spawned_at();
+        let site = spawned_at.map_or("a line without a number".into(), ToString::to_string);
+        let text = format!(
             "task {id}, spawned at {site}, has been in one poll for {stuck_for:?} and blocks its \
              thread: use `spawn_blocking` or `block_in_place` for calls that block, and \
              `yield_now` in long computations"
         );
-    }));
+        report(Level::Warn, text, self.told.insert(spawned_at));
+    }
 }
 
 fn report_limit(max_machines: usize) {
     let text = format!(
-        "executor: all {max_machines} threads that `max_threads` allows sit in blocking calls while \
-         tasks wait; raise `Builder::max_threads`, or block in fewer tasks at once"
+        "all {max_machines} threads that `max_threads` allows sit in blocking calls while tasks \
+         wait; raise `Builder::max_threads`, or block in fewer tasks at once"
     );
-    drop(caught(|| {
-        log::error!("{text}");
-        if log::max_level() == log::LevelFilter::Off {
-            // No logger would have shown it.
-            eprintln!("{text}");
-        }
-    }));
+    report(Level::Error, text, true);
 }

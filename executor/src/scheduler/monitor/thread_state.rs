@@ -1,95 +1,67 @@
-//! Whether a thread sleeps in the system or wants a core.
+//! Whether the thread of a stuck poll sleeps in the system or computes.
 //!
-//! The monitor asks, and only for threads that look stuck. Linux answers in
-//! `/proc/self/task/<thread>/stat`. Elsewhere, or without `/proc`, the answer is unknown.
+//! The system says so in a file. Where that cannot be had, the time that the thread has spent on a
+//! core tells: if there is no more of it than when somebody asked before, the thread sleeps; unless
+//! this process has all cores busy, for then it may only wait for one. (Other processes that have
+//! them busy are not seen: then a thread that computes may be taken for one that sleeps, which costs
+//! a stand-in that was not needed.)
 
-#[cfg(not(shuttle))]
-use std::fs;
+use crate::scheduler::system::{self, RunState};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
-/// What the system says about a thread.
+/// What a stuck poll's thread does, for all that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ThreadState {
-    /// In a system call that waits.
+    /// It waits in the system, and needs no core.
     Asleep,
-    /// On a core, or waiting for one, or unknown.
-    Burning,
+    /// It is on a core, or waits for one; or that is unknown.
+    Computing,
+    /// To be asked again soon, for then it can be told.
+    Unknown,
 }
 
-/// The calling thread's number in the system; 0 if the system does not say.
-#[cfg(not(shuttle))]
-pub(crate) fn current_thread() -> u64 {
-    let link = fs::read_link("/proc/thread-self");
-    let number = link
-        .ok()
-        .and_then(|link| link.file_name()?.to_str()?.parse().ok());
-    number.unwrap_or(0)
+/// Times on a core, when somebody asked last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CpuTimes {
+    at: Instant,
+    thread: Duration,
+    process: Duration,
 }
 
-/// The state of a thread of this process.
-#[cfg(not(shuttle))]
-pub(super) fn of(thread: u64) -> ThreadState {
-    let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-    match stat.as_deref().map(state_letter) {
-        Ok(Some('S' | 'D')) => ThreadState::Asleep,
-        _ => ThreadState::Burning,
+/// Asks for the state of a thread. `before` is what was learnt of the same poll before, if anything
+/// was, and becomes what is learnt now.
+pub(super) fn ask(thread: u64, before: &mut Option<CpuTimes>) -> ThreadState {
+    match system::run_state(thread) {
+        Some(RunState::Asleep) => ThreadState::Asleep,
+        Some(RunState::Running) => ThreadState::Computing,
+        None => by_cpu_time(thread, before),
     }
 }
 
-#[cfg(shuttle)]
-pub(crate) fn current_thread() -> u64 {
-    0
-}
-
-/// What shuttle chooses at random: the monitor has to cope with wrong answers.
-#[cfg(shuttle)]
-pub(super) fn of(_: u64) -> ThreadState {
-    use shuttle::rand::{Rng, thread_rng};
-    if thread_rng().r#gen() {
-        ThreadState::Asleep
-    } else {
-        ThreadState::Burning
+fn by_cpu_time(thread: u64, before: &mut Option<CpuTimes>) -> ThreadState {
+    let Some(used) = system::cpu_time(thread) else {
+        return ThreadState::Computing;
+    };
+    let now = CpuTimes {
+        at: Instant::now(),
+        thread: used,
+        process: system::process_cpu_time().unwrap_or_default(),
+    };
+    match before.replace(now) {
+        None => ThreadState::Unknown,
+        Some(before) if used > before.thread => ThreadState::Computing,
+        Some(before) if may_wait_for_core(before, now) => ThreadState::Computing,
+        Some(_) => ThreadState::Asleep,
     }
 }
 
-/// The third field: the letter after the name. The name stands in parentheses, and may hold any
-/// character.
-#[cfg(not(shuttle))]
-fn state_letter(stat: &str) -> Option<char> {
-    stat.rsplit_once(") ")?.1.chars().next()
-}
-
-#[cfg(all(test, not(shuttle)))]
-mod tests {
-    use super::*;
-    use std::{sync::mpsc, thread, time::Duration};
-
-    #[test]
-    fn the_letter_is_found_behind_a_hostile_name() {
-        assert_eq!(state_letter("17 (a) R b) S 1 2"), Some('S'));
-        assert_eq!(state_letter("garbage"), None);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_sleeping_thread_is_told_from_one_that_burns() {
-        let (tell, told) = mpsc::channel();
-        let (wake, woken) = mpsc::channel::<()>();
-        let sleeper = thread::spawn(move || {
-            tell.send(current_thread()).unwrap();
-            woken.recv()
-        });
-        let sleeper_number = told.recv().unwrap();
-        let asleep = (0..1_000).any(|_| {
-            thread::sleep(Duration::from_millis(1));
-            of(sleeper_number) == ThreadState::Asleep
-        });
-        assert!(asleep);
-        assert_eq!(
-            of(current_thread()),
-            ThreadState::Burning,
-            "the one that asks runs"
-        );
-        drop(wake);
-        assert!(sleeper.join().unwrap().is_err());
-    }
+/// Whether this process alone has kept nearly all cores busy.
+fn may_wait_for_core(before: CpuTimes, now: CpuTimes) -> bool {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let busy = now.process.saturating_sub(before.process);
+    let all = now.at.saturating_duration_since(before.at) * cores;
+    busy * 10 >= all * 9
 }

@@ -2,27 +2,24 @@
 //!
 //! Where it comes from:
 //!
-//! 1. every 61st poll, and when the monitor asks for it, what timers and other sources (`driver`)
-//!    wake, and the global queue, so that local work does not starve them;
+//! 1. every so often (`pace`), and when the monitor asks for it, what timers and other sources
+//!    (`driver`) wake, and the global queue, so that local work does not starve them;
 //! 2. the next slot, but not for ever in a row, so that two tasks that wake each other do not
 //!    starve the local queue;
 //! 3. the local queue, first in, first out;
 //! 4. what its sources wake, if anything is due;
-//! 5. the global queue, a fair share of it;
-//! 6. half of another local queue; as a last resort a task in the next slot of a worker whose poll
+//! 5. what the sources of those wake who do not come to them, if the monitor has found any due;
+//! 6. the global queue, a fair share of it;
+//! 7. half of another local queue; as a last resort a task in the next slot of a worker whose poll
 //!    has not ended within a microsecond.
 
 use super::{Worker, schedule::LoneWait};
 use crate::{
     idle::{pool::Pool, work_loop::WorkLoop},
     scheduler::{processor::Processor, task::Task},
-    sync::hint,
+    sync::{clock, hint},
 };
 use std::sync::atomic::Ordering;
-
-/// Polls between two looks at the sources and the global queue while there is local work: Go's
-/// figure, a prime, so that it falls in step with nothing.
-const MAINTENANCE_INTERVAL: u64 = if cfg!(shuttle) { 5 } else { 61 };
 
 /// Tasks that one source wakes before they have their turn.
 const EVENTS_IN_A_ROW: usize = 64;
@@ -58,39 +55,41 @@ impl Worker {
     }
 
     fn is_maintenance_due(&self) -> bool {
-        let Processor {
-            counters,
-            maintenance_requested,
-            ..
-        } = self.processor();
-        counters.polls.get() % MAINTENANCE_INTERVAL == MAINTENANCE_INTERVAL - 1
-            || maintenance_requested.load(Ordering::Relaxed)
+        let is_due = self.pace.count();
+        is_due
+            || self
+                .processor()
+                .maintenance_requested
+                .load(Ordering::Relaxed)
     }
 
     /// Wakes what is due, and takes a task from the global queue.
     ///
     /// It also decides whether to measure, in the next poll, how long a lone task waits. Measuring
-    /// takes as long as a short poll. So it is done if the monitor asks for it, if there is no
-    /// monitor, and again while the wait is long.
+    /// takes as long as a short poll. So it is done if the monitor asks for it, and again while the
+    /// wait is long.
     #[cold]
     fn maintain(&self) -> Option<Task> {
-        let Processor {
-            counters,
-            maintenance_requested,
-            ..
-        } = self.processor();
-        let was_asked = maintenance_requested.load(Ordering::Relaxed);
-        maintenance_requested.store(false, Ordering::Relaxed);
-        let wait_is_long = self.lone_wait.get() == LoneWait::Long;
-        self.measure_next
-            .set(was_asked || wait_is_long || !self.has_monitor());
-        self.fire_events();
-        let (task, rest) = self.scheduler().global.pop()?;
-        counters.global_tasks.add(1);
-        if let Some(rest) = rest {
+        let now = clock::now();
+        if self.has_monitor() {
+            self.pace.look(now);
+            let requested = &self.processor().maintenance_requested;
+            let was_asked = requested.load(Ordering::Relaxed);
+            requested.store(false, Ordering::Relaxed);
+            let wait_is_long = self.lone_wait.get() == LoneWait::Long;
+            self.measure_next.set(was_asked || wait_is_long);
+        } else if !self.pace.look_if_due(now) {
+            return None;
+        }
+        if self.driver().is_due_at(now) {
+            self.fire_events(now);
+        }
+        self.fire_neglected();
+        let (task, is_more) = self.scheduler().global.pop()?;
+        self.processor().counters.global_tasks.add(1);
+        if is_more {
             // Only what runs now is taken: what goes through the local queue could overflow again
-            // and again.
-            self.scheduler().push_batch_quietly(rest);
+            // and again. The rest was in nobody's sight for a moment.
             self.scheduler().notify();
         }
         Some(task)
@@ -100,6 +99,7 @@ impl Worker {
     #[inline(never)]
     fn find_elsewhere(&self) -> Option<Task> {
         self.take_fired()
+            .or_else(|| self.take_neglected())
             .or_else(|| self.take_global_share())
             .or_else(|| {
                 self.recycler.hand_back(&self.scheduler().processors);
@@ -124,22 +124,48 @@ impl Worker {
     }
 
     fn take_fired(&self) -> Option<Task> {
-        if self.fire_events() {
+        let now = self.driver().due_now()?;
+        if self.fire_events(now) {
             self.take_local()
         } else {
             None
         }
     }
 
-    /// Wakes tasks that wait for what has happened outside; returns whether there were any.
-    fn fire_events(&self) -> bool {
-        let Some(now) = self.driver().due_now() else {
+    fn take_neglected(&self) -> Option<Task> {
+        if self.fire_neglected() {
+            self.take_local()
+        } else {
+            None
+        }
+    }
+
+    /// Wakes tasks that wait for what has happened outside by `now`; returns whether there were
+    /// any.
+    fn fire_events(&self, now: u64) -> bool {
+        self.about_to_run_foreign_code();
+        let fired = self.driver().fire_moderated(now, EVENTS_IN_A_ROW);
+        self.after_foreign_code();
+        fired
+    }
+
+    /// The same for the sources of threads that do not come to them.
+    fn fire_neglected(&self) -> bool {
+        let scheduler = self.scheduler();
+        if !scheduler.monitor.neglected.take() {
             return false;
-        };
-        // A waker is foreign code and may take its time: nobody may rely on this searcher.
+        }
+        self.about_to_run_foreign_code();
+        let fired = scheduler.fire_neglected(EVENTS_IN_A_ROW);
+        self.after_foreign_code();
+        fired
+    }
+
+    /// A waker is foreign code and may take its time: nobody may rely on this searcher. If it takes
+    /// too long, the monitor does as with a poll.
+    fn about_to_run_foreign_code(&self) {
         self.machine().stop_searching();
         self.clear_current_task();
-        self.driver().fire_moderated(now, EVENTS_IN_A_ROW)
     }
 
     fn take_global_share(&self) -> Option<Task> {

@@ -1,16 +1,19 @@
 //! A worker: a machine that holds a processor. It finds a task (`find`), runs it, makes tasks
 //! runnable that it wakes or spawns (`schedule`), and sleeps when there is nothing to do (`sleep`).
+//! When it looks beyond its own queue is told in `pace`, what it does while a task blocks in `call`.
 
+pub(super) mod call;
 mod find;
+mod pace;
 mod schedule;
 mod sleep;
 
 use super::{
     Scheduler, context,
     driver::Driver,
-    monitor::thread_state,
     processor::{Lease, Processor},
     recycle::{Maker, Recycler},
+    system,
     task::{self, Task},
 };
 use crate::{
@@ -18,6 +21,7 @@ use crate::{
     queue::local::LocalQueue,
     sync::clock::NEVER,
 };
+use pace::Pace;
 pub(super) use schedule::Arrival;
 use schedule::LoneWait;
 use std::{
@@ -35,6 +39,10 @@ pub(crate) struct Worker {
     lone_wait: Cell<LoneWait>,
     /// Measure that in the next poll.
     measure_next: Cell<bool>,
+    /// When it looks beyond its own queue.
+    pace: Pace,
+    /// Find out in the next announced call whether its thread sleeps.
+    examine_call: Cell<bool>,
     /// Counted among the searchers of `idle`.
     searching: Cell<bool>,
     /// When it ends unless somebody else needs it before, if there are more machines than permits.
@@ -61,7 +69,7 @@ pub(super) fn run_machine(lease: Lease) {
         } = worker.processor();
         counters
             .thread
-            .store(thread_state::current_thread(), Ordering::Relaxed);
+            .store(system::current_thread(), Ordering::Relaxed);
         worker.clear_current_task();
         permit.hold();
         // The hook is foreign code and may take its time: nobody may rely on this searcher.
@@ -69,11 +77,12 @@ pub(super) fn run_machine(lease: Lease) {
         scheduler.config.call_on_thread_start();
         worker.work();
         worker.settle_recycler();
-        scheduler.leave_driver(worker.processor());
+        scheduler.abandon_driver(worker.processor());
         scheduler.config.call_on_thread_stop();
     }
     drop(worker);
     scheduler.machine_ended();
+    scheduler.thread_ends();
 }
 
 impl Worker {
@@ -82,15 +91,17 @@ impl Worker {
         let seed = (lease.index() as u32).wrapping_mul(0x9E37_79B9) | 1;
         Worker {
             as_maker: Maker::worker(lease.index()),
-            lease,
             next_slot_run: Cell::new(0),
-            lone_wait: Cell::new(LoneWait::Short),
+            lone_wait: Cell::new(LoneWait::at_first(lease.scheduler())),
             measure_next: Cell::new(false),
+            pace: Pace::new(),
+            examine_call: Cell::new(false),
             searching: Cell::new(true),
             spare_until: Cell::new(NEVER),
             taken_before: Cell::new(0),
             recycler: Recycler::none(),
             random: Cell::new(seed),
+            lease,
         }
     }
 
@@ -148,7 +159,15 @@ impl Worker {
             Some(maker) if maker != self.as_maker => self.run_foreign(task, maker),
             _ => task::run(task, self.scheduler()),
         }
-        self.machine().after_poll();
+        self.after_foreign_code();
+    }
+
+    /// Takes a permit again, if the monitor has taken this worker's meanwhile.
+    #[inline]
+    fn after_foreign_code(&self) {
+        if self.machine().after_poll() {
+            self.pace.hurry();
+        }
     }
 
     /// Runs a task that another thread has made, and should free.

@@ -9,6 +9,10 @@
 //!
 //! On any other thread it goes to the global queue (`task::schedule`).
 //!
+//! Where there is no monitor nobody notices that a poll does not end, and it may wait for the very
+//! task that it has made runnable. So there each task goes to the local queue, and wakes a worker
+//! (as in Go and smol).
+//!
 //! # What wakes another worker
 //!
 //! A task that goes to the local queue, or to the global one. Not a lone task that goes to the next
@@ -17,13 +21,12 @@
 //! a hint, without the fence of a post: this worker is active, and comes to the task itself.)
 //!
 //! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it
-//! to measure how long a woken task waits for the current poll to return. (Without a monitor, a
-//! worker measures each 61st poll.) While that wait is long, a lone task in the next slot wakes
+//! to measure how long a woken task waits for the current poll to return. While that wait is long, a lone task in the next slot wakes
 //! another worker too. The wake-up is a hint: if a searcher has looked there just before, it is
 //! lost, and the task waits as it would without.
 
 use super::Worker;
-use crate::{idle::pool::Pool, scheduler::task::Task, sync::clock};
+use crate::{idle::pool::Pool, scheduler::{Scheduler, task::Task}, sync::clock};
 use async_task::ScheduleInfo;
 
 /// How a task has become runnable.
@@ -55,8 +58,21 @@ pub(super) enum LoneWait {
     Short,
     /// So long that another worker is worth waking.
     Long,
+    /// For ever, for all that is known: there is no monitor.
+    Endless,
     /// That is being measured in this poll, from this time on.
     Measured(Option<u64>),
+}
+
+impl LoneWait {
+    /// As long as nothing has been measured.
+    pub(super) fn at_first(scheduler: &Scheduler) -> LoneWait {
+        if scheduler.config.handoff {
+            LoneWait::Short
+        } else {
+            LoneWait::Endless
+        }
+    }
 }
 
 /// A wait of so many nanoseconds is long: waking a worker takes about as long.
@@ -87,6 +103,11 @@ impl Worker {
     fn lone_task_waits(&self) {
         match self.lone_wait.get() {
             LoneWait::Long => self.scheduler().notify(),
+            LoneWait::Endless => {
+                let task = self.processor().next.take();
+                task.into_iter().for_each(|task| self.push_local(task));
+                self.scheduler().notify();
+            }
             LoneWait::Measured(None) => self.lone_wait.set(LoneWait::Measured(Some(clock::now()))),
             LoneWait::Measured(Some(_)) | LoneWait::Short => {}
         }

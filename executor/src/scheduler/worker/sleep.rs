@@ -1,5 +1,4 @@
-//! How a worker sleeps, and how it gives its permit away to block. In what order is told by
-//! `idle::work_loop`.
+//! How a worker sleeps. In what order is told by `idle::work_loop`.
 
 use super::Worker;
 use crate::{
@@ -8,10 +7,10 @@ use crate::{
         parker::{Parked, Parker},
         work_loop::{WorkLoop, spare_until},
     },
-    scheduler::{Scheduler, processor::Processor, task::Task},
+    scheduler::{Scheduler, task::Task},
     sync::clock::NEVER,
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 impl WorkLoop for Worker {
     type Pool = Scheduler;
@@ -47,17 +46,14 @@ impl WorkLoop for Worker {
     }
 
     fn give_queue_away(&self) {
-        let next = self.processor().next.take();
-        let queued = std::iter::from_fn(|| self.queue().pop());
-        next.into_iter()
-            .chain(queued)
-            .for_each(|task| self.scheduler().push_global_quietly(task));
+        self.scheduler().give_queue_away(self.processor());
     }
 
     fn begin_to_sleep(&self, may_retire: bool) {
         self.scheduler().abort_in_forked_child();
         self.clear_current_task();
         self.settle_recycler();
+        self.pace.forget();
         self.processor().counters.parks.add(1);
         self.begin_to_be_spare(may_retire);
     }
@@ -91,7 +87,7 @@ impl WorkLoop for Worker {
     }
 }
 
-/// Sleeping, and giving the permit away.
+/// Sleeping.
 impl Worker {
     /// If nobody needed it since its last sleep, the old retirement time stands. Whether it has
     /// woken up for its own sources in between says nothing: when it ends, others get them.
@@ -102,43 +98,5 @@ impl Worker {
         if was_needed || !may_retire || self.spare_until.get() == NEVER {
             self.spare_until.set(spare_until(may_retire));
         }
-    }
-
-    /// Gives the permit away until the guard is dropped. `None` if that has been announced already,
-    /// or there is nobody to take it.
-    pub(crate) fn block(&self) -> Option<Blocked<'_>> {
-        let Processor {
-            permit, counters, ..
-        } = self.processor();
-        let scheduler = self.scheduler();
-        // In a forked child, a stand-in would run tasks that the parent runs too.
-        if permit.is_given() || !scheduler.config.handoff || scheduler.is_in_forked_child() {
-            return None;
-        }
-        self.give_queue_away();
-        self.drive_sources(false);
-        if self.machine().block() {
-            counters.handoffs.add(1);
-        }
-        self.settle_recycler();
-        // Ordering: Release, so that whoever sees this in `Metrics` sees the hand-off counted.
-        counters.blocked.store(true, Ordering::Release);
-        Some(Blocked(self))
-    }
-}
-
-/// The time in which a worker sits in foreign code without its permit.
-pub(crate) struct Blocked<'a>(&'a Worker);
-
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        let Blocked(worker) = self;
-        worker.drive_sources(true);
-        worker
-            .processor()
-            .counters
-            .blocked
-            .store(false, Ordering::Relaxed);
-        worker.machine().come_back();
     }
 }

@@ -1,0 +1,174 @@
+//! Sources whose own thread does not come to them.
+//!
+//! While a machine is blocked, or stuck in a poll, nobody looks after its driver; and timers that
+//! are polled on threads of no executor have none. The monitor parks no longer than until the first
+//! of their deadlines. It fires nothing itself, for wakers are foreign code and may take their time:
+//! it says that something is *neglected*, and notifies as for a task in the global queue. A worker
+//! fires it, and if the waker does not return, that worker is stuck, and another one comes. (In Go,
+//! `stealWork` runs the timers of the P that it steals from.)
+//!
+//! It asks a machine that is busy and late for maintenance: what that fires itself goes to its own
+//! queue.
+
+use super::{Rounds, samples::Samples};
+use crate::{
+    idle::pool::Pool,
+    scheduler::{
+        Scheduler,
+        driver::{LoneDriver, Source},
+        processor::Processor,
+    },
+    sync::{
+        AtomicBool, Ordering,
+        clock::{self, NEVER},
+    },
+    timer::Timers,
+};
+use std::{iter, sync::Arc, time::Duration};
+
+/// How late a machine may be for a timer before somebody else does something about it, in
+/// nanoseconds.
+const PATIENCE: u64 = 1_000_000;
+
+/// How long a poll may delay its worker's timers at most, for a large `handoff_after`.
+const STUCK: Duration = Duration::from_millis(100);
+
+/// Whether sources that no driver looks after have something to fire. Counts as a task that waits:
+/// whoever says so notifies, whoever falls asleep looks at it once more.
+#[derive(Debug, Default)]
+pub(crate) struct Neglected(AtomicBool);
+
+impl Neglected {
+    fn set(&self) {
+        // Ordering: Relaxed for all; the fences of `idle` order it, and the sources have locks.
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something has been found that nobody has taken yet.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Takes it: the caller fires what there is.
+    pub(crate) fn take(&self) -> bool {
+        self.is_set() && self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl super::Monitor {
+    /// The wheel for timers that are polled on threads which belong to no executor.
+    pub(in super::super) fn timers(&self) -> &'static Timers {
+        self.outside.get_or_init(LoneDriver::lone).timers()
+    }
+}
+
+impl Scheduler {
+    /// The machine of `processor` will not look after its sources for a while.
+    pub(in super::super) fn driver_is_left(&self, processor: &Processor) {
+        self.monitor.rest.take_over(|| processor.driver.next_due());
+        if self.shared_source.needs_monitor() {
+            self.monitor.rest.wake_if_asleep();
+        }
+    }
+
+    /// The machine of `processor` sleeps, and may not look after its sources.
+    pub(in super::super) fn leave_driver(&self, processor: &Processor) {
+        processor.driver.set_driven(false);
+        if self.config.handoff {
+            self.driver_is_left(processor);
+        } else {
+            // There is no monitor: whoever waits registers anew, where somebody looks.
+            processor.driver.evict();
+        }
+    }
+
+    /// The machine of `processor` ends: whoever waits there registers anew.
+    pub(in super::super) fn abandon_driver(&self, processor: &Processor) {
+        self.leave_driver(processor);
+        // A waker may take its time; the monitor looks after the others meanwhile.
+        processor.driver.evict();
+    }
+
+    /// Fires what is due in sources that nobody else looks after, at most `limit` in each. Returns
+    /// whether there was anything.
+    pub(in super::super) fn fire_neglected(self: &Arc<Self>, limit: usize) -> bool {
+        let now = clock::now();
+        let late = now.saturating_sub(PATIENCE);
+        let (mut fired, mut is_more) = (false, false);
+        if let Some(outside) = self.monitor.outside.get() {
+            fired |= outside.fire(now, limit);
+            is_more |= outside.next_due() <= now;
+        }
+        for processor in self.processors.iter_in_use() {
+            let driver = &processor.driver;
+            if has_no_driver(processor) || driver.next_due() <= late {
+                fired |= driver.fire(now, limit);
+                is_more |= driver.next_due() <= now;
+            }
+        }
+        if is_more {
+            self.monitor.neglected.set();
+            self.notify();
+        }
+        fired
+    }
+}
+
+/// Whether the thread that looks after a processor's sources is away.
+fn has_no_driver(processor: &Processor) -> bool {
+    let permit = &processor.permit;
+    !processor.driver.is_driven() || permit.is_missing() || permit.is_offered()
+}
+
+impl Rounds<'_> {
+    /// The processors, each with what has been seen of it.
+    fn sampled(&self) -> impl Iterator<Item = (&Samples, &Processor)> {
+        const UNSEEN: &Samples = &Samples::NEW;
+        let samples = self.seen.iter().chain(iter::repeat(UNSEEN));
+        samples.zip(self.scheduler.processors.iter_in_use())
+    }
+
+    /// Whether nobody else looks after the sources of a processor at present.
+    fn is_neglected(&self, (samples, processor): (&Samples, &Processor)) -> bool {
+        let handoff_after = self.scheduler.config.handoff_after;
+        has_no_driver(processor) || samples.stuck_for >= handoff_after.min(STUCK)
+    }
+
+    /// The first deadline in the sources that nobody else looks after.
+    pub(super) fn first_deadline(&self) -> u64 {
+        if self.scheduler.monitor.neglected.is_set() {
+            // Somebody has been told.
+            return NEVER;
+        }
+        let neglected = self.sampled().filter(|&sampled| self.is_neglected(sampled));
+        let deadlines = neglected.map(|(_, processor)| processor.driver.next_due());
+        let outside = self.scheduler.monitor.outside.get();
+        deadlines
+            .chain(outside.map(|driver| driver.next_due()))
+            .min()
+            .unwrap_or(NEVER)
+    }
+
+    /// Says so if anything is due that nobody else looks after.
+    pub(super) fn find_neglected(&self) {
+        let now = clock::now();
+        let outside = self.scheduler.monitor.outside.get();
+        let mut neglected = outside.is_some_and(|driver| driver.is_due());
+        for sampled in self.sampled() {
+            let processor = sampled.1;
+            let driver = &processor.driver;
+            if driver.next_due() > now && !driver.is_due_at(now) {
+                continue;
+            }
+            if self.is_neglected(sampled) {
+                neglected |= driver.is_due();
+            } else if driver.next_due().saturating_add(PATIENCE) <= now {
+                processor.request_maintenance();
+            }
+        }
+        if neglected {
+            self.scheduler.monitor.neglected.set();
+            // The round ends with a look for work.
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What the system says about this process's threads.
+//!
+//! Linux says all of it, and most of it without a file: a process whose descriptors are all taken,
+//! or without `/proc`, has to do without [`run_state`] alone. Elsewhere the answer is "unknown", and
+//! whoever asks goes on without.
+
+#[cfg(not(shuttle))]
+use std::time::Duration;
+
+/// What a thread is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunState {
+    /// It waits in a system call.
+    Asleep,
+    /// It is on a core, or wants one.
+    Running,
+}
+
+/// The calling thread's number in the system; 0 if the system does not say.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn current_thread() -> u64 {
+    // SAFETY: no arguments, and it cannot fail.
+    let number = unsafe { libc::gettid() };
+    number.try_into().unwrap_or(0)
+}
+
+/// The state of a thread of this process, which Linux tells in a file.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn run_state(thread: u64) -> Option<RunState> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).ok()?;
+    Some(match state_letter(&stat)? {
+        'S' | 'D' => RunState::Asleep,
+        _ => RunState::Running,
+    })
+}
+
+/// The third field: the letter after the name. The name stands in parentheses, and may hold any
+/// character.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+fn state_letter(stat: &str) -> Option<char> {
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// How long a thread of this process has been on a core so far.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn cpu_time(thread: u64) -> Option<Duration> {
+    /// Of the clocks of a thread, the one that counts what the scheduler has given it.
+    const SCHEDULED: libc::clockid_t = 2;
+    const OF_A_THREAD: libc::clockid_t = 4;
+    let thread = libc::clockid_t::try_from(thread).ok()?;
+    clock(!thread << 3 | OF_A_THREAD | SCHEDULED)
+}
+
+/// How long the threads of this process have been on a core so far.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn process_cpu_time() -> Option<Duration> {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+#[cfg(all(target_os = "linux", not(shuttle)))]
+fn clock(id: libc::clockid_t) -> Option<Duration> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: it writes to `time`, which is ours.
+    let ok = unsafe { libc::clock_gettime(id, &raw mut time) } == 0;
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
+    ok.then(|| Duration::new(seconds, nanoseconds))
+}
+
+/// How often the calling thread has gone to sleep in the system so far.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn voluntary_switches() -> Option<u64> {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: it writes to `usage`, which is ours.
+    let ok = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) } == 0;
+    ok.then_some(usage.ru_nvcsw as u64)
+}
+
+/// Has the system end the calling thread's sleeps on time, and not together with those of others up
+/// to 50 µs later.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn sleep_precisely() {
+    let nanoseconds: libc::c_ulong = 1;
+    // SAFETY: it sets a number of the calling thread. If it cannot, sleeps are as they were.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds) };
+}
+
+/// Whether the system knows no thread of this process with that number any more.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn is_gone(thread: u64) -> bool {
+    let Ok(thread) = libc::pid_t::try_from(thread) else {
+        return true;
+    };
+    let process = std::process::id();
+    // SAFETY: signal 0 is none: it only asks whether the thread is there.
+    let found = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) } == 0;
+    !found
+}
+
+#[cfg(all(not(target_os = "linux"), not(shuttle)))]
+mod unknown {
+    use super::{Duration, RunState};
+
+    pub(in super::super) fn current_thread() -> u64 {
+        0
+    }
+
+    pub(in super::super) fn run_state(_: u64) -> Option<RunState> {
+        None
+    }
+
+    pub(in super::super) fn cpu_time(_: u64) -> Option<Duration> {
+        None
+    }
+
+    pub(in super::super) fn process_cpu_time() -> Option<Duration> {
+        None
+    }
+
+    pub(in super::super) fn voluntary_switches() -> Option<u64> {
+        None
+    }
+
+    pub(in super::super) fn sleep_precisely() {}
+
+    pub(in super::super) fn is_gone(_: u64) -> bool {
+        true
+    }
+}
+
+#[cfg(all(not(target_os = "linux"), not(shuttle)))]
+pub(super) use unknown::*;
+
+/// What shuttle chooses at random: the rest of the scheduler has to cope with wrong answers.
+#[cfg(shuttle)]
+mod random {
+    use super::RunState;
+    use shuttle::rand::{Rng, thread_rng};
+    use std::time::Duration;
+
+    pub(in super::super) fn current_thread() -> u64 {
+        0
+    }
+
+    pub(in super::super) fn run_state(_: u64) -> Option<RunState> {
+        [None, Some(RunState::Asleep), Some(RunState::Running)][thread_rng().gen_range(0..3)]
+    }
+
+    pub(in super::super) fn cpu_time(_: u64) -> Option<Duration> {
+        Some(Duration::from_millis(thread_rng().gen_range(0..2)))
+    }
+
+    pub(in super::super) fn process_cpu_time() -> Option<Duration> {
+        None
+    }
+
+    pub(in super::super) fn voluntary_switches() -> Option<u64> {
+        Some(thread_rng().gen_range(0..2))
+    }
+
+    pub(in super::super) fn sleep_precisely() {}
+
+    pub(in super::super) fn is_gone(_: u64) -> bool {
+        true
+    }
+}
+
+#[cfg(shuttle)]
+pub(super) use random::*;
+
+#[cfg(all(test, target_os = "linux", not(shuttle)))]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, thread, time::Instant};
+
+    #[test]
+    fn the_letter_is_found_behind_a_hostile_name() {
+        assert_eq!(state_letter("17 (a) R b) S 1 2"), Some('S'));
+        assert_eq!(state_letter("garbage"), None);
+    }
+
+    #[test]
+    fn a_sleeping_thread_is_told_from_one_that_runs() {
+        let (tell, told) = mpsc::channel();
+        let (wake, woken) = mpsc::channel::<()>();
+        let sleeper = thread::spawn(move || {
+            tell.send(current_thread()).unwrap();
+            woken.recv()
+        });
+        let number = told.recv().unwrap();
+        let asleep = (0..1_000).any(|_| {
+            thread::sleep(Duration::from_millis(1));
+            run_state(number) == Some(RunState::Asleep)
+        });
+        assert!(asleep);
+        let before = cpu_time(number);
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!(cpu_time(number), before, "it has no use for a core");
+        assert_eq!(run_state(current_thread()), Some(RunState::Running));
+        assert!(!is_gone(number));
+        drop(wake);
+        assert!(sleeper.join().unwrap().is_err());
+        assert!(is_gone(number));
+        assert_eq!(cpu_time(number), None);
+    }
+
+    #[test]
+    fn a_thread_that_computes_uses_time_and_one_that_sleeps_says_so() {
+        let (used, process) = (cpu_time(current_thread()), process_cpu_time());
+        let begin = Instant::now();
+        while cpu_time(current_thread()) == used || process_cpu_time() == process {
+            assert!(begin.elapsed() < Duration::from_secs(10));
+        }
+        let before = voluntary_switches().unwrap();
+        thread::sleep(Duration::from_millis(1));
+        assert!(voluntary_switches().unwrap() > before);
+    }
+}
