@@ -197,6 +197,84 @@ fn role_a_retired_threads_sleeps_still_end() {
     ledger.assert_settled();
 }
 
+/// One more stand-in comes while the one before is in the destructor of a thread-local, which waits
+/// for as long as the spawn of a task would have to, too.
+#[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
+fn role_the_destructor_of_a_thread_local_of_an_ending_stand_in_delays_no_other() {
+    let _watchdog = watchdog(100);
+    let (gate, ends) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+    let (waiting, ending) = (gate.clone(), ends.clone());
+    let builder = Executor::builder().on_thread_start(move || {
+        let (waiting, ending) = (waiting.clone(), ending.clone());
+        at_thread_end(move || {
+            ending.fetch_add(1, SeqCst);
+            waiting.wait();
+        });
+    });
+    let own = with_unused_stand_in(builder);
+    eventually("a stand-in ends", || ends.load(SeqCst) == 1);
+    // The only worker waits for a task, which is one for a new stand-in.
+    let (done, is_done) = mpsc::channel();
+    let waits = own.spawn(async move {
+        executor::block_on(executor::spawn(async {})).unwrap();
+        done.send(()).unwrap();
+    });
+    let outcome = is_done.recv_timeout(PATIENCE);
+    gate.open();
+    outcome.unwrap();
+    own.block_on(waits).unwrap();
+}
+
+/// Threads, mappings and kilobytes of address space of this process.
+#[cfg(target_os = "linux")]
+fn footprint() -> [usize; 3] {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))
+        .unwrap();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    [
+        common::threads(None),
+        maps.lines().count(),
+        size.trim().trim_end_matches(" kB").parse().unwrap(),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
+fn role_after_a_burst_of_stand_ins_the_process_is_as_it_was() {
+    let _watchdog = watchdog(100);
+    const BURST: usize = 500;
+    let own = executor(2);
+    assert_sound(&own);
+    let before = footprint();
+    let gate = Gate::new();
+    let tasks: Vec<_> = (0..BURST)
+        .map(|_| {
+            let gate = gate.clone();
+            own.spawn(async move { block_in_place(|| gate.wait()) })
+        })
+        .collect();
+    eventually("all block", || own.metrics().blocked_threads() == BURST);
+    let [_, mappings, _] = footprint();
+    gate.open();
+    for task in tasks {
+        own.block_on(task).unwrap();
+    }
+    eventually("the threads have ended", || {
+        let [threads, mappings_now, kilobytes] = footprint();
+        // Each has a mapping for its stack, one for a guard, and 2 MiB.
+        threads == before[0]
+            && (common::sanitized()
+                || (mappings_now <= before[1] + mappings / 20
+                    && kilobytes <= before[2] + BURST * 2_048 / 20))
+    });
+    assert_sound(&own);
+}
+
 #[test]
 fn each_end_of_a_thread_that_nobody_needs() {
     let _watchdog = watchdog(100);
@@ -207,9 +285,19 @@ fn each_end_of_a_thread_that_nobody_needs() {
         "role_the_stop_hook_of_an_ending_stand_in_may_spawn_and_block",
         "role_fifty_that_stood_in_end_and_leave_the_workers",
         "role_a_retired_threads_sleeps_still_end",
+        "role_the_destructor_of_a_thread_local_of_an_ending_stand_in_delays_no_other",
+        #[cfg(target_os = "linux")]
+        "role_after_a_burst_of_stand_ins_the_process_is_as_it_was",
     ];
     let failures: Vec<_> = roles
-        .map(|name| thread::spawn(move || (name, output_of(role(name)))))
+        .iter()
+        .map(|&name| {
+            let mut role = role(name);
+            // Of its own accord glibc keeps 64 MiB of address space for each of many threads,
+            // whatever becomes of them.
+            role.env("MALLOC_ARENA_MAX", "1");
+            thread::spawn(move || (name, output_of(role)))
+        })
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .filter(|(_, output)| !passed(output))

@@ -302,7 +302,10 @@ mod tests {
         let global = GlobalQueue::new();
         global.put_in_front(Box::new(batch(1..=2 * CAPACITY)));
         let (local, _stealer) = local_queue::<Number, CAPACITY>();
-        assert_eq!(global.pop_share(1, &local).unwrap().1, Batch::<Number>::MOST);
+        assert_eq!(
+            global.pop_share(1, &local).unwrap().1,
+            Batch::<Number>::MOST
+        );
         assert_eq!(global.len(), 2 * CAPACITY - Batch::<Number>::MOST);
     }
 

@@ -36,9 +36,9 @@ mod report;
 pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
 pub(crate) mod schedules;
+mod system;
 pub(crate) mod task;
 pub(crate) mod task_id;
-mod system;
 mod threads;
 pub(crate) mod worker;
 

@@ -8,9 +8,7 @@ use super::{Scheduler, driver::Source, processor::Lease, system, task, worker::r
 use crate::idle::pool::Pool;
 #[cfg(shuttle)]
 use crate::sync::shuttle::IsFinished as _;
-use crate::sync::{
-    AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, thread, wait, wait_until,
-};
+use crate::sync::{AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, thread, wait, wait_until};
 use std::{
     io, mem,
     sync::{

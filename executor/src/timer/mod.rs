@@ -179,11 +179,7 @@ impl Timers {
     }
 
     /// Wakes the entry that `pop` unlinks; returns whether there was one.
-    fn wake_one(
-        &self,
-        why: Unlinked,
-        pop: impl FnOnce(&mut Wheel) -> Option<Removed<'_>>,
-    ) -> bool {
+    fn wake_one(&self, why: Unlinked, pop: impl FnOnce(&mut Wheel) -> Option<Removed<'_>>) -> bool {
         let mut wheel = self.lock();
         let popped = pop(&mut wheel).map(|removed| release(removed, why));
         self.publish(&wheel);

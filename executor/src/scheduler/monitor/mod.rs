@@ -280,7 +280,9 @@ impl<'a> Rounds<'a> {
             }
         }
         // What was put there while the permit was being taken.
-        stuck.into_iter().for_each(|index| self.give_queue_away(index));
+        stuck
+            .into_iter()
+            .for_each(|index| self.give_queue_away(index));
         self.watchful_rounds = if calls {
             QUIET_ROUNDS
         } else {

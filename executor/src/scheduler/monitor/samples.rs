@@ -142,7 +142,8 @@ impl Samples {
                 ..Samples::NEW
             };
         }
-        if sight.place == Place::InCall && last.place == Place::InCall && sight.calls == last.calls {
+        if sight.place == Place::InCall && last.place == Place::InCall && sight.calls == last.calls
+        {
             self.in_call_for += passed.counts;
         } else {
             self.in_call_for = Duration::ZERO;

@@ -110,7 +110,10 @@ impl Worker {
         }
         // Counted before anybody can run in its stead: a task that does may ask.
         counters.handoffs.add(1);
-        if !self.machine().give_offer(|| scheduler.give_queue_away(self.processor())) {
+        if !self
+            .machine()
+            .give_offer(|| scheduler.give_queue_away(self.processor()))
+        {
             counters.handoffs.take_back(1);
         }
         scheduler.driver_is_left(self.processor());

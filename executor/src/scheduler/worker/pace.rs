@@ -54,7 +54,8 @@ impl Pace {
         if last != 0 {
             let poll = (now.saturating_sub(last) / u64::from(polls)).max(1);
             let in_time = u32::try_from(LONGEST / poll).unwrap_or(MOST_POLLS);
-            self.interval.set(in_time.clamp(1, MOST_POLLS.min(2 * polls)));
+            self.interval
+                .set(in_time.clamp(1, MOST_POLLS.min(2 * polls)));
         }
         self.left.set(self.interval.get());
     }
@@ -113,7 +114,10 @@ mod tests {
 
     #[test]
     fn longer_polls_are_fewer_so_that_a_millisecond_is_kept() {
-        assert_eq!(intervals(&Pace::new(), 100_000, 20).last(), Some(&10.min(MOST_POLLS)));
+        assert_eq!(
+            intervals(&Pace::new(), 100_000, 20).last(),
+            Some(&10.min(MOST_POLLS))
+        );
         assert_eq!(intervals(&Pace::new(), 5_000_000, 20), [1; 20]);
     }
 

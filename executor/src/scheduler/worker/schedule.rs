@@ -26,7 +26,11 @@
 //! lost, and the task waits as it would without.
 
 use super::Worker;
-use crate::{idle::pool::Pool, scheduler::{Scheduler, task::Task}, sync::clock};
+use crate::{
+    idle::pool::Pool,
+    scheduler::{Scheduler, task::Task},
+    sync::clock,
+};
 use async_task::ScheduleInfo;
 
 /// How a task has become runnable.

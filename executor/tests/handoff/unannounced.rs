@@ -1,16 +1,11 @@
 //! A poll that blocks its thread without saying so delays nobody: asleep or computing.
 
-#![cfg(not(loom))]
-
-mod common;
-
-use common::{
+use crate::common::{
     Gate, PATIENCE, eventually, executor, is_at_rest, patient_executor, steady_executor, watchdog,
     work_for, worker_counts,
 };
 use executor::Executor;
 use std::{
-    hint,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -167,29 +162,6 @@ fn long_computations_do_not_start_a_storm_of_threads() {
         own.block_on(task).unwrap();
     }
     assert!(own.metrics().handoffs() > 0, "it was never put to the test");
-    assert!(most <= THREADS_BESIDE_COMPUTATIONS, "{most} threads");
-}
-
-#[test]
-fn computations_without_an_end_get_one_stand_in_for_each_worker() {
-    let _watchdog = watchdog(100);
-    let own = executor(2);
-    let stop = Arc::new(AtomicBool::new(false));
-    let spins = |_| {
-        let stop = stop.clone();
-        own.spawn(async move {
-            while !stop.load(SeqCst) {
-                hint::spin_loop();
-            }
-        })
-    };
-    let tasks: Vec<_> = (0..20).map(spins).collect();
-    eventually("two hand-offs", || own.metrics().handoffs() >= 2);
-    let most = most_threads(&own, Duration::from_millis(500));
-    stop.store(true, SeqCst);
-    for task in tasks {
-        own.block_on(task).unwrap();
-    }
     assert!(most <= THREADS_BESIDE_COMPUTATIONS, "{most} threads");
 }
 
