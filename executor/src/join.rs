@@ -3,6 +3,7 @@
 use crate::{
     error::JoinError,
     scheduler::{
+        allowance::poll_leaf,
         task::{self, Failure, Joiner},
         task_id::TaskId,
     },
@@ -149,8 +150,7 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id();
-        Pin::new(&mut *self.0)
-            .poll(cx)
+        poll_leaf(cx, |cx| Pin::new(&mut *self.0).poll(cx))
             .map(|outcome| outcome.into_result().map_err(|failure| error(id, failure)))
     }
 }

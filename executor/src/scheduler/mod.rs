@@ -10,6 +10,8 @@
 //! | `leaf`        | which driver serves a future that is polled here                    |
 //! | `threads`     | the threads behind the machines: start, end, join                   |
 //! | `monitor`     | gives away the permits of machines whose polls do not end           |
+//! | `allowance`   | how many ready results a poll gets before it gives way to others    |
+//! | `outside`     | timers that the thread which polls them cannot answer for           |
 //! | `context`     | which executor and worker the calling thread is in                  |
 //! | `default`     | the executor of threads that are in no other                        |
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
@@ -19,6 +21,7 @@
 //!
 //! How an executor ends is told in `idle/README.md`.
 
+pub(crate) mod allowance;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod default;
@@ -28,6 +31,7 @@ mod executor_id;
 pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
+pub(crate) mod outside;
 mod processor;
 mod recycle;
 pub(crate) mod schedtrace;
@@ -53,6 +57,7 @@ use crossbeam_utils::CachePadded;
 use driver::SharedSource;
 use executor_id::ExecutorId;
 use monitor::Monitor;
+use outside::Watchers;
 use processor::Processors;
 use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
 use task::{Joiner, SpawnMeta, Task};
@@ -69,6 +74,7 @@ pub(crate) struct Scheduler {
     pub(crate) suspended: SuspendedTasks,
     pub(crate) shared_source: SharedSource,
     pub(crate) monitor: Monitor,
+    watchers: Watchers,
     threads: Threads,
     /// The process that the threads are in.
     process: u32,
@@ -88,6 +94,7 @@ impl Scheduler {
             shared_source: SharedSource::default(),
             suspended: SuspendedTasks::new(workers),
             monitor: Monitor::new(),
+            watchers: Watchers::default(),
             threads: Threads::default(),
             process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
@@ -251,6 +258,7 @@ impl Pool for Scheduler {
     }
 
     fn all_ended(self: &Arc<Self>) {
+        self.evict_outside_timers();
         self.end();
     }
 }

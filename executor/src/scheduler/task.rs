@@ -34,7 +34,7 @@
 //! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
 
 use super::{
-    Scheduler, context, executor_id,
+    Scheduler, allowance, context, executor_id,
     recycle::{Maker, MakerByte},
     task_id::TaskId,
     worker::Arrival,
@@ -281,6 +281,15 @@ impl<F: Future> Guarded<F> {
         unsafe { self.map_unchecked_mut(|this| &mut *this.0) }
     }
 
+    /// Polls the future. If that panics, the future is dropped as the panic leaves the poll, so that
+    /// its destructor finds the thread panicking.
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut unwinding = DropAsItUnwinds(self);
+        let poll = unwinding.0.as_mut().project().poll(cx);
+        mem::forget(unwinding);
+        poll
+    }
+
     /// Drops the future in place, if it is there still; its panic comes back.
     fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
         let (meta, scheduler) = running();
@@ -301,6 +310,16 @@ impl<F: Future> Guarded<F> {
     }
 }
 
+/// Drops the future of a poll that panics.
+struct DropAsItUnwinds<'a, F: Future>(Pin<&'a mut Guarded<F>>);
+
+impl<F: Future> Drop for DropAsItUnwinds<'_, F> {
+    fn drop(&mut self) {
+        // The handle hears of the poll's own panic.
+        drop(self.0.as_mut().drop_future());
+    }
+}
+
 impl<F: Future> Future for Guarded<F> {
     type Output = Outcome<F::Output>;
 
@@ -313,9 +332,9 @@ impl<F: Future> Future for Guarded<F> {
         let outcome = if scheduler.is_cancelled(registration) {
             Outcome::new(Err(Failure::Cancelled))
         } else {
-            let future = self.as_mut().project();
             let _timers = context::enter_poll(scheduler, cx.waker());
-            match caught(|| future.poll(cx)) {
+            let _allowance = allowance::begin_poll();
+            match caught(|| self.as_mut().poll_future(cx)) {
                 Ok(Poll::Pending) => {
                     let shard =
                         || context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));

@@ -135,7 +135,7 @@ pub(crate) struct Monitor {
     pub(super) rest: MonitorSleep,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
-    /// For timers that nobody else can serve; only the default executor's monitor has any.
+    /// For timers that their own threads cannot answer for; see `scheduler::outside`.
     outside: OnceLock<LoneDriver>,
 }
 
@@ -150,9 +150,14 @@ impl Monitor {
         }
     }
 
-    /// The wheel for timers that are polled on threads which belong to no executor.
+    /// The wheel for timers that their own threads cannot answer for.
     pub(super) fn timers(&self) -> &'static Timers {
         self.outside.get_or_init(LoneDriver::lone).timers()
+    }
+
+    /// That wheel, if there is one yet.
+    pub(super) fn timers_if_any(&self) -> Option<&'static Timers> {
+        self.outside.get().map(LoneDriver::timers)
     }
 
     /// Permits taken so far.
