@@ -3,9 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use event_listener::EventListener;
+
+use crate::proxy::Proxy;
 
 /// The future that [`WaitGroup::wait`](crate::WaitGroup::wait) returns. It is ready once the count
 /// has been zero, and stays ready.
@@ -25,11 +28,16 @@ use event_listener::EventListener;
 pub struct Wait {
     /// Listens to the event of the generation that is waited for; `None` once the wait is over.
     listener: Option<EventListener>,
+    /// What the listener wakes, once this has been polled.
+    proxy: Option<Arc<Proxy>>,
 }
 
 impl Wait {
     pub(crate) fn new(listener: Option<EventListener>) -> Wait {
-        Wait { listener }
+        Wait {
+            listener,
+            proxy: None,
+        }
     }
 }
 
@@ -37,10 +45,21 @@ impl Future for Wait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(listener) = &mut self.listener {
-            ready!(Pin::new(listener).poll(cx));
-            self.listener = None;
-        }
+        let this = &mut *self;
+        let Some(listener) = &mut this.listener else {
+            return Poll::Ready(());
+        };
+        let proxy = match &this.proxy {
+            Some(proxy) => {
+                proxy.renew(cx.waker());
+                proxy
+            }
+            None => this.proxy.insert(Proxy::new(cx.waker().clone())),
+        };
+        let waker = Waker::from(Arc::clone(proxy));
+        ready!(Pin::new(listener).poll(&mut Context::from_waker(&waker)));
+        this.listener = None;
+        this.proxy = None;
         Poll::Ready(())
     }
 }

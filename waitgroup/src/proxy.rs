@@ -1,0 +1,107 @@
+//! A waker's proxy, which is woken in its stead under a lock.
+//!
+//! event-listener wakes, clones and drops the wakers of its listeners under the lock of their list.
+//! Wakers are foreign code. One that panics there would cost the listeners behind it their wake-up,
+//! and one that comes back to the list would wait for itself. So a listener of ours knows a
+//! [`Proxy`]. When that is woken, it does no more than take its place in a list of the calling
+//! thread. Whoever notifies wakes those in the list once the lock is gone ([`wake_all`]).
+//!
+//! The price: one allocation of 48 bytes for each wait that is polled before it is over, and one
+//! more list, as long as there are such waits, for the last `done` of a round.
+
+use std::{
+    cell::Cell,
+    mem::{self, ManuallyDrop},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError},
+    task::{Wake, Waker},
+};
+
+use crate::sync::{Mutex, MutexGuard, thread_local};
+
+/// See the module's text.
+pub(crate) struct Proxy {
+    /// The waker of the latest poll; `None` once it has been woken.
+    waker: Mutex<Option<Waker>>,
+}
+
+/// Those that were woken on this thread; `None` if nobody would look.
+type Woken = Option<Vec<Arc<Proxy>>>;
+
+thread_local! {
+    // It has no destructor, and so is there for the destructors of other thread-locals. Nothing
+    // leaks: `wake_all` leaves what it has found.
+    static WOKEN: Cell<ManuallyDrop<Woken>> = const { Cell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace_woken(woken: Woken) -> Woken {
+    WOKEN.with(|cell| ManuallyDrop::into_inner(cell.replace(ManuallyDrop::new(woken))))
+}
+
+impl Proxy {
+    pub(crate) fn new(waker: Waker) -> Arc<Proxy> {
+        Arc::new(Proxy {
+            waker: Mutex::new(Some(waker)),
+        })
+    }
+
+    /// Has `waker` woken from now on. No code of either waker runs under the lock.
+    pub(crate) fn renew(&self, waker: &Waker) {
+        let is_same = |own: &Waker| own.will_wake(waker);
+        if self.lock().as_ref().is_some_and(is_same) {
+            return;
+        }
+        let waker = waker.clone();
+        let before = self.lock().replace(waker);
+        drop(before);
+    }
+
+    fn wake_waker(&self) {
+        let waker = self.lock().take();
+        if let Some(waker) = waker {
+            caught(|| waker.wake());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        // Nothing panics under this lock.
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Proxy {
+    fn wake(self: Arc<Self>) {
+        match replace_woken(None) {
+            Some(mut woken) => {
+                woken.push(self);
+                replace_woken(Some(woken));
+            }
+            // Nobody notifies here.
+            None => self.wake_waker(),
+        }
+    }
+}
+
+/// Calls `notify`, which wakes proxies under a lock, and then wakes those that they stand for. A
+/// panic of one of these has been reported by the panic hook, and keeps no other from being woken.
+pub(crate) fn wake_all(notify: impl FnOnce()) {
+    // There is no outer list: under the lock runs no foreign code that could notify.
+    replace_woken(Some(Vec::new()));
+    notify();
+    let woken = replace_woken(None).unwrap_or_default();
+    for proxy in woken {
+        proxy.wake_waker();
+        // It may be the last to know a waker that it was given meanwhile.
+        caught(|| drop(proxy));
+    }
+}
+
+/// Runs foreign code, and swallows its panic. If the payload panics as it is dropped, what that
+/// throws is leaked: it could go on for ever.
+fn caught(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f))
+        && let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        mem::forget(next);
+    }
+}
