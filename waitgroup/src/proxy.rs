@@ -17,7 +17,7 @@ use std::{
     task::{Wake, Waker},
 };
 
-use crate::sync::{Mutex, MutexGuard, thread_local};
+use crate::sync::{Mutex, MutexGuard, local};
 
 /// See the module's text.
 pub(crate) struct Proxy {
@@ -28,7 +28,7 @@ pub(crate) struct Proxy {
 /// Those that were woken on this thread; `None` if nobody would look.
 type Woken = Option<Vec<Arc<Proxy>>>;
 
-thread_local! {
+local! {
     // It has no destructor, and so is there for the destructors of other thread-locals. Nothing
     // leaks: `wake_all` leaves what it has found.
     static WOKEN: Cell<ManuallyDrop<Woken>> = const { Cell::new(ManuallyDrop::new(None)) };

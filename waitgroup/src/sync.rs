@@ -7,7 +7,7 @@ pub(crate) use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
-    thread_local,
+    thread_local as local,
 };
 
 #[cfg(loom)]
@@ -21,10 +21,10 @@ pub(crate) use loom::{
 
 /// loom's, which does not know `const`.
 #[cfg(loom)]
-macro_rules! thread_local {
+macro_rules! local {
     (static $name:ident: $type:ty = const $init:block;) => {
         loom::thread_local! { static $name: $type = $init; }
     };
 }
 #[cfg(loom)]
-pub(crate) use thread_local;
+pub(crate) use local;
