@@ -8,7 +8,7 @@ use common::{
     quiet_panic, watchdog,
 };
 use executor::{
-    Handle,
+    Executor, Handle,
     time::{sleep, timeout},
 };
 use std::{
@@ -337,5 +337,42 @@ fn a_forked_child_may_build_an_executor_of_its_own() {
             let task = executor::spawn(async { 8 });
             assert_eq!(executor::block_on(task).unwrap(), 8);
         });
+    });
+}
+
+#[test]
+fn a_child_forked_while_others_build_executors_may_build_one() {
+    in_own_process(|| {
+        const CHILDREN: usize = 40;
+        let over = Arc::new(AtomicBool::new(false));
+        let build = |handoff: bool| {
+            let own = Executor::builder().workers(1).handoff(handoff).build();
+            own.unwrap()
+        };
+        let busy: Vec<_> = (0..4)
+            .map(|_| {
+                let over = over.clone();
+                thread::spawn(move || {
+                    while !over.load(SeqCst) {
+                        drop(build(false));
+                        // Its thread takes a wheel of its own.
+                        let waits = || executor::block_on(sleep(Duration::from_nanos(1)));
+                        thread::spawn(waits).join().unwrap();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..CHILDREN {
+            in_fork(|| {
+                let own = build(true);
+                let task = own.spawn(async {
+                    sleep(Duration::from_millis(1)).await;
+                    executor::spawn(async { 7 }).await.unwrap()
+                });
+                assert_eq!(own.block_on(task).unwrap(), 7);
+            });
+        }
+        over.store(true, SeqCst);
+        busy.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }

@@ -17,6 +17,8 @@
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
 //! | `config`      | settings; what the environment says is in `env`                     |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
+//! | `fork`        | what a forked child needs to build an executor of its own           |
+//! | `report`      | what the runtime writes to standard error                           |
 //! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
 //! How an executor ends is told in `idle/README.md`.
@@ -28,12 +30,15 @@ pub(crate) mod default;
 pub(crate) mod driver;
 mod env;
 mod executor_id;
+#[cfg(all(unix, not(shuttle)))]
+mod fork;
 pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
 pub(crate) mod outside;
 mod processor;
 mod recycle;
+mod report;
 pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
 pub(crate) mod schedules;
@@ -85,6 +90,8 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Starts the N workers.
     pub(crate) fn start(config: Config) -> io::Result<Arc<Scheduler>> {
+        #[cfg(all(unix, not(shuttle)))]
+        fork::prepare_children();
         let (workers, max_machines) = (config.workers, config.max_machines);
         let scheduler = Arc::new(Scheduler {
             id: ExecutorId::take()?,
@@ -203,10 +210,10 @@ impl Scheduler {
     /// could catch a worker's panic.
     fn abort_in_forked_child(&self) {
         if self.is_in_forked_child() {
-            eprintln!(
+            report::line(&format!(
                 "executor: a task has forked its process, and then waited: {}",
                 self.forked()
-            );
+            ));
             process::abort();
         }
     }

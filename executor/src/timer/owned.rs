@@ -74,6 +74,17 @@ impl Drop for OwnedTimers {
     }
 }
 
+/// The lock, held by whoever is about to fork the process.
+#[cfg(all(unix, not(shuttle)))]
+pub(crate) struct Held(#[expect(dead_code)] std::sync::MutexGuard<'static, Vec<&'static Timers>>);
+
+/// Takes the lock. The epoch of the clock, which is set once, is set by then.
+#[cfg(all(unix, not(shuttle)))]
+pub(crate) fn hold() -> Held {
+    clock::now();
+    Held(lock(&FREE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
