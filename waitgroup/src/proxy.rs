@@ -10,7 +10,7 @@
 //! more list, as long as there are such waits, for the last `done` of a round.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     mem::{self, ManuallyDrop},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError},
@@ -31,7 +31,7 @@ type Woken = Option<Vec<Arc<Proxy>>>;
 local! {
     // It has no destructor, and so is there for the destructors of other thread-locals. Nothing
     // leaks: `wake_all` leaves what it has found.
-    static WOKEN: Cell<ManuallyDrop<Woken>> = const { Cell::new(ManuallyDrop::new(None)) };
+    static WOKEN: RefCell<ManuallyDrop<Woken>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 fn replace_woken(woken: Woken) -> Woken {
@@ -45,21 +45,29 @@ impl Proxy {
         })
     }
 
-    /// Has `waker` woken from now on. No code of either waker runs under the lock.
-    pub(crate) fn renew(&self, waker: &Waker) {
-        let is_same = |own: &Waker| own.will_wake(waker);
-        if self.lock().as_ref().is_some_and(is_same) {
-            return;
+    /// Has `waker` woken from now on; returns whether the proxy has not been woken before. No code
+    /// of either waker runs under the lock.
+    pub(crate) fn renew(&self, waker: &Waker) -> bool {
+        match &*self.lock() {
+            Some(own) if own.will_wake(waker) => return true,
+            Some(_) => {}
+            None => return false,
         }
-        let waker = waker.clone();
-        let before = self.lock().replace(waker);
-        drop(before);
+        let mut waker = Some(waker.clone());
+        let mut own = self.lock();
+        if own.is_none() {
+            return false;
+        }
+        mem::swap(&mut *own, &mut waker);
+        // What was there is dropped without the lock.
+        drop(own);
+        true
     }
 
     fn wake_waker(&self) {
         let waker = self.lock().take();
         if let Some(waker) = waker {
-            caught(|| waker.wake());
+            waker.wake();
         }
     }
 
@@ -71,13 +79,15 @@ impl Proxy {
 
 impl Wake for Proxy {
     fn wake(self: Arc<Self>) {
-        match replace_woken(None) {
-            Some(mut woken) => {
-                woken.push(self);
-                replace_woken(Some(woken));
+        let mut own = Some(self);
+        WOKEN.with(|woken| {
+            if let Some(woken) = &mut **woken.borrow_mut() {
+                woken.extend(own.take());
             }
-            // Nobody notifies here.
-            None => self.wake_waker(),
+        });
+        // Nobody notifies here.
+        if let Some(proxy) = own {
+            proxy.wake_waker();
         }
     }
 }
@@ -88,11 +98,8 @@ pub(crate) fn wake_all(notify: impl FnOnce()) {
     // There is no outer list: under the lock runs no foreign code that could notify.
     replace_woken(Some(Vec::new()));
     notify();
-    let woken = replace_woken(None).unwrap_or_default();
-    for proxy in woken {
-        proxy.wake_waker();
-        // It may be the last to know a waker that it was given meanwhile.
-        caught(|| drop(proxy));
+    for proxy in replace_woken(None).unwrap_or_default() {
+        caught(|| proxy.wake_waker());
     }
 }
 

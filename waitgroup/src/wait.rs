@@ -49,15 +49,20 @@ impl Future for Wait {
         let Some(listener) = &mut this.listener else {
             return Poll::Ready(());
         };
-        let proxy = match &this.proxy {
-            Some(proxy) => {
-                proxy.renew(cx.waker());
-                proxy
-            }
-            None => this.proxy.insert(Proxy::new(cx.waker().clone())),
-        };
+        let was_polled = this.proxy.is_some();
+        let proxy = this
+            .proxy
+            .get_or_insert_with(|| Proxy::new(cx.waker().clone()));
         let waker = Waker::from(Arc::clone(proxy));
-        ready!(Pin::new(listener).poll(&mut Context::from_waker(&waker)));
+        let of_proxy = &mut Context::from_waker(&waker);
+        let is_over = Pin::new(&mut *listener).poll(of_proxy).is_ready();
+        if !is_over {
+            // If the proxy was woken meanwhile, with the waker of an earlier poll, the wait is over.
+            if !was_polled || proxy.renew(cx.waker()) {
+                return Poll::Pending;
+            }
+            ready!(Pin::new(listener).poll(of_proxy));
+        }
         this.listener = None;
         this.proxy = None;
         Poll::Ready(())

@@ -10,6 +10,7 @@
 //! | `leaf`        | which driver serves a future that is polled here                    |
 //! | `threads`     | the threads behind the machines: start, end, join                   |
 //! | `monitor`     | gives away the permits of machines whose polls do not end           |
+//! | `boxed_output` | large outputs are put into a box at once                           |
 //! | `allowance`   | how many ready results a poll gets before it gives way to others    |
 //! | `outside`     | timers that the thread which polls them cannot answer for           |
 //! | `context`     | which executor and worker the calling thread is in                  |
@@ -24,6 +25,7 @@
 //! How an executor ends is told in `idle/README.md`.
 
 pub(crate) mod allowance;
+mod boxed_output;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod default;
@@ -57,6 +59,7 @@ use crate::{
     suspended::SuspendedTasks,
     sync::AtomicBool,
 };
+use boxed_output::Boxing;
 use config::Config;
 use crossbeam_utils::CachePadded;
 use driver::SharedSource;
@@ -65,7 +68,7 @@ use monitor::Monitor;
 use outside::Watchers;
 use processor::Processors;
 use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
-use task::{Joiner, SpawnMeta, Task};
+use task::{Join, Joiner, SpawnMeta, Task};
 use threads::Threads;
 use worker::Arrival;
 
@@ -139,20 +142,23 @@ impl Scheduler {
         io::Error::new(error.kind(), text)
     }
 
-    /// Spawns a task. Whoever drops the joiner cancels it: `JoinHandle` does not.
+    /// Spawns a task.
     pub(crate) fn spawn<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        if const { task::is_large::<F>() } {
-            self.spawn_sized(meta, Box::pin(future))
+        if const { task::is_large::<F::Output>() } {
+            let future = Boxing::new(Box::pin(future));
+            Joiner::of_boxed(self.spawn_sized(meta, future))
+        } else if const { task::is_large::<F>() } {
+            Joiner::of_plain(self.spawn_sized(meta, Box::pin(future)))
         } else {
-            self.spawn_sized(meta, future)
+            Joiner::of_plain(self.spawn_sized(meta, future))
         }
     }
 
-    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
+    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Join<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
