@@ -128,7 +128,7 @@ pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::O
     let _current = context::enter(scheduler);
     let waiting = Waiting::take();
     let _leaving = Leaving(scheduler);
-    let timers = context::enter_timers(waiting.driver.timers(), Some(&waiting.waker));
+    let timers = context::enter_timers(scheduler, waiting.driver.timers(), Some(&waiting.waker));
     let output = poll_until_done(scheduler, &waiting, future);
     drop(timers);
     waiting.put_back();

@@ -2,13 +2,14 @@
 //!
 //! In a forked child a lock that another thread of the parent held at that moment stays locked for
 //! ever, and what it guards may be half changed. So the thread that forks holds all locks of the
-//! whole process meanwhile (`pthread_atfork`), and both processes let go of them. A child may
-//! therefore build an executor of its own, whatever its parent was about.
+//! whole process meanwhile (`pthread_atfork`), and both processes let go of them. So no lock of ours
+//! keeps a child from building an executor of its own.
 //!
 //! Our critical sections are short, run no foreign code, and take no other of these locks, but for
 //! the start of the default executor, which takes all: hence the order here.
 //!
-//! Locks of one executor are not held: a child has no use for its parent's.
+//! Locks of one executor are not held: a child has no use for its parent's. Nor are std's, which
+//! nobody can reach: one of them is held as a thread starts or ends.
 
 use super::{default, executor_id};
 use crate::timer::owned;

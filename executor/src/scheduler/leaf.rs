@@ -4,14 +4,24 @@
 //! A thread that cannot promise to look at a wheel in time leaves its timers to its executor; one
 //! that belongs to none, to the default executor. See `outside`.
 
-use super::{context, default};
-use crate::timer::Timers;
-use std::{ptr, task::Waker};
+use super::{Scheduler, context, default};
+use crate::{idle::pool::Pool, timer::Timers};
+use std::{ptr, sync::Arc, task::Waker};
 
 /// The wheel for timers that are polled on this thread and wake `waker`; see `timer`.
 pub(crate) fn timers(waker: &Waker) -> &'static Timers {
-    context::timers(waker)
-        .unwrap_or_else(|| default::with_current_or_default(|scheduler| scheduler.outside_timers()))
+    context::timers(waker).unwrap_or_else(|| with_outside(|scheduler| scheduler.outside_timers()))
+}
+
+/// Calls `f` with the executor that answers for timers for which this thread cannot.
+fn with_outside<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
+    context::with_current(|current| {
+        // After its end an executor has nobody but the threads in its `block_on`.
+        let answers = |s: &&Arc<Scheduler>| !s.is_closed() || context::is_driven_by(s);
+        f(current
+            .filter(answers)
+            .unwrap_or_else(|| default::scheduler()))
+    })
 }
 
 /// Whether this thread may make the first deadline in `timers` earlier. It then tells the driver.
@@ -34,9 +44,15 @@ pub(crate) fn wake_driver(timers: &Timers) {
     if is_own || timers.is_driven() {
         return;
     }
-    if context::with_current(|current| current.is_none()) {
-        // Nobody of an executor is here who would look.
-        default::scheduler().refuse_in_forked_child();
-    }
-    default::with_current_or_default(|scheduler| scheduler.tell_of_outside_timers(timers));
+    context::with_current(|current| match current {
+        Some(current) if current.is_outside_wheel(timers) => current.tell_of_outside_timers(timers),
+        _ => {
+            let default = default::scheduler();
+            if current.is_none() {
+                // Nobody of an executor is here who would look.
+                default.refuse_in_forked_child();
+            }
+            default.tell_of_outside_timers(timers);
+        }
+    });
 }

@@ -28,13 +28,13 @@
 //! comes later is looked at by the thread in `block_on` that has polled it, and evicted when that
 //! call returns.
 
-use super::Scheduler;
+use super::{Scheduler, context};
 use crate::{
     idle::pool::Pool,
     sync::{Mutex, clock::NEVER, lock},
     timer::Timers,
 };
-use std::{mem, sync::Arc, task::Waker};
+use std::{mem, ptr, sync::Arc, task::Waker};
 
 /// The threads that sleep in `block_on` of an executor without a monitor.
 #[derive(Default)]
@@ -62,6 +62,12 @@ impl Scheduler {
         self.shared_source.timers_if_any()
     }
 
+    /// Whether `timers` is that wheel.
+    pub(super) fn is_outside_wheel(&self, timers: &Timers) -> bool {
+        let own = self.outside_timers_if_any();
+        own.is_some_and(|own| ptr::eq(own, timers))
+    }
+
     /// Call after making the first deadline of that wheel earlier.
     pub(super) fn tell_of_outside_timers(self: &Arc<Self>, timers: &Timers) {
         if self.is_in_forked_child() {
@@ -73,6 +79,10 @@ impl Scheduler {
             let watchers = mem::take(&mut *lock(&self.watchers.0));
             watchers.into_iter().for_each(Waker::wake);
             self.notify();
+        }
+        if self.is_closed() && !context::is_driven_by(self) {
+            // It has ended meanwhile. What the timer wakes polls it once more, and it goes elsewhere.
+            self.evict_outside_timers();
         }
     }
 
