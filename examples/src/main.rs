@@ -4,6 +4,7 @@
 //! `-- waitgroup` runs one. Every lesson is a `main` of its own, in its own file
 //! under `lessons`.
 
+mod ending;
 mod lessons;
 mod sieve;
 
@@ -48,6 +49,7 @@ enum Choice {
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
+    ending::prepare();
     let cli = Cli::parse();
     let outcome = match cli.choice {
         _ if cli.list => {
@@ -91,6 +93,7 @@ fn list() {
 /// that returns, whatever else it started ends with it.
 fn run_all() -> Result<()> {
     let program = env::current_exe()?;
+    ending::leave_interrupts_to_the_lesson()?;
     for (number, (name, about)) in (1..).zip(lessons()) {
         println!(
             "{}=== {number}. {name}: {about} ===",
@@ -100,6 +103,7 @@ fn run_all() -> Result<()> {
             .arg(&name)
             .status()
             .map_err(|error| format!("lesson '{name}' did not start: {error}"))?;
+        ending::end_with(status);
         if !status.success() {
             return Err(format!("lesson '{name}' failed: {status}").into());
         }

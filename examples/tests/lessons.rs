@@ -327,6 +327,218 @@ fn list_names_every_lesson_in_order() {
     assert_eq!(names, LESSONS);
 }
 
+/// A number of workers, and nothing else that takes long.
+const WITH_WORKERS: [&[&str]; 5] = [
+    &["waitgroup"],
+    &["primes", "--up-to", "1000"],
+    &["hundred-thousand", "--tasks", "1000"],
+    &["gpm"],
+    &["pipeline"],
+];
+
+#[test]
+fn lessons_whose_tasks_run_side_by_side_take_a_number_of_workers() {
+    let _watchdog = watchdog();
+    for arguments in WITH_WORKERS {
+        for workers in ["1", "3"] {
+            let printed = output_of(&[arguments, &["--workers", workers]].concat());
+            if arguments == ["gpm"] {
+                assert_has_all(&printed, &[&format!("{workers} workers, each with a P")]);
+            }
+        }
+        let complaint = complaint_about(&[arguments, &["--workers", "0"]].concat());
+        assert_has_all(&complaint, &["--workers <N>", "from 1 to 1024"]);
+    }
+}
+
+#[cfg(unix)]
+mod ending {
+    use super::*;
+    use std::{
+        fs::{File, OpenOptions},
+        io::{self, Read},
+        os::{
+            fd::{FromRawFd, OwnedFd},
+            unix::process::{CommandExt, ExitStatusExt},
+        },
+        process::Child,
+        ptr, thread,
+        time::Instant,
+    };
+
+    /// Each lesson, and all of them.
+    fn each() -> impl Iterator<Item = Vec<&'static str>> {
+        let all = vec![];
+        let few = vec!["hundred-thousand", "--tasks", "1000"];
+        let small = vec!["primes", "--up-to", "1000"];
+        let quick = LESSONS
+            .into_iter()
+            .filter(|lesson| !["hundred-thousand", "primes"].contains(lesson));
+        quick
+            .map(|lesson| vec![lesson])
+            .chain([few, small, vec!["--list"], vec!["--help"], all])
+    }
+
+    /// Waits for the end, which must come soon: the longest lesson sleeps two seconds.
+    #[track_caller]
+    fn output_soon(mut child: Child, what: &str) -> Output {
+        let begin = Instant::now();
+        while child.try_wait().expect("it was started").is_none() {
+            if begin.elapsed() > Duration::from_secs(60) {
+                child.kill().expect("it runs");
+                panic!("{what} hangs");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        child.wait_with_output().expect("it has ended")
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_ends_the_program_without_a_word() {
+        let _watchdog = watchdog();
+        for arguments in each() {
+            let (reader, writer) = io::pipe().expect("a pipe");
+            drop(reader);
+            let mut command = goroutines(&arguments);
+            command.stdout(writer).stderr(Stdio::piped());
+            let child = command.spawn().expect("the binary starts");
+            drop(command);
+            let output = output_soon(child, &format!("{arguments:?}"));
+            let (_, errors) = texts(&output);
+            assert_eq!(errors, "", "{arguments:?} complained");
+            // clap takes no notice of what becomes of its help.
+            if arguments != ["--help"] {
+                let signal = output.status.signal();
+                assert_eq!(
+                    signal,
+                    Some(libc::SIGPIPE),
+                    "{arguments:?}: {}",
+                    output.status
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_ends_all_lessons_without_a_word() {
+        let _watchdog = watchdog();
+        let mut command = goroutines(&[]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut printed = [0; 100];
+        let mut stdout = child.stdout.take().expect("a pipe");
+        stdout.read_exact(&mut printed).expect("so much is printed");
+        drop(stdout);
+        let output = output_soon(child, "all lessons");
+        assert_eq!(texts(&output).1, "");
+        assert_eq!(output.status.signal(), Some(libc::SIGPIPE));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn output_that_cannot_be_written_is_an_error_and_the_program_ends() {
+        let _watchdog = watchdog();
+        for arguments in each() {
+            let full = OpenOptions::new().write(true).open("/dev/full");
+            let mut command = goroutines(&arguments);
+            command
+                .stdout(full.expect("the device is there"))
+                .stderr(Stdio::piped());
+            let child = command.spawn().expect("the binary starts");
+            let output = output_soon(child, &format!("{arguments:?}"));
+            if arguments == ["--help"] {
+                continue;
+            }
+            let (_, errors) = texts(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+            assert!(errors.starts_with("error: cannot print: "), "{errors}");
+            assert!(!errors.contains("panicked"), "{errors}");
+        }
+    }
+
+    /// Both sides of a terminal.
+    fn terminal() -> (File, File) {
+        let (mut master, mut slave) = (-1, -1);
+        // SAFETY: places for two numbers; nothing else is asked for.
+        let opened = unsafe {
+            libc::openpty(
+                &mut master,
+                &mut slave,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        assert_eq!(opened, 0, "a terminal");
+        let file = |fd| {
+            // SAFETY: just opened, and owned by nobody else.
+            File::from(unsafe { OwnedFd::from_raw_fd(fd) })
+        };
+        (file(master), file(slave))
+    }
+
+    fn interrupt(pid: i32) {
+        // SAFETY: a process, or a group of them, that is a child's and was not waited for.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0);
+    }
+
+    #[test]
+    fn an_interrupt_leaves_nothing_of_the_bar_of_primes_behind() {
+        let _watchdog = watchdog();
+        let (mut ours, its) = terminal();
+        let mut command = goroutines(&["primes", "--up-to", "10_000_000_000_000"]);
+        command.stdout(Stdio::null()).stderr(its);
+        let child = command.spawn().expect("the binary starts");
+        drop(command);
+        let reader = thread::spawn(move || {
+            let (mut text, mut part) = (String::new(), [0; 4096]);
+            let mut told = Some(child);
+            let mut ended = None;
+            // At the end of the other side, an error.
+            while let Ok(length @ 1..) = ours.read(&mut part) {
+                text.push_str(&String::from_utf8_lossy(&part[..length]));
+                if text.contains(" %, ")
+                    && let Some(child) = told.take()
+                {
+                    interrupt(child.id().cast_signed());
+                    ended = Some(child);
+                }
+            }
+            (text, ended)
+        });
+        let (text, child) = reader.join().expect("it reads to the end");
+        let output = output_soon(child.expect("a bar was drawn"), "primes");
+        assert_eq!(output.status.signal(), Some(libc::SIGINT), "{text:?}");
+        let (_, after) = text.rsplit_once(" %, ").expect("a bar was drawn");
+        assert!(
+            after.ends_with("\r\u{1b}[2K"),
+            "the line is still there: {text:?}"
+        );
+    }
+
+    #[test]
+    fn an_interrupt_ends_all_lessons_without_a_word() {
+        let _watchdog = watchdog();
+        let mut command = goroutines(&[]);
+        // A group of their own, as a shell gives them.
+        command.process_group(0);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut printed = String::new();
+        let stdout = child.stdout.as_mut().expect("a pipe");
+        while !printed.contains("2. spawn") {
+            let mut part = [0; 1];
+            stdout.read_exact(&mut part).expect("so much is printed");
+            printed.push(char::from(part[0]));
+        }
+        // In whatever lesson it is by now; the next ones sleep for a second or more.
+        interrupt(-child.id().cast_signed());
+        let output = output_soon(child, "all lessons");
+        assert_eq!(texts(&output).1, "");
+        assert_eq!(output.status.signal(), Some(libc::SIGINT));
+    }
+}
+
 #[test]
 fn help_tells_of_every_lesson_and_of_its_options() {
     let _watchdog = watchdog();

@@ -2,7 +2,7 @@
 
 use crate::{
     idle::parker::{Parked, Parker},
-    scheduler::{Scheduler, context, driver::LoneDriver, worker::Worker},
+    scheduler::{Scheduler, allowance, context, driver::LoneDriver, worker::Worker},
     sync::{
         clock::{self, NEVER},
         thread_local,
@@ -44,25 +44,30 @@ enum Waited {
 }
 
 thread_local! {
-    /// Empty while a call uses it. A waker that outlives its call causes at most one needless poll
-    /// in a later call.
+    /// Empty while a call uses it. A waker that outlives its call, and is woken during a later one,
+    /// causes at most one needless poll in that one.
     static WAITING: Cell<Option<Waiting>> = const { Cell::new(None) };
 }
 
 impl Waiting {
+    fn new() -> Waiting {
+        let signal = Arc::new(Signal(Parker::new()));
+        let driver = LoneDriver::lone();
+        driver.set_driven(true);
+        Waiting {
+            waker: Waker::from(signal.clone()),
+            signal,
+            driver,
+        }
+    }
+
     fn take() -> Waiting {
         // While the thread ends there is no access; while an outer call is under way, it is taken.
         let idle = WAITING.try_with(Cell::take).ok().flatten();
-        idle.unwrap_or_else(|| {
-            let signal = Arc::new(Signal(Parker::new()));
-            let driver = LoneDriver::lone();
-            driver.set_driven(true);
-            Waiting {
-                waker: Waker::from(signal.clone()),
-                signal,
-                driver,
-            }
-        })
+        let waiting = idle.unwrap_or_else(Waiting::new);
+        // Nobody has been told of this call yet: what was woken is an earlier one.
+        waiting.signal.0.take_token();
+        waiting
     }
 
     fn put_back(self) {
@@ -83,8 +88,10 @@ impl Waiting {
     /// Sleeps until the waker is woken, and fires what is due meanwhile.
     fn wait(&self, scheduler: &Scheduler) -> Waited {
         let Signal(parker) = &*self.signal;
+        let outside = scheduler.watch_outside_timers(&self.waker);
         loop {
-            if !self.driver.is_waited_for() {
+            let until = outside.next_due();
+            if until == NEVER && !self.driver.is_waited_for() {
                 // Nothing of this thread's own would end its sleep.
                 if parker.take_token() {
                     return Waited::Woken;
@@ -93,8 +100,11 @@ impl Waiting {
                     return Waited::WouldWaitForEver;
                 }
             }
-            let parked = self.driver.park(parker, NEVER);
+            let parked = self.driver.park(parker, until);
             self.fire();
+            if until != NEVER {
+                outside.fire(clock::now());
+            }
             if parked == Parked::Unparked {
                 return Waited::Woken;
             }
@@ -117,11 +127,21 @@ impl Waiting {
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
     let _current = context::enter(scheduler);
     let waiting = Waiting::take();
-    let timers = context::enter_timers(waiting.driver.timers(), Some(&waiting.waker));
+    let _leaving = Leaving(scheduler);
+    let timers = context::enter_timers(scheduler, waiting.driver.timers(), Some(&waiting.waker));
     let output = poll_until_done(scheduler, &waiting, future);
     drop(timers);
     waiting.put_back();
     output
+}
+
+/// A call of `block_on`, which returns or panics when this is dropped.
+struct Leaving<'a>(&'a Scheduler);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.leave_outside_timers();
+    }
 }
 
 #[track_caller]
@@ -129,9 +149,11 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
     let mut future = pin!(future);
     let cx = &mut Context::from_waker(&waiting.waker);
     loop {
+        let allowance = allowance::begin_poll();
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return output;
         }
+        drop(allowance);
         if waiting.take_wake_up() {
             continue;
         }

@@ -38,7 +38,7 @@ where
     })
 }
 
-/// Returns the future of a `spawn_blocking`.
+/// Returns the future of a `spawn_blocking`. A large closure is boxed before.
 #[expect(clippy::manual_async_fn, reason = "it would keep its argument twice")]
 pub(crate) fn in_place<F, T>(f: F) -> impl Future<Output = T>
 where

@@ -132,9 +132,7 @@ impl Builder {
     /// a `block_on` inside a task then hold up their worker. If such calls hold up all N workers,
     /// and wait for other tasks, they wait for ever.
     ///
-    /// With `false`, no poll is reported that takes longer than a second. And a timer polled with a
-    /// waker other than its task's own, as in a `FuturesUnordered`, is left to the default
-    /// executor, which is started if needed.
+    /// With `false`, no poll is reported that takes longer than a second.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).handoff(false).build()?;

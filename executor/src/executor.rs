@@ -7,7 +7,10 @@ use crate::{
     handle::Handle,
     idle::pool::Pool,
     join::JoinHandle,
-    scheduler::{Scheduler, config::Config, context, metrics::Metrics, schedtrace::SchedTrace},
+    scheduler::{
+        Scheduler, config::Config, context, metrics::Metrics, schedtrace::SchedTrace,
+        task::is_large,
+    },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
 use std::{
@@ -139,7 +142,11 @@ impl Executor {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.handle.spawn(future)
+        if const { is_large::<F>() } {
+            self.handle.spawn(Box::pin(future))
+        } else {
+            self.handle.spawn(future)
+        }
     }
 
     /// Starts a closure that may block, on this executor; otherwise as
@@ -157,7 +164,11 @@ impl Executor {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.handle.spawn_blocking(f)
+        if const { is_large::<F>() } {
+            self.handle.spawn_blocking(Box::new(f))
+        } else {
+            self.handle.spawn_blocking(f)
+        }
     }
 
     /// Runs a future on the calling thread, with this executor as the current one; otherwise as
@@ -179,7 +190,11 @@ impl Executor {
     /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.handle.block_on(future)
+        if const { is_large::<F>() } {
+            self.handle.block_on(Box::pin(future))
+        } else {
+            self.handle.block_on(future)
+        }
     }
 
     /// Returns a snapshot of the scheduler's state and counters.

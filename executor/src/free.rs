@@ -49,7 +49,12 @@ use std::future::Future;
 /// ```
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    Handle::current().block_on(future)
+    // Each call that a large future passes through copies it on the stack.
+    if const { is_large::<F>() } {
+        Handle::current().block_on(Box::pin(future))
+    } else {
+        Handle::current().block_on(future)
+    }
 }
 
 /// Starts a task, as Go's `go` statement does.
@@ -135,5 +140,9 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn(in_place(f))
+    if const { is_large::<F>() } {
+        spawn(in_place(Box::new(f)))
+    } else {
+        spawn(in_place(f))
+    }
 }

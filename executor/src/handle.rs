@@ -6,7 +6,10 @@ use crate::{
     idle::pool::Pool,
     join::JoinHandle,
     scheduler::{
-        Scheduler, context, default::with_current_or_default, metrics::Metrics, task::SpawnMeta,
+        Scheduler, context,
+        default::with_current_or_default,
+        metrics::Metrics,
+        task::{SpawnMeta, is_large},
     },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
@@ -109,7 +112,11 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn(in_place(f))
+        if const { is_large::<F>() } {
+            self.spawn(in_place(Box::new(f)))
+        } else {
+            self.spawn(in_place(f))
+        }
     }
 
     /// Runs a future on the calling thread, with this executor as the current one; otherwise as
@@ -125,7 +132,11 @@ impl Handle {
     /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        block_on::block_on(&self.scheduler, future)
+        if const { is_large::<F>() } {
+            block_on::block_on(&self.scheduler, Box::pin(future))
+        } else {
+            block_on::block_on(&self.scheduler, future)
+        }
     }
 
     /// Returns a snapshot of the scheduler's state and counters.

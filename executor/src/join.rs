@@ -149,9 +149,7 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id();
-        Pin::new(&mut *self.0)
-            .poll(cx)
-            .map(|outcome| outcome.into_result().map_err(|failure| error(id, failure)))
+        self.0.poll(cx, |failure| error(id, failure))
     }
 }
 

@@ -324,3 +324,161 @@ fn a_long_period_of_the_trace_does_not_hold_up_the_end() {
         expect("role_ends_an_executor_at_once", TRACE, period, "<true>");
     }
 }
+
+/// What becomes of a line that nobody takes.
+#[cfg(unix)]
+mod standard_error {
+    use super::*;
+    use std::{
+        fs::File,
+        io::{self, Read, Write},
+        os::fd::{AsRawFd, OwnedFd},
+        panic,
+        process::{Command, Stdio},
+        sync::atomic::{AtomicBool, Ordering::SeqCst},
+    };
+
+    #[test]
+    #[ignore = "a part of tests that set a variable"]
+    fn role_is_traced_and_ends() {
+        let _watchdog = watchdog(60);
+        static PANICKED: AtomicBool = AtomicBool::new(false);
+        panic::set_hook(Box::new(|_| PANICKED.store(true, SeqCst)));
+        let own = Executor::builder().workers(1).build().unwrap();
+        own.block_on(executor::time::sleep(Duration::from_millis(500)));
+        let start = Instant::now();
+        own.shutdown_timeout(Duration::from_millis(200)).unwrap();
+        println!("<{:?}>", start.elapsed() < Duration::from_secs(10));
+        println!("<panicked: {}>", PANICKED.load(SeqCst));
+    }
+
+    /// Runs the role with that standard error; returns what it prints.
+    #[track_caller]
+    fn traced_into(stderr: impl Into<Stdio>) -> String {
+        let mut command: Command = role("standard_error::role_is_traced_and_ends");
+        command
+            .env(TRACE, "20")
+            .stdout(Stdio::piped())
+            .stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut stdout = child.stdout.take().unwrap();
+        let reader = thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).unwrap();
+            text
+        });
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if start.elapsed() > Duration::from_secs(60) {
+                child.kill().unwrap();
+                panic!("it hangs");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        reader.join().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_undisturbed(text: &str) {
+        assert!(
+            text.contains("<true>") && text.contains("<panicked: false>"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_trace_into_a_pipe_that_nobody_reads_any_more_disturbs_nobody() {
+        let _watchdog = watchdog(60);
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        assert_undisturbed(&traced_into(writer));
+    }
+
+    #[test]
+    fn a_trace_into_a_full_pipe_disturbs_nobody() {
+        let _watchdog = watchdog(60);
+        let (reader, writer) = io::pipe().unwrap();
+        let mut full = File::from(OwnedFd::from(writer));
+        let set_blocking = |on: bool| {
+            let flags = if on { 0 } else { libc::O_NONBLOCK };
+            // SAFETY: an open file, and a flag that files have.
+            let set = unsafe { libc::fcntl(full.as_raw_fd(), libc::F_SETFL, flags) };
+            assert_eq!(set, 0);
+        };
+        set_blocking(false);
+        while (&full).write(&[b'x'; 4096]).is_ok() {}
+        while (&full).write(b"x").is_ok() {}
+        set_blocking(true);
+        full.flush().unwrap();
+        assert_undisturbed(&traced_into(full));
+        drop(reader);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_trace_into_a_full_device_disturbs_nobody() {
+        let _watchdog = watchdog(60);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_undisturbed(&traced_into(full));
+    }
+}
+
+/// A copy of this program that has the rights of its owner, root, as another user runs it.
+#[cfg(target_os = "linux")]
+mod elevated_rights {
+    use super::*;
+    use std::{
+        env, fs,
+        os::unix::{fs::PermissionsExt, process::CommandExt},
+        process::{self, Command},
+    };
+
+    #[test]
+    #[ignore = "a part of tests that set a variable"]
+    fn role_says_whether_its_rights_are_elevated() {
+        // SAFETY: takes a number.
+        println!("<elevated: {}>", unsafe {
+            libc::getauxval(libc::AT_SECURE) != 0
+        });
+        role_is_idle_with_three_workers_for_a_while();
+        println!("<{} workers>", Executor::new().unwrap().metrics().workers());
+    }
+
+    #[test]
+    fn with_elevated_rights_the_number_of_workers_is_heeded_and_nothing_else() {
+        const NOBODY: u32 = 65_534;
+        let _watchdog = watchdog(60);
+        // SAFETY: asks for a number.
+        if unsafe { libc::geteuid() } != 0 {
+            return println!("only root can make such a program");
+        }
+        let copy = env::temp_dir().join(format!("executor-elevated-{}", process::id()));
+        fs::copy(env::current_exe().unwrap(), &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o4755)).unwrap();
+        let mut command = Command::new(&copy);
+        let name = "elevated_rights::role_says_whether_its_rights_are_elevated";
+        command.args([
+            "--exact",
+            name,
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
+        command.env(TRACE, "20").env(WORKERS, "3").current_dir("/");
+        let output = output_of_user(command, NOBODY);
+        fs::remove_file(&copy).unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        if text.contains("<elevated: false>") {
+            return println!("this file system has no such programs");
+        }
+        assert_passed(name, &output);
+        assert!(text.contains("<3 workers>"), "{text}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("SCHED "));
+    }
+
+    fn output_of_user(mut command: Command, user: u32) -> Output {
+        command.uid(user);
+        output_of(command)
+    }
+}

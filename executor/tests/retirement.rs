@@ -298,6 +298,7 @@ fn each_end_of_a_thread_that_nobody_needs() {
             role.env("MALLOC_ARENA_MAX", "1");
             thread::spawn(move || (name, output_of(role)))
         })
+        .collect::<Vec<_>>()
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .filter(|(_, output)| !passed(output))

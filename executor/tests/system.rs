@@ -8,7 +8,7 @@ use common::{
     quiet_panic, watchdog,
 };
 use executor::{
-    Handle,
+    Executor, Handle,
     time::{sleep, timeout},
 };
 use std::{
@@ -337,5 +337,36 @@ fn a_forked_child_may_build_an_executor_of_its_own() {
             let task = executor::spawn(async { 8 });
             assert_eq!(executor::block_on(task).unwrap(), 8);
         });
+    });
+}
+
+#[test]
+fn a_child_forked_while_others_build_executors_may_build_one() {
+    in_own_process(|| {
+        // Somebody holds a lock in one of some hundred moments.
+        const CHILDREN: usize = 200;
+        let over = Arc::new(AtomicBool::new(false));
+        let builder = || Executor::builder().workers(1).handoff(false);
+        let busy: Vec<_> = (0..4)
+            .map(|_| {
+                let over = over.clone();
+                thread::spawn(move || {
+                    while !over.load(SeqCst) {
+                        // It gets a number and timers, but no thread: as one starts, std holds a
+                        // lock of its own, of which no fork takes notice.
+                        let too_large = builder().thread_stack_size(1 << 46);
+                        too_large.build().unwrap_err();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..CHILDREN {
+            in_fork(|| {
+                let own = builder().build().unwrap();
+                assert_eq!(own.block_on(own.spawn(async { 7 })).unwrap(), 7);
+            });
+        }
+        over.store(true, SeqCst);
+        busy.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }

@@ -32,9 +32,8 @@
 //! notified.
 //!
 //! Why the notification is outside the lock: a waker is foreign code. It may call `add`, `done` or
-//! `wait` on this very group. It still runs under the lock of the taken event's own list, because
-//! event-listener notifies under it; hence the one restriction that `WaitGroup::done` puts on
-//! wakers.
+//! `wait` on this very group. For the same reason it does not run under the lock of the event's own
+//! list either, which event-listener holds as it notifies; see `proxy`.
 //!
 //! A dropped waiter leaves its `WAITING` behind. That costs the last `done` a lock, no more.
 //!
@@ -80,6 +79,7 @@ use std::sync::PoisonError;
 
 use event_listener::{Event, EventListener};
 
+use crate::proxy::wake_all;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, hint};
 
 /// The bit of `state` which says that somebody may be waiting.
@@ -229,7 +229,7 @@ fn raise(word: usize, n: usize) -> Option<usize> {
 
 /// Wakes every waiter of a generation that has ended.
 fn notify_all(generation: Event) {
-    generation.notify(usize::MAX);
+    wake_all(|| _ = generation.notify(usize::MAX));
 }
 
 #[cold]

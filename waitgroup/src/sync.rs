@@ -7,6 +7,7 @@ pub(crate) use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
+    thread_local as local,
 };
 
 #[cfg(loom)]
@@ -17,3 +18,13 @@ pub(crate) use loom::{
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+/// loom's, which does not know `const`.
+#[cfg(loom)]
+macro_rules! local {
+    (static $name:ident: $type:ty = const $init:block;) => {
+        loom::thread_local! { static $name: $type = $init; }
+    };
+}
+#[cfg(loom)]
+pub(crate) use local;

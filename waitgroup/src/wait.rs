@@ -3,9 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use event_listener::EventListener;
+
+use crate::proxy::Proxy;
 
 /// The future that [`WaitGroup::wait`](crate::WaitGroup::wait) returns. It is ready once the count
 /// has been zero, and stays ready.
@@ -25,11 +28,16 @@ use event_listener::EventListener;
 pub struct Wait {
     /// Listens to the event of the generation that is waited for; `None` once the wait is over.
     listener: Option<EventListener>,
+    /// What the listener wakes, once this has been polled.
+    proxy: Option<Arc<Proxy>>,
 }
 
 impl Wait {
     pub(crate) fn new(listener: Option<EventListener>) -> Wait {
-        Wait { listener }
+        Wait {
+            listener,
+            proxy: None,
+        }
     }
 }
 
@@ -37,10 +45,26 @@ impl Future for Wait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(listener) = &mut self.listener {
-            ready!(Pin::new(listener).poll(cx));
-            self.listener = None;
+        let this = &mut *self;
+        let Some(listener) = &mut this.listener else {
+            return Poll::Ready(());
+        };
+        let was_polled = this.proxy.is_some();
+        let proxy = this
+            .proxy
+            .get_or_insert_with(|| Proxy::new(cx.waker().clone()));
+        let waker = Waker::from(Arc::clone(proxy));
+        let of_proxy = &mut Context::from_waker(&waker);
+        let is_over = Pin::new(&mut *listener).poll(of_proxy).is_ready();
+        if !is_over {
+            // If the proxy was woken meanwhile, with the waker of an earlier poll, the wait is over.
+            if !was_polled || proxy.renew(cx.waker()) {
+                return Poll::Pending;
+            }
+            ready!(Pin::new(listener).poll(of_proxy));
         }
+        this.listener = None;
+        this.proxy = None;
         Poll::Ready(())
     }
 }

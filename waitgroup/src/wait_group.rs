@@ -94,9 +94,9 @@ impl WaitGroup {
     ///
     /// # Wakers
     ///
-    /// The wakers of the waiters run within this call, one after the other. A waker may use this
-    /// group, but must not poll or drop a [`Wait`] of the round that ends: that would deadlock. The
-    /// wakers of executors put a task into a queue, and do neither.
+    /// The wakers of the waiters run within this call, one after the other, and under no lock: a
+    /// waker may use this group and its waits. If a waker panics, the panic ends here, and the
+    /// others are woken all the same.
     ///
     /// # Panics
     ///

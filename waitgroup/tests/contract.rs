@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -362,6 +362,169 @@ mod waiting {
         done.recv_timeout(Duration::from_secs(30))
             .expect("`done` returns");
         thread.join().expect("no panic");
+        assert!(poll(&mut wait).is_ready());
+    }
+
+    /// A waker that does something whenever it is woken, cloned or dropped.
+    mod foreign {
+        use super::*;
+        use std::task::{RawWaker, RawWakerVTable};
+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Event {
+            Woken,
+            Cloned,
+            Dropped,
+        }
+
+        type Act = Arc<dyn Fn(Event) + Send + Sync>;
+
+        /// Calls `act` for all that happens to the waker and its clones.
+        pub fn waker(act: impl Fn(Event) + Send + Sync + 'static) -> Waker {
+            let act: Act = Arc::new(act);
+            // SAFETY: the functions of the table take what `raw` makes, each reference once.
+            unsafe { Waker::from_raw(raw(act)) }
+        }
+
+        fn raw(act: Act) -> RawWaker {
+            let data = Box::into_raw(Box::new(act));
+            RawWaker::new(data.cast_const().cast(), &TABLE)
+        }
+
+        static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+        fn act_of(data: *const ()) -> Act {
+            // SAFETY: from `raw`, and not dropped before its waker is.
+            let act = unsafe { &*data.cast::<Act>() };
+            Arc::clone(act)
+        }
+
+        unsafe fn clone(data: *const ()) -> RawWaker {
+            let act = act_of(data);
+            act(Event::Cloned);
+            raw(act)
+        }
+
+        unsafe fn wake(data: *const ()) {
+            // SAFETY: from `raw`; the waker is no more after this.
+            let act = *unsafe { Box::from_raw(data.cast::<Act>().cast_mut()) };
+            act(Event::Woken);
+        }
+
+        unsafe fn wake_by_ref(data: *const ()) {
+            act_of(data)(Event::Woken);
+        }
+
+        unsafe fn drop_waker(data: *const ()) {
+            // SAFETY: from `raw`; the waker is no more after this.
+            let act = *unsafe { Box::from_raw(data.cast::<Act>().cast_mut()) };
+            act(Event::Dropped);
+        }
+    }
+
+    /// Uses the group in every way, and a wait of whatever round it is in.
+    fn use_all_of(group: &WaitGroup, wait: &Arc<Mutex<Option<Wait>>>) {
+        let _ = group.count();
+        group.add(1);
+        let mut next = group.wait();
+        let _ = poll(&mut next);
+        drop(group.guard());
+        drop(group.track(ready(())));
+        group.done();
+        drop(next);
+        if let Ok(mut wait) = wait.try_lock() {
+            if let Some(wait) = &mut *wait {
+                let _ = poll(wait);
+            }
+            drop(wait.take());
+        }
+    }
+
+    #[test]
+    fn a_waker_may_use_the_group_when_it_is_woken_cloned_or_dropped() {
+        let _watchdog = watchdog();
+        use foreign::Event;
+        for when in [Event::Woken, Event::Cloned, Event::Dropped] {
+            let group = WaitGroup::new();
+            group.add(1);
+            // Of the same round, for the waker to poll and to drop.
+            let (mut first, second) = (group.wait(), group.wait());
+            let second = Arc::new(Mutex::new(Some(second)));
+            let times = Arc::new(AtomicUsize::new(0));
+            let (used, acts) = (group.clone(), Arc::clone(&times));
+            let waker = foreign::waker(move |event| {
+                if event == when {
+                    acts.fetch_add(1, Ordering::SeqCst);
+                    use_all_of(&used, &second);
+                }
+            });
+            // In a thread of its own: a waker that runs under a lock of the group never returns.
+            let (returned, has_returned) = mpsc::channel();
+            let thread = thread::spawn(move || {
+                for waker in [&waker, &waker.clone()] {
+                    let mut cx = Context::from_waker(waker);
+                    assert!(Pin::new(&mut first).poll(&mut cx).is_pending());
+                }
+                group.done();
+                assert!(poll(&mut first).is_ready());
+                // And one that is dropped before it is over.
+                group.add(1);
+                let mut dropped = group.wait();
+                let mut cx = Context::from_waker(&waker);
+                assert!(Pin::new(&mut dropped).poll(&mut cx).is_pending());
+                drop(dropped);
+                group.done();
+                returned.send(group.count()).expect("the test waits");
+            });
+            let count = has_returned.recv_timeout(Duration::from_secs(30));
+            assert_eq!(count, Ok(0), "{when:?}");
+            thread.join().expect("no panic");
+            assert!(times.load(Ordering::SeqCst) > 0, "{when:?}");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_costs_nobody_else_the_wake_up() {
+        let _watchdog = watchdog();
+        const WAITERS: usize = 5;
+        let group = WaitGroup::new();
+        group.add(1);
+        let (bell, calm) = Bell::new();
+        let panics = foreign::waker(|event| {
+            if event == foreign::Event::Woken {
+                std::panic::resume_unwind(Box::new("on purpose"));
+            }
+        });
+        let mut waits: Vec<Wait> = (0..2 * WAITERS).map(|_| group.wait()).collect();
+        for (waker, wait) in [&panics, &calm].into_iter().cycle().zip(&mut waits) {
+            let mut cx = Context::from_waker(waker);
+            assert!(Pin::new(wait).poll(&mut cx).is_pending());
+        }
+        group.done();
+        assert_eq!(bell.rings(), WAITERS);
+        // Some are dropped unpolled: what counts listeners must be right.
+        waits.truncate(WAITERS);
+        assert!(waits.iter_mut().all(|wait| poll(wait).is_ready()));
+        drop(waits);
+        group.add(1);
+        assert!(poll(&mut group.wait()).is_pending());
+        group.done();
+        block_on(group.wait());
+    }
+
+    #[test]
+    fn done_may_be_called_by_the_destructor_of_a_thread_local() {
+        let _watchdog = watchdog();
+        thread_local!(static GUARD: RefCell<Option<Guard>> = const { RefCell::new(None) });
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        let (bell, waker) = Bell::new();
+        let mut wait = group.wait();
+        let mut cx = Context::from_waker(&waker);
+        assert!(Pin::new(&mut wait).poll(&mut cx).is_pending());
+        let thread = thread::spawn(move || GUARD.set(Some(guard)));
+        thread.join().expect("no panic");
+        assert_eq!(bell.rings(), 1);
         assert!(poll(&mut wait).is_ready());
     }
 

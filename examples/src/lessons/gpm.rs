@@ -14,12 +14,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ::waitgroup::WaitGroup;
+use clap::Args;
 use executor::{Executor, Handle, Metrics, block_in_place, spawn};
 
 use super::ticker::{Blocker, tick_beside};
+use super::workers::parse_workers;
 use crate::Result;
-
-const WORKERS: usize = 4;
 
 /// Tasks in the burst: many times what a local queue holds.
 const BURST: u64 = 2_000;
@@ -33,9 +33,23 @@ const BLOCKED_FOR: Duration = Duration::from_millis(300);
 /// The longest bar, in characters.
 const BAR: u64 = 40;
 
-pub fn main() -> Result<()> {
-    let executor = Executor::builder().workers(WORKERS).build()?;
-    println!("{WORKERS} workers, each with a P: P0 to P{}.", WORKERS - 1);
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Use this many workers
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "4",
+        allow_hyphen_values = true,
+        value_parser = parse_workers
+    )]
+    workers: usize,
+}
+
+pub fn main(options: &Options) -> Result<()> {
+    let workers = options.workers;
+    let executor = Executor::builder().workers(workers).build()?;
+    println!("{workers} workers, each with a P: P0 to P{}.", workers - 1);
 
     println!(
         "\n[1] A task starts {BURST} others, and goes on running itself. Tasks waiting then:\n"
@@ -50,12 +64,12 @@ pub fn main() -> Result<()> {
     draw_polls(&after_burst, None);
 
     println!(
-        "\n[3] {WORKERS} tasks say that they block (`block_in_place`), and {LATECOMERS} more \
+        "\n[3] {workers} tasks say that they block (`block_in_place`), and {LATECOMERS} more \
          tasks come:\n"
     );
     draw_threads("before", &after_burst);
     let blocked_since = Instant::now();
-    let sleepers = block_all(&executor);
+    let sleepers = block_all(&executor, workers);
     let latecomers_took = run_latecomers(&executor);
     let while_blocked = executor.metrics();
     draw_threads("blocked", &while_blocked);
@@ -71,18 +85,18 @@ pub fn main() -> Result<()> {
     draw_polls(&afterwards, Some(&after_burst));
 
     println!(
-        "\n[4] {WORKERS} tasks block for {} ms and do not say so, while another ticks every 5 ms:\n",
+        "\n[4] {workers} tasks block for {} ms and do not say so, while another ticks every 5 ms:\n",
         BLOCKED_FOR.as_millis()
     );
-    draw_tickers(&executor)?;
+    draw_tickers(&executor, workers)?;
     println!("\n    Stand-ins that nobody needs any more sleep, and end after 10 s.");
     Ok(())
 }
 
 /// Draws how late a ticker is beside tasks that block, with hand-off and without.
-fn draw_tickers(executor: &Executor) -> Result<()> {
+fn draw_tickers(executor: &Executor, workers: usize) -> Result<()> {
     let fixed = Executor::builder()
-        .workers(WORKERS)
+        .workers(workers)
         .handoff(false)
         .build()?;
     println!(
@@ -91,7 +105,7 @@ fn draw_tickers(executor: &Executor) -> Result<()> {
     );
     for (on, word) in [(executor, "on"), (&fixed, "off")] {
         for (blocker, they) in [(Blocker::Asleep, "sleep"), (Blocker::Computing, "compute")] {
-            let seen = tick_beside(on, WORKERS, blocker, BLOCKED_FOR)?;
+            let seen = tick_beside(on, workers, blocker, BLOCKED_FOR)?;
             println!(
                 "    {word:9} {they:17} {:>12.1} ms {:>12} {:>8}",
                 millis(seen.worst),
@@ -119,14 +133,13 @@ async fn compute() {
 }
 
 /// Blocks as many threads as there are workers, and returns when all are asleep.
-fn block_all(executor: &Executor) -> WaitGroup {
+fn block_all(executor: &Executor, workers: usize) -> WaitGroup {
     let (asleep, sleepers) = (WaitGroup::new(), WaitGroup::new());
-    asleep.add(WORKERS);
-    for _ in 0..WORKERS {
-        let asleep = asleep.clone();
+    for _ in 0..workers {
+        let falls_asleep = asleep.guard();
         executor.spawn(sleepers.track(async move {
             block_in_place(|| {
-                asleep.done();
+                drop(falls_asleep);
                 thread::sleep(BLOCKED_FOR);
             });
         }));

@@ -7,10 +7,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use ::waitgroup::WaitGroup;
+use ::waitgroup::{Guard, WaitGroup};
 use clap::Args;
 use memory_stats::memory_stats;
 
+use super::workers::Workers;
 use crate::Result;
 
 /// The largest accepted number of tasks: ten times what 24 GiB are known to hold.
@@ -27,6 +28,9 @@ pub struct Options {
         value_parser = parse_tasks
     )]
     tasks: usize,
+
+    #[command(flatten)]
+    workers: Workers,
 }
 
 fn parse_tasks(text: &str) -> std::result::Result<usize, String> {
@@ -42,29 +46,26 @@ fn parse_tasks(text: &str) -> std::result::Result<usize, String> {
 }
 
 // Counted beside the WaitGroups, so that the printed figures prove something.
-// Ordering: Relaxed; what is counted before a `done` is visible after the `wait`.
+// Ordering: Relaxed; what comes before a guard's drop is visible after the `wait`.
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 static ENDED: AtomicUsize = AtomicUsize::new(0);
 
-async fn task(arrived: WaitGroup, gate: WaitGroup, finished: WaitGroup) {
+async fn task(arrived: Guard, gate: WaitGroup, _finished: Guard) {
     BEGUN.fetch_add(1, Ordering::Relaxed);
-    arrived.done();
+    drop(arrived);
     gate.wait().await;
     ENDED.fetch_add(1, Ordering::Relaxed);
-    finished.done();
 }
 
 pub fn main(options: &Options) -> Result<()> {
-    executor::block_on(async {
+    options.workers.executor()?.block_on(async {
         let begin = Instant::now();
         let (arrived, gate, finished) = (WaitGroup::new(), WaitGroup::new(), WaitGroup::new());
-        arrived.add(options.tasks);
-        gate.add(1);
-        finished.add(options.tasks);
+        let closed = gate.guard();
 
         let before = resident_bytes();
         for _ in 0..options.tasks {
-            executor::spawn(task(arrived.clone(), gate.clone(), finished.clone()));
+            executor::spawn(task(arrived.guard(), gate.clone(), finished.guard()));
         }
         arrived.wait().await;
 
@@ -78,7 +79,7 @@ pub fn main(options: &Options) -> Result<()> {
             None => println!("this system does not tell how much memory is resident"),
         }
 
-        gate.done();
+        drop(closed);
         finished.wait().await;
         let ended = ENDED.load(Ordering::Relaxed);
         println!(

@@ -11,6 +11,7 @@ mod sleep;
 mod spawn;
 mod ticker;
 mod waitgroup;
+mod workers;
 
 use clap::Subcommand;
 
@@ -26,7 +27,7 @@ pub enum Lesson {
     /// main sleeps a second, and the task gets its turn
     Sleep,
     /// ten tasks, and a WaitGroup that waits for them all
-    Waitgroup,
+    Waitgroup(workers::Workers),
     /// when main ends, every other task ends with it
     MainExit,
     /// which numbers are primes? All cores search
@@ -34,9 +35,9 @@ pub enum Lesson {
     /// a hundred thousand tasks, all alive at once
     HundredThousand(hundred_thousand::Options),
     /// the scheduler at work: queues, stealing, stand-ins
-    Gpm,
+    Gpm(gpm::Options),
     /// generator, squarers, merger, joined by channels
-    Pipeline,
+    Pipeline(workers::Workers),
 }
 
 impl Lesson {
@@ -46,12 +47,12 @@ impl Lesson {
             Lesson::Hello => hello::main(),
             Lesson::Spawn => spawn::main()?,
             Lesson::Sleep => sleep::main()?,
-            Lesson::Waitgroup => waitgroup::main(),
+            Lesson::Waitgroup(workers) => waitgroup::main(*workers)?,
             Lesson::MainExit => main_exit::main()?,
             Lesson::Primes(options) => primes::main(options)?,
             Lesson::HundredThousand(options) => hundred_thousand::main(options)?,
-            Lesson::Gpm => gpm::main()?,
-            Lesson::Pipeline => pipeline::main()?,
+            Lesson::Gpm(options) => gpm::main(options)?,
+            Lesson::Pipeline(workers) => pipeline::main(*workers)?,
         }
         Ok(())
     }

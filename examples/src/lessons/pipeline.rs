@@ -21,6 +21,7 @@ use async_channel::{Receiver, Sender, bounded};
 use futures::StreamExt;
 use futures::stream::select_all;
 
+use super::workers::Workers;
 use crate::Result;
 use executor::time::sleep;
 
@@ -90,9 +91,9 @@ async fn merge(squares: Vec<Receiver<u64>>, under_way: Arc<UnderWay>) -> Vec<u64
     merged
 }
 
-pub fn main() -> Result<()> {
+pub fn main(workers: Workers) -> Result<()> {
     let under_way = Arc::new(UnderWay::default());
-    let mut merged = executor::block_on(async {
+    let mut merged = workers.executor()?.block_on(async {
         let (to_squarers, numbers) = bounded(CAPACITY);
         executor::spawn(generate(to_squarers, Arc::clone(&under_way)));
 

@@ -13,7 +13,9 @@ use clap::Args;
 use executor::Executor;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::workers::Workers;
 use crate::Result;
+use crate::ending::on_interrupt;
 use crate::sieve::{MAX_LIMIT, Scratch, Sieve};
 
 /// Segments per worker, at least, if the limit is large enough. The last segments
@@ -32,9 +34,6 @@ const COMPARISON: Duration = Duration::from_secs(2);
 /// are awake, so its speed-up would say nothing.
 const MEASURABLE: Duration = Duration::from_millis(10);
 
-/// The largest accepted number of workers: far beyond any machine's use.
-const MAX_WORKERS: usize = 1024;
-
 #[derive(Debug, Args)]
 pub struct Options {
     /// Count the primes up to this number; underscores may group its digits
@@ -47,9 +46,8 @@ pub struct Options {
     )]
     up_to: u64,
 
-    /// Use this many workers [default: EXECUTOR_WORKERS, else the number of CPUs]
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_workers)]
-    workers: Option<usize>,
+    #[command(flatten)]
+    workers: Workers,
 }
 
 fn parse_limit(text: &str) -> std::result::Result<u64, String> {
@@ -65,18 +63,6 @@ fn parse_limit(text: &str) -> std::result::Result<u64, String> {
         })
 }
 
-fn parse_workers(text: &str) -> std::result::Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|workers| (1..=MAX_WORKERS).contains(workers))
-        .ok_or_else(|| {
-            format!(
-                "the number of workers must be from 1 to {MAX_WORKERS}, for example `--workers 2`; \
-             leave the option out for one worker a CPU"
-            )
-        })
-}
-
 pub fn main(options: &Options) -> Result<()> {
     let executor = start(options.workers)?;
     let workers = executor.metrics().workers();
@@ -84,6 +70,8 @@ pub fn main(options: &Options) -> Result<()> {
     let begin = Instant::now();
     let sieve = Arc::new(Sieve::new(options.up_to, workers * SEGMENTS_PER_WORKER));
     let bar = progress_bar(sieve.segments());
+    let interrupted = bar.clone();
+    on_interrupt(move || interrupted.finish_and_clear())?;
     let counting = Instant::now();
     let primes = executor.block_on(count(&sieve, 0..sieve.segments(), workers, &bar))?;
     let (counting, all) = (counting.elapsed(), begin.elapsed());
@@ -99,15 +87,8 @@ pub fn main(options: &Options) -> Result<()> {
 
 /// Starts an executor without stand-ins. Sieving is nothing but computing, so more
 /// threads than workers would not help, however long a segment takes.
-fn start(workers: Option<usize>) -> Result<Executor> {
-    let builder = Executor::builder().handoff(false);
-    let builder = match workers {
-        Some(workers) => builder.workers(workers),
-        None => builder,
-    };
-    builder
-        .build()
-        .map_err(|error| format!("the executor did not start: {error}").into())
+fn start(workers: Workers) -> Result<Executor> {
+    workers.build(Executor::builder().handoff(false))
 }
 
 /// Counts the primes of these segments, each in a task of its own.
@@ -162,7 +143,7 @@ fn speed_up(sieve: &Arc<Sieve>, workers: usize, time: Duration) -> Result<String
     let sample = || (0..segments).step_by(every);
     let share = sample().count() as f64 / segments as f64;
 
-    let executor = start(Some(1))?;
+    let executor = start(Workers::new(Some(1)))?;
     let begin = Instant::now();
     executor.block_on(count(sieve, sample(), 1, &ProgressBar::hidden()))?;
     let one_needed = begin.elapsed().as_secs_f64() / share;

@@ -17,23 +17,29 @@
 //! }
 //! ```
 //!
+//! A [`Guard`] is `Add(1)` and `defer Done()` in one: it is counted off when the
+//! task drops it, also if the task panics or is aborted. After a bare `done` at the
+//! end of the task, a panic before it would let main wait for ever.
+//!
 //! The order of the lines is not promised, and varies from run to run.
 
-use ::waitgroup::WaitGroup;
+use ::waitgroup::{Guard, WaitGroup};
 
-async fn hello(i: usize, wg: WaitGroup) {
+use super::workers::Workers;
+use crate::Result;
+
+async fn hello(i: usize, _guard: Guard) {
     println!("Hello Goroutine! {i}");
-    wg.done(); // Go defers this, and so do `WaitGroup::guard` and `track`: they survive a panic.
-}
+} // defer wg.Done()
 
-pub fn main() {
-    let main = executor::spawn(async {
+pub fn main(workers: Workers) -> Result<()> {
+    let executor = workers.executor()?;
+    let main = executor.spawn(async {
         let wg = WaitGroup::new();
         for i in 0..10 {
-            wg.add(1);
-            executor::spawn(hello(i, wg.clone())); // go hello(i)
+            executor::spawn(hello(i, wg.guard())); // wg.Add(1); go hello(i)
         }
-        wg.wait().await;
+        wg.wait().await; // wg.Wait()
     });
-    executor::block_on(main).expect("main does not panic");
+    Ok(executor.block_on(main)?)
 }

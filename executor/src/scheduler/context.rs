@@ -21,6 +21,8 @@ thread_local! {
 struct Local {
     timers: &'static Timers,
     waker: *const Waker,
+    /// Whose worker or `block_on` the thread is in; compared, and nothing else.
+    scheduler: *const Scheduler,
 }
 
 impl Local {
@@ -70,15 +72,26 @@ pub(super) fn own_timers() -> Option<&'static Timers> {
     TIMERS.get().map(|local| local.timers)
 }
 
+/// Whether the wheel that this thread looks at is one of a worker, or a `block_on`, of `scheduler`.
+pub(super) fn is_driven_by(scheduler: &Scheduler) -> bool {
+    let local = TIMERS.get();
+    local.is_some_and(|local| ptr::eq(local.scheduler, scheduler))
+}
+
 /// Makes `timers` the wheel for the timers that are polled on this thread and wake `waker`, or for
 /// all that are polled on this thread, until the guard is dropped.
 pub(crate) fn enter_timers<'a>(
+    scheduler: &Scheduler,
     timers: &'static Timers,
     waker: Option<&'a Waker>,
 ) -> TimersGuard<'a> {
-    let waker = waker.map_or(ptr::null(), ptr::from_ref);
+    let local = Local {
+        timers,
+        waker: waker.map_or(ptr::null(), ptr::from_ref),
+        scheduler,
+    };
     TimersGuard {
-        outer: TIMERS.replace(Some(Local { timers, waker })),
+        outer: TIMERS.replace(Some(local)),
         _borrow: PhantomData,
     }
 }
@@ -123,7 +136,7 @@ pub(crate) fn enter_worker(worker: &Worker) -> WorkerGuard<'_> {
         _current: enter(worker.scheduler()),
         _timers: worker
             .has_monitor()
-            .then(|| enter_timers(worker.driver().timers(), None)),
+            .then(|| enter_timers(worker.scheduler(), worker.driver().timers(), None)),
     }
 }
 
@@ -135,7 +148,10 @@ pub(crate) fn enter_poll<'a>(scheduler: &Scheduler, waker: &'a Waker) -> Option<
     if scheduler.config.handoff {
         return None;
     }
-    with_worker(|worker| Some(enter_timers(worker?.driver().timers(), Some(waker))))
+    with_worker(|worker| {
+        let timers = worker?.driver().timers();
+        Some(enter_timers(scheduler, timers, Some(waker)))
+    })
 }
 
 /// See [`enter_worker`].

@@ -4,7 +4,7 @@
 use super::{Scheduler, config::Config, context, schedtrace::SchedTrace};
 use std::{
     io,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 static DEFAULT: OnceLock<Default> = OnceLock::new();
@@ -16,6 +16,16 @@ struct Default {
     scheduler: Arc<Scheduler>,
     /// The trace is printed as long as this exists.
     _schedtrace: Option<SchedTrace>,
+}
+
+/// The lock, held by whoever is about to fork the process.
+#[cfg(unix)]
+pub(super) struct Held(#[expect(dead_code)] MutexGuard<'static, ()>);
+
+/// Takes the lock.
+#[cfg(unix)]
+pub(super) fn hold() -> Held {
+    Held(STARTING.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// The default executor.

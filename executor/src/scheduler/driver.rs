@@ -1,8 +1,8 @@
 //! The seam for whatever wakes tasks from outside: timers, and one day sockets.
 //!
 //! A [`Source`] is where tasks wait for something that no task does. A [`Driver`] is the sources
-//! that one thread looks after: a worker, a thread in `block_on`, or the default executor's monitor
-//! for timers that nobody else can serve. The rest of the scheduler knows drivers only:
+//! that one thread looks after: a worker, a thread in `block_on`, or a monitor for timers that
+//! nobody else can answer for. The rest of the scheduler knows drivers only:
 //!
 //! | who                        | when                              | calls                       |
 //! | -------------------------- | --------------------------------- | --------------------------- |
@@ -21,7 +21,8 @@
 //! # Sources of one thread, and of all
 //!
 //! Timers belong to one thread: no other makes their next deadline earlier (`timer`). The other
-//! kind of source belongs to a whole executor, as the kernel's list of ready sockets will. When
+//! kind of source belongs to a whole executor, as the kernel's list of ready sockets will, and as
+//! the timers do that no thread of an executor without a monitor can answer for (`outside`). When
 //! something happens there, nobody is told. Somebody has to look, and best of all to sleep in the
 //! source. So:
 //!
@@ -47,6 +48,7 @@ use crate::{
     sync::clock::{self, NEVER},
     timer::{Timers, owned::OwnedTimers},
 };
+use std::sync::{Arc, OnceLock};
 
 /// Where tasks wait for something outside the executor. Times are in nanoseconds, as `clock` counts
 /// them.
@@ -141,9 +143,57 @@ impl Source for OwnedTimers {
 
 /// The source that all drivers of an executor share.
 #[cfg(not(all(test, shuttle)))]
-pub(crate) type SharedSource = NoSource;
+pub(crate) type SharedSource = SharedTimers;
 #[cfg(all(test, shuttle))]
 pub(crate) use super::schedules::events::SharedSource;
+
+/// Timers at which all workers of an executor look. There are none as long as nobody asks for them;
+/// see `outside`.
+#[derive(Clone, Default)]
+pub(crate) struct SharedTimers(Arc<OnceLock<OwnedTimers>>);
+
+impl SharedTimers {
+    /// The wheel.
+    pub(crate) fn timers(&self) -> &'static Timers {
+        self.0.get_or_init(OwnedTimers::take).timers()
+    }
+
+    /// The wheel, if anybody has asked for it before.
+    pub(crate) fn timers_if_any(&self) -> Option<&'static Timers> {
+        self.0.get().map(OwnedTimers::timers)
+    }
+}
+
+// Nothing is moderated: that is for a driver to decide, and here are several.
+impl Source for SharedTimers {
+    fn is_waited_for(&self) -> bool {
+        self.next_due() != NEVER
+    }
+
+    fn seems_due(&self, now: u64) -> bool {
+        self.next_due() <= now
+    }
+
+    fn is_due(&self, now: u64) -> bool {
+        self.timers_if_any()
+            .is_some_and(|timers| timers.is_due(now))
+    }
+
+    fn next_due(&self) -> u64 {
+        self.timers_if_any().map_or(NEVER, Timers::next_due)
+    }
+
+    fn fire(&self, now: u64, limit: usize) -> bool {
+        self.timers_if_any()
+            .is_some_and(|timers| timers.fire(now, limit))
+    }
+
+    fn evict(&self) {
+        if let Some(timers) = self.timers_if_any() {
+            timers.evict();
+        }
+    }
+}
 
 /// In place of a source, where there is none.
 #[derive(Clone, Default)]

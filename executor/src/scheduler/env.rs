@@ -1,4 +1,7 @@
 //! The environment variables that the executor reads. An empty one counts as unset.
+//!
+//! In a program with elevated rights (set-user-ID, capabilities) only `EXECUTOR_WORKERS` is heeded:
+//! whoever starts such a program must not make it write, or say more than it would.
 
 use std::{env, time::Duration};
 
@@ -15,6 +18,9 @@ pub(crate) fn workers() -> usize {
 /// `EXECUTOR_SCHEDTRACE`: how often to print the scheduler's state.
 #[track_caller]
 pub(crate) fn trace_period() -> Option<Duration> {
+    if has_elevated_rights() {
+        return None;
+    }
     let wanted = "a positive number of milliseconds, or unset for no trace";
     number("EXECUTOR_SCHEDTRACE", wanted).map(|ms| Duration::from_millis(ms as u64))
 }
@@ -27,4 +33,27 @@ fn number(name: &str, wanted: &str) -> Option<usize> {
         None | Some(0) => panic!("{name} is {value:?}, but must be {wanted}"),
         positive => positive,
     }
+}
+
+/// Whether the program has rights that its caller lacks, as the C library's `secure_getenv` has it.
+#[cfg(target_os = "linux")]
+fn has_elevated_rights() -> bool {
+    // SAFETY: takes a number, and reads what the kernel has left for this process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// As above, where the system says so in another way.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn has_elevated_rights() -> bool {
+    // SAFETY: asks for a number of this process, and cannot fail.
+    let (user, group) = (unsafe { libc::getuid() }, unsafe { libc::getgid() });
+    // SAFETY: as above.
+    let (acting_user, acting_group) = (unsafe { libc::geteuid() }, unsafe { libc::getegid() });
+    (user, group) != (acting_user, acting_group)
+}
+
+/// There are no such programs.
+#[cfg(not(unix))]
+fn has_elevated_rights() -> bool {
+    false
 }

@@ -13,7 +13,7 @@ use crate::sync::lock_static;
 use std::{
     io, ptr,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicPtr, Ordering},
     },
 };
@@ -36,6 +36,16 @@ static REGISTER: Mutex<Register> = Mutex::new(Register {
 struct Register {
     schedulers: Vec<Weak<Scheduler>>,
     free: Vec<u16>,
+}
+
+/// The lock, held by whoever is about to fork the process.
+#[cfg(unix)]
+pub(super) struct Held(#[expect(dead_code)] MutexGuard<'static, Register>);
+
+/// Takes the lock.
+#[cfg(unix)]
+pub(super) fn hold() -> Held {
+    Held(lock_static(&REGISTER))
 }
 
 /// The number of an executor. Free for another executor once this is dropped.

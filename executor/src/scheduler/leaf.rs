@@ -1,16 +1,27 @@
 //! What a leaf future asks for: the wheel that its timer belongs into, and who has to be told of
 //! it.
 //!
-//! A thread that belongs to no executor, or cannot promise to look at a wheel in time, leaves its
-//! timers to the default executor's monitor.
+//! A thread that cannot promise to look at a wheel in time leaves its timers to its executor; one
+//! that belongs to none, to the default executor. See `outside`.
 
-use super::{context, default};
-use crate::timer::Timers;
-use std::{ptr, task::Waker};
+use super::{Scheduler, context, default};
+use crate::{idle::pool::Pool, timer::Timers};
+use std::{ptr, sync::Arc, task::Waker};
 
 /// The wheel for timers that are polled on this thread and wake `waker`; see `timer`.
 pub(crate) fn timers(waker: &Waker) -> &'static Timers {
-    context::timers(waker).unwrap_or_else(|| default::scheduler().monitor.timers())
+    context::timers(waker).unwrap_or_else(|| with_outside(|scheduler| scheduler.outside_timers()))
+}
+
+/// Calls `f` with the executor that answers for timers for which this thread cannot.
+fn with_outside<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
+    context::with_current(|current| {
+        // After its end an executor has nobody but the threads in its `block_on`.
+        let answers = |s: &&Arc<Scheduler>| !s.is_closed() || context::is_driven_by(s);
+        f(current
+            .filter(answers)
+            .unwrap_or_else(|| default::scheduler()))
+    })
 }
 
 /// Whether this thread may make the first deadline in `timers` earlier. It then tells the driver.
@@ -24,14 +35,24 @@ pub(crate) fn is_local(timers: &Timers) -> bool {
 /// Wakes the driver of `timers`, this thread's wheel, if need be. Call after making the wheel's
 /// first deadline earlier.
 pub(crate) fn wake_driver(timers: &Timers) {
-    context::with_worker(|worker| match worker {
-        Some(worker) if ptr::eq(worker.driver().timers(), timers) => worker.wake_driver(),
-        // The wheel of a call of `block_on` on this thread, which looks at it before it parks.
-        _ if timers.is_driven() => {}
+    let is_own = context::with_worker(|worker| {
+        let own = worker.filter(|worker| ptr::eq(worker.driver().timers(), timers));
+        own.inspect(|worker| worker.wake_driver()).is_some()
+    });
+    // The wheel of a call of `block_on` on this thread, which looks at it before it parks, is
+    // driven.
+    if is_own || timers.is_driven() {
+        return;
+    }
+    context::with_current(|current| match current {
+        Some(current) if current.is_outside_wheel(timers) => current.tell_of_outside_timers(timers),
         _ => {
-            let scheduler = default::scheduler();
-            scheduler.refuse_in_forked_child();
-            scheduler.monitor.rest.wake_by(timers.next_due());
+            let default = default::scheduler();
+            if current.is_none() {
+                // Nobody of an executor is here who would look.
+                default.refuse_in_forked_child();
+            }
+            default.tell_of_outside_timers(timers);
         }
     });
 }

@@ -10,26 +10,36 @@
 //! | `leaf`        | which driver serves a future that is polled here                    |
 //! | `threads`     | the threads behind the machines: start, end, join                   |
 //! | `monitor`     | takes the permits of machines that do not come back                 |
-//! | `report`      | what the runtime tells the logger                                   |
+//! | `warnings`    | what the runtime tells the logger                                   |
 //! | `system`      | what the system says about threads                                  |
+//! | `boxed_output` | large outputs are put into a box at once                           |
+//! | `allowance`   | how many ready results a poll gets before it gives way to others    |
+//! | `outside`     | timers that the thread which polls them cannot answer for           |
 //! | `context`     | which executor and worker the calling thread is in                  |
 //! | `default`     | the executor of threads that are in no other                        |
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
 //! | `config`      | settings; what the environment says is in `env`                     |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
+//! | `fork`        | what a forked child needs to build an executor of its own           |
+//! | `report`      | what the runtime writes to standard error                           |
 //! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
 //! How an executor ends is told in `idle/README.md`.
 
+pub(crate) mod allowance;
+mod boxed_output;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod default;
 pub(crate) mod driver;
 mod env;
 mod executor_id;
+#[cfg(all(unix, not(shuttle)))]
+mod fork;
 pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
+pub(crate) mod outside;
 mod processor;
 mod recycle;
 mod report;
@@ -40,6 +50,7 @@ mod system;
 pub(crate) mod task;
 pub(crate) mod task_id;
 mod threads;
+mod warnings;
 pub(crate) mod worker;
 
 use crate::{
@@ -52,14 +63,16 @@ use crate::{
     suspended::SuspendedTasks,
     sync::AtomicBool,
 };
+use boxed_output::Boxing;
 use config::Config;
 use crossbeam_utils::CachePadded;
 use driver::SharedSource;
 use executor_id::ExecutorId;
 use monitor::Monitor;
+use outside::Watchers;
 use processor::{Processor, Processors};
 use std::{collections::VecDeque, future::Future, io, iter, process, ptr::NonNull, sync::Arc};
-use task::{Joiner, SpawnMeta, Task};
+use task::{Join, Joiner, SpawnMeta, Task};
 use threads::Threads;
 use worker::{Arrival, call::Calls};
 
@@ -75,6 +88,7 @@ pub(crate) struct Scheduler {
     pub(crate) monitor: Monitor,
     /// Read for each announced call, seldom written.
     calls: CachePadded<Calls>,
+    watchers: Watchers,
     threads: Threads,
     /// The process that the threads are in.
     process: u32,
@@ -85,6 +99,8 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Starts the N workers.
     pub(crate) fn start(config: Config) -> io::Result<Arc<Scheduler>> {
+        #[cfg(all(unix, not(shuttle)))]
+        fork::prepare_children();
         let (workers, max_machines) = (config.workers, config.max_machines);
         let scheduler = Arc::new(Scheduler {
             id: ExecutorId::take()?,
@@ -95,6 +111,7 @@ impl Scheduler {
             suspended: SuspendedTasks::new(workers),
             monitor: Monitor::new(),
             calls: CachePadded::default(),
+            watchers: Watchers::default(),
             threads: Threads::default(),
             process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
@@ -132,20 +149,23 @@ impl Scheduler {
         io::Error::new(error.kind(), text)
     }
 
-    /// Spawns a task. Whoever drops the joiner cancels it: `JoinHandle` does not.
+    /// Spawns a task.
     pub(crate) fn spawn<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        if const { task::is_large::<F>() } {
-            self.spawn_sized(meta, Box::pin(future))
+        if const { task::is_large::<F::Output>() } {
+            let future = Boxing::new(Box::pin(future));
+            Joiner::of_boxed(self.spawn_sized(meta, future))
+        } else if const { task::is_large::<F>() } {
+            Joiner::of_plain(self.spawn_sized(meta, Box::pin(future)))
         } else {
-            self.spawn_sized(meta, future)
+            Joiner::of_plain(self.spawn_sized(meta, future))
         }
     }
 
-    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
+    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Join<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -212,10 +232,10 @@ impl Scheduler {
     /// could catch a worker's panic.
     fn abort_in_forked_child(&self) {
         if self.is_in_forked_child() {
-            eprintln!(
+            report::line(&format!(
                 "executor: a task has forked its process, and then waited: {}",
                 self.forked()
-            );
+            ));
             process::abort();
         }
     }
@@ -269,6 +289,7 @@ impl Pool for Scheduler {
     }
 
     fn all_ended(self: &Arc<Self>) {
+        self.evict_outside_timers();
         self.end();
     }
 }

@@ -1,97 +1,66 @@
-//! What the runtime says about the program that it runs, to its logger.
+//! What the runtime itself writes to standard error: it neither panics nor is waited for.
 //!
-//! A logger is foreign code: it may take its time, want locks that others hold, and panic. So it is
-//! called on a thread of its own, which belongs to no executor, is waited for by nobody, and ends
-//! when there is nothing left to say. Where there is no logger, the text goes to standard error.
+//! `eprintln!` panics if nobody reads a pipe any more, waits for whoever does not empty a full one,
+//! and holds std's lock meanwhile, so that others wait as well. Here a line that cannot be written
+//! at once is left out.
 
-use crate::sync::panic::caught;
-use log::Level;
-use std::{
-    collections::VecDeque,
-    io::{self, Write},
-    process,
-    sync::{Mutex, TryLockError},
-    thread,
-};
+#[cfg(not(unix))]
+pub(super) use elsewhere::write;
+#[cfg(unix)]
+pub(super) use unix::write;
 
-/// As long as the logger takes its time, so many reports wait. Further ones are lost.
-const MOST_WAITING: usize = 64;
-
-struct Reports {
-    waiting: VecDeque<Report>,
-    /// The process whose thread is at work. (A forked child has no thread.)
-    at_work_in: Option<u32>,
+/// Writes a line to standard error, if that is possible at once.
+pub(super) fn line(text: &str) {
+    write(format!("{text}\n").as_bytes());
 }
 
-/// See [`report`].
-struct Report {
-    level: Level,
-    text: String,
-    without_logger: bool,
-}
-
-static REPORTS: Mutex<Reports> = Mutex::new(Reports {
-    waiting: VecDeque::new(),
-    at_work_in: None,
-});
-
-/// Reports `text` soon. `without_logger`: also if there is no logger to take it.
-pub(super) fn report(level: Level, text: String, without_logger: bool) {
-    if cfg!(shuttle) {
-        // A thread that shuttle does not know.
-        return;
-    }
-    let mut reports = match REPORTS.try_lock() {
-        Ok(reports) => reports,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Another executor reports something just now; or did when this process was forked, and
-        // then the lock stays as it is. The text is not worth waiting for.
-        Err(TryLockError::WouldBlock) => return,
+#[cfg(unix)]
+mod unix {
+    use std::{
+        fs::File,
+        io::{ErrorKind, Write},
+        mem::ManuallyDrop,
+        os::fd::FromRawFd,
     };
-    if reports.waiting.len() < MOST_WAITING {
-        reports.waiting.push_back(Report {
-            level,
-            text,
-            without_logger,
-        });
-    }
-    let this_process = Some(process::id());
-    if reports.at_work_in != this_process {
-        let thread = thread::Builder::new().name("executor-report".into());
-        if thread.spawn(emit_all).is_ok() {
-            reports.at_work_in = this_process;
+
+    /// What a pipe that takes anything takes at once, on every system.
+    const AT_ONCE: usize = 512;
+
+    /// Writes as much as standard error takes at once.
+    pub(crate) fn write(mut bytes: &[u8]) {
+        // SAFETY: nobody closes it here. If somebody else has, each use is an error.
+        let stderr = unsafe { File::from_raw_fd(libc::STDERR_FILENO) };
+        let mut stderr = ManuallyDrop::new(stderr);
+        while !bytes.is_empty() && takes_more() {
+            match stderr.write(&bytes[..bytes.len().min(AT_ONCE)]) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
         }
     }
-}
 
-/// Goes on until nothing is left to say.
-fn emit_all() {
-    while let Some(report) = next() {
-        // The panic hook has said what there is to say.
-        drop(caught(|| report.emit()));
+    /// Whether standard error takes some bytes without a wait, and without a signal for a pipe that
+    /// nobody reads.
+    fn takes_more() -> bool {
+        let mut stderr = libc::pollfd {
+            fd: libc::STDERR_FILENO,
+            events: libc::POLLOUT,
+            revents: 0,
+        };
+        // SAFETY: one entry, as the number says; and it does not wait.
+        let ready = unsafe { libc::poll(&mut stderr, 1, 0) };
+        ready == 1 && stderr.revents == libc::POLLOUT
     }
 }
 
-fn next() -> Option<Report> {
-    let mut reports = crate::sync::lock_static(&REPORTS);
-    let next = reports.waiting.pop_front();
-    if next.is_none() {
-        reports.at_work_in = None;
-    }
-    next
-}
+#[cfg(not(unix))]
+mod elsewhere {
+    use std::io::{self, Write};
 
-impl Report {
-    fn emit(&self) {
-        let Report {
-            level,
-            text,
-            without_logger,
-        } = self;
-        log::log!(target: "executor", *level, "{text}");
-        if *without_logger && log::max_level() == log::LevelFilter::Off {
-            // Standard error may be closed; then nobody wants to know.
-            let _ = writeln!(io::stderr(), "executor: {text}");
-        }
+    /// Writes to standard error. Nothing says whether that takes time.
+    pub(crate) fn write(bytes: &[u8]) {
+        // Who could be told?
+        let _ = io::stderr().write_all(bytes);
     }
 }

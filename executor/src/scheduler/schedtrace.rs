@@ -1,11 +1,11 @@
 //! `EXECUTOR_SCHEDTRACE`: the scheduler's state as a line on standard error, like Go's
 //! `GODEBUG=schedtrace`.
 
-use super::{Scheduler, config::Config, env, metrics::Metrics};
+use super::{Scheduler, config::Config, env, metrics::Metrics, report};
 use crate::sync::thread;
 use std::{
     io,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -13,8 +13,14 @@ use std::{
 pub(crate) struct SchedTrace {
     /// Dropped first, which ends the thread's wait.
     stop: Option<mpsc::Sender<()>>,
+    /// Says, by its own end, that the thread is about to end.
+    ended: Mutex<mpsc::Receiver<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
+
+/// How long its end is waited for. It takes no time, unless standard error is something that
+/// claims to take a line at once, and does not.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl SchedTrace {
     /// Starts a scheduler, and the thread that traces it if the environment asks for one.
@@ -34,16 +40,18 @@ impl SchedTrace {
     fn start(scheduler: &Arc<Scheduler>, period: Duration) -> io::Result<SchedTrace> {
         let scheduler = Arc::downgrade(scheduler);
         let (stop, stopped) = mpsc::channel();
+        let (ends, ended) = mpsc::channel();
         let started = Instant::now();
         let print = move || {
+            let _ends = ends;
             while stopped.recv_timeout(period) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let Some(scheduler) = scheduler.upgrade() else {
                     return;
                 };
-                eprintln!(
-                    "{}",
-                    line(started.elapsed().as_millis(), &Metrics::of(&scheduler))
-                );
+                let metrics = Metrics::of(&scheduler);
+                // The line may take its time.
+                drop(scheduler);
+                report::line(&line(started.elapsed().as_millis(), &metrics));
             }
         };
         let thread = thread::Builder::new()
@@ -51,6 +59,7 @@ impl SchedTrace {
             .spawn(print)?;
         Ok(SchedTrace {
             stop: Some(stop),
+            ended: Mutex::new(ended),
             thread: Some(thread),
         })
     }
@@ -59,8 +68,11 @@ impl SchedTrace {
 impl Drop for SchedTrace {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Its only panic would be a closed standard error.
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = self.thread.take()
+            && ended.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout)
+        {
+            // It does not panic, so there is nothing to be told.
             drop(thread.join());
         }
     }

@@ -34,7 +34,10 @@
 //! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
 
 use super::{
-    Scheduler, context, executor_id,
+    Scheduler,
+    allowance::{self, poll_leaf},
+    boxed_output::BoxedOutput,
+    context, executor_id,
     recycle::{Maker, MakerByte},
     task_id::TaskId,
     worker::Arrival,
@@ -58,15 +61,105 @@ use std::{
     panic::Location,
     pin::Pin,
     ptr::NonNull,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// A task that is ready to be polled: run it or [`cancel`] it. (Dropping it would leave its handle
 /// without an outcome.)
 pub(crate) type Task = Runnable<Meta>;
 
-/// The handle's side of a task: `async-task`'s join machinery. Dropping it would cancel the task.
-pub(crate) type Joiner<T> = async_task::Task<Outcome<T>, Meta>;
+/// `async-task`'s join machinery. Dropping it would cancel the task.
+pub(super) type Join<T> = async_task::Task<Outcome<T>, Meta>;
+
+/// The handle's side of a task with an output of type `T`. Its owner detaches it.
+pub(crate) struct Joiner<T>(Joins<T>);
+
+/// A large output is in a box as soon as the future yields it: what it would pass through on its
+/// way to the handle copies it onto the stack each time. Which field there is, the type says.
+union Joins<T> {
+    /// If `T` is not large.
+    plain: ManuallyDrop<Join<T>>,
+    /// If it is.
+    boxed: ManuallyDrop<Join<BoxedOutput<T>>>,
+}
+
+impl<T> Joiner<T> {
+    /// The handle's side of a task whose output is not large.
+    pub(super) fn of_plain(join: Join<T>) -> Joiner<T> {
+        assert!(!is_large::<T>());
+        let plain = ManuallyDrop::new(join);
+        Joiner(Joins { plain })
+    }
+
+    /// The handle's side of a task whose output is large, and boxed.
+    pub(super) fn of_boxed(join: Join<BoxedOutput<T>>) -> Joiner<T> {
+        assert!(is_large::<T>());
+        let boxed = ManuallyDrop::new(join);
+        Joiner(Joins { boxed })
+    }
+
+    /// What the scheduler keeps with the task.
+    pub(crate) fn metadata(&self) -> &Meta {
+        if const { is_large::<T>() } {
+            self.boxed().metadata()
+        } else {
+            self.plain().metadata()
+        }
+    }
+
+    /// Whether the task has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        if const { is_large::<T>() } {
+            self.boxed().is_finished()
+        } else {
+            self.plain().is_finished()
+        }
+    }
+
+    /// Waits for the end of the task. A failure is `E` for the handle.
+    pub(crate) fn poll<E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: impl FnOnce(Failure) -> E,
+    ) -> Poll<Result<T, E>> {
+        if const { is_large::<T>() } {
+            // SAFETY: of this type, the field that there is.
+            let join = unsafe { &mut self.0.boxed };
+            match ready!(poll_leaf(cx, |cx| Pin::new(&mut **join).poll(cx))).into_result() {
+                Ok(output) => Poll::Ready(Ok(output.unbox())),
+                Err(failure) => Poll::Ready(Err(error(failure))),
+            }
+        } else {
+            // SAFETY: as above.
+            let join = unsafe { &mut self.0.plain };
+            poll_leaf(cx, |cx| Pin::new(&mut **join).poll(cx))
+                .map(|outcome| outcome.into_result().map_err(error))
+        }
+    }
+
+    /// Lets the task go on by itself.
+    pub(crate) fn detach(self) {
+        if const { is_large::<T>() } {
+            // SAFETY: of this type, the field that there is.
+            ManuallyDrop::into_inner(unsafe { self.0.boxed }).detach();
+        } else {
+            // SAFETY: as above.
+            ManuallyDrop::into_inner(unsafe { self.0.plain }).detach();
+        }
+    }
+
+    fn plain(&self) -> &Join<T> {
+        assert!(!is_large::<T>());
+        // SAFETY: of this type, the field that there is.
+        unsafe { &self.0.plain }
+    }
+
+    fn boxed(&self) -> &Join<BoxedOutput<T>> {
+        assert!(is_large::<T>());
+        // SAFETY: of this type, the field that there is.
+        unsafe { &self.0.boxed }
+    }
+}
 
 // SAFETY: async-task documents `into_raw` and `from_raw` as inverse; a raw pointer left alone only
 // leaks. `Runnable` is `Send` because `Meta` is `Send + Sync`.
@@ -120,12 +213,12 @@ impl Meta {
 }
 
 // With async-task's header, a task that holds one word fits into 56 bytes: the largest that malloc
-// has a cache line for.
-#[cfg(not(shuttle))]
+// has a cache line for. (Where pointers are smaller, so is the task.)
+#[cfg(all(not(shuttle), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Meta>() == 16 && size_of::<Outcome<()>>() == 8);
 
-/// Larger futures are boxed first: closures and unions that they pass through would copy them onto
-/// the stack. And the memory of a task with a larger output is freed at once.
+/// Larger futures and outputs are boxed first: what they pass through would copy them onto the
+/// stack. And the memory of a task with a larger output is freed at once.
 const LARGE: usize = 2 << 10;
 
 /// Whether a future or an output of this type is above that size.
@@ -138,7 +231,7 @@ pub(crate) fn create<F>(
     scheduler: &Scheduler,
     spawned: SpawnMeta,
     future: F,
-) -> (Task, Joiner<F::Output>)
+) -> (Task, Join<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -281,6 +374,15 @@ impl<F: Future> Guarded<F> {
         unsafe { self.map_unchecked_mut(|this| &mut *this.0) }
     }
 
+    /// Polls the future. If that panics, the future is dropped as the panic leaves the poll, so that
+    /// its destructor finds the thread panicking.
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let mut unwinding = DropAsItUnwinds(self);
+        let poll = unwinding.0.as_mut().project().poll(cx);
+        mem::forget(unwinding);
+        poll
+    }
+
     /// Drops the future in place, if it is there still; its panic comes back.
     fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
         let (meta, scheduler) = running();
@@ -301,6 +403,16 @@ impl<F: Future> Guarded<F> {
     }
 }
 
+/// Drops the future of a poll that panics.
+struct DropAsItUnwinds<'a, F: Future>(Pin<&'a mut Guarded<F>>);
+
+impl<F: Future> Drop for DropAsItUnwinds<'_, F> {
+    fn drop(&mut self) {
+        // The handle hears of the poll's own panic.
+        drop(self.0.as_mut().drop_future());
+    }
+}
+
 impl<F: Future> Future for Guarded<F> {
     type Output = Outcome<F::Output>;
 
@@ -313,9 +425,9 @@ impl<F: Future> Future for Guarded<F> {
         let outcome = if scheduler.is_cancelled(registration) {
             Outcome::new(Err(Failure::Cancelled))
         } else {
-            let future = self.as_mut().project();
             let _timers = context::enter_poll(scheduler, cx.waker());
-            match caught(|| future.poll(cx)) {
+            let _allowance = allowance::begin_poll();
+            match caught(|| self.as_mut().poll_future(cx)) {
                 Ok(Poll::Pending) => {
                     let shard =
                         || context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));

@@ -20,7 +20,8 @@ use std::{
     },
 };
 
-/// Identifies a task among all tasks of the process. No id is used twice.
+/// Identifies a task among all tasks of the process. No id is used twice, until 2⁴⁸ tasks have been
+/// spawned: nine years at a million a second.
 ///
 /// [`Display`](fmt::Display) prints a number. The order of ids says nothing about the order of the
 /// spawns.
@@ -91,11 +92,23 @@ fn next_serial() -> u64 {
     thread_local!(static NEXT: Cell<u64> = const { Cell::new(0) });
     let mut serial = NEXT.get();
     if serial.is_multiple_of(SERIALS_PER_BLOCK) {
-        // Ordering: Relaxed; only the uniqueness of the number matters.
-        serial = NEXT_BLOCK.fetch_add(1, Ordering::Relaxed) * SERIALS_PER_BLOCK;
+        serial = next_block(&NEXT_BLOCK) * SERIALS_PER_BLOCK;
     }
     NEXT.set(serial + 1);
     serial
+}
+
+/// Takes the next block. After the last one they begin anew, with the first: there is no serial
+/// number 0.
+fn next_block(next: &AtomicU64) -> u64 {
+    const BLOCKS: u64 = (1 << (u64::BITS - SITE_BITS)) / SERIALS_PER_BLOCK;
+    loop {
+        // Ordering: Relaxed; only the uniqueness of the number matters.
+        let block = next.fetch_add(1, Ordering::Relaxed) % BLOCKS;
+        if block != 0 {
+            return block;
+        }
+    }
 }
 
 /// The numbered lines, in the order of their numbers, which begin at 1.
@@ -153,5 +166,20 @@ impl fmt::Display for TaskId {
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TaskId({})", self.serial())
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_last_block_comes_the_first() {
+        let next = AtomicU64::new((1 << 38) - 1);
+        assert_eq!(next_block(&next), (1 << 38) - 1);
+        assert_eq!(next_block(&next), 1);
+        let next = AtomicU64::new(u64::MAX);
+        assert_eq!(next_block(&next), (1 << 38) - 1);
+        assert_eq!(next_block(&next), 1);
     }
 }

@@ -1,8 +1,8 @@
-//! A slab that grows page by page.
+//! A slab that grows page by page, and shrinks so.
 //!
 //! A [`Slab`] alone is one vector. When it grows, it copies everything, under the lock, to twice
-//! the room, and leaves the old block as fragmentation: 16 MiB for a million values of 16 bytes. A
-//! page never moves.
+//! the room, and leaves the old block as fragmentation: 16 MiB for a million values of 16 bytes.
+//! And it never shrinks. A page never moves, and is freed when its last value has been taken out.
 
 use slab::Slab;
 
@@ -12,9 +12,12 @@ const PAGE: usize = 1 << 10;
 
 /// A slab of pages.
 pub(crate) struct PagedSlab<T> {
+    /// One without a value may be without memory.
     pages: Vec<Slab<T>>,
     /// The numbers of the pages with room. The last one is filled next.
     roomy: Vec<usize>,
+    /// An empty page that has kept its memory, so that a value which comes and goes costs none.
+    spare: Option<usize>,
     len: usize,
 }
 
@@ -23,6 +26,7 @@ impl<T> Default for PagedSlab<T> {
         PagedSlab {
             pages: Vec::new(),
             roomy: Vec::new(),
+            spare: None,
             len: 0,
         }
     }
@@ -32,11 +36,17 @@ impl<T> PagedSlab<T> {
     /// Puts a value in; returns the key to it.
     pub(crate) fn insert(&mut self, value: T) -> usize {
         let number = self.roomy.last().copied().unwrap_or_else(|| {
-            self.pages.push(Slab::with_capacity(PAGE));
+            self.pages.push(Slab::new());
             self.roomy.push(self.pages.len() - 1);
             self.pages.len() - 1
         });
         let page = &mut self.pages[number];
+        if page.is_empty() {
+            if page.capacity() == 0 {
+                page.reserve_exact(PAGE);
+            }
+            self.spare = self.spare.filter(|&spare| spare != number);
+        }
         let index = page.insert(value);
         if page.len() == PAGE {
             self.roomy.pop();
@@ -45,7 +55,7 @@ impl<T> PagedSlab<T> {
         number * PAGE + index
     }
 
-    /// Takes a value out. When it was the last one, all pages but the first are freed.
+    /// Takes a value out. Pages without a value are freed, but for one.
     ///
     /// # Panics
     ///
@@ -58,12 +68,23 @@ impl<T> PagedSlab<T> {
         }
         let value = page.remove(key % PAGE);
         self.len -= 1;
+        if page.is_empty() {
+            self.page_is_empty(number);
+        }
+        value
+    }
+
+    #[cold]
+    fn page_is_empty(&mut self, number: usize) {
         if self.len == 0 && self.pages.len() > 1 {
+            // The list of pages goes, too.
             self.pages.truncate(1);
             self.pages.shrink_to_fit();
             self.roomy = vec![0];
+            self.spare = Some(0);
+        } else if let Some(spare) = self.spare.replace(number) {
+            self.pages[spare] = Slab::new();
         }
-        value
     }
 
     /// The value with this key.
@@ -116,6 +137,42 @@ mod tests {
             assert_eq!(pages.iter().count(), model.len());
         }
         assert!(pages.pages.len() < 20, "room is used again");
+    }
+
+    /// Pages that have memory.
+    fn pages_in_memory<T>(pages: &PagedSlab<T>) -> usize {
+        pages
+            .pages
+            .iter()
+            .filter(|page| page.capacity() > 0)
+            .count()
+    }
+
+    #[test]
+    fn pages_are_given_back_although_one_value_stays() {
+        let mut pages = PagedSlab::default();
+        for round in 0..3 {
+            let stays = pages.insert(usize::MAX);
+            let keys: Vec<_> = (0..100 * PAGE).map(|i| pages.insert(i)).collect();
+            assert!(pages_in_memory(&pages) >= 100);
+            for (i, key) in keys.into_iter().enumerate() {
+                assert_eq!(pages.remove(key), i);
+            }
+            // What stays, and the spare one, and those of earlier rounds.
+            assert!(pages_in_memory(&pages) <= 2 + round);
+            assert_eq!(pages.get(stays), Some(&usize::MAX));
+        }
+        assert_eq!(pages.len(), 3);
+    }
+
+    #[test]
+    fn one_value_that_comes_and_goes_allocates_nothing() {
+        let mut pages = PagedSlab::default();
+        for i in 0..3 {
+            let key = pages.insert(i);
+            assert_eq!((key, pages.remove(key)), (0, i));
+            assert_eq!((pages_in_memory(&pages), pages.spare), (1, Some(0)));
+        }
     }
 
     #[test]

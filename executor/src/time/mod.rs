@@ -18,15 +18,20 @@
 //!
 //! Timers work in every task, in [`block_on`](crate::block_on), and under any other executor.
 //!
-//! In three cases the process-wide default executor serves a timer, and is started if need be:
+//! An executor serves the timers of its own tasks and calls of `block_on`, also if they are in a
+//! `FuturesUnordered` or polled by another crate's `block_on` inside. The process-wide default
+//! executor serves a timer that is polled outside of this crate's executors, by another crate's
+//! executor for example. It is started if need be.
 //!
-//! * The timer is polled outside of this crate's executors, by another crate's executor for
-//!   example.
-//! * The timer is polled in `block_on` with a waker other than that call's own, as inside a
-//!   `FuturesUnordered`.
-//! * The timer is polled in a task of an executor built with
-//!   [`handoff(false)`](crate::Builder::handoff), with a waker other than that task's own. So
-//!   another crate's `block_on` inside such a task ends.
+//! # Giving way
+//!
+//! A future that is ready at once does not let others run. So that a loop around such futures is
+//! no endless poll, each poll of a task, or of the future of `block_on`, gets 128 results of this
+//! crate's futures that are ready at once: of sleeps, time-outs and ticks, and of
+//! [`JoinHandle`](crate::JoinHandle)s. The next of these futures is pending, and has the task
+//! polled again soon. A loop of `sleep(Duration::ZERO).await` can therefore be aborted, timed out
+//! and selected against. Outside of these polls, under another executor, everything is given at
+//! once.
 //!
 //! # Panics
 //!
@@ -37,9 +42,10 @@
 //!
 //! # Precision
 //!
-//! What is promised: no timer is early.
+//! What is promised: no timer is early. One that is over says so to whoever polls it or asks,
+//! whether or not anybody has woken its task yet.
 //!
-//! How late timers are today:
+//! How late tasks are woken today:
 //!
 //! * The resolution is 16.4 µs. To wake a thread takes some time more.
 //! * Timers that are due in quick succession are fired together, every 125 µs.
@@ -49,7 +55,9 @@
 //! * If a single poll takes longer than [`handoff_after`](crate::Builder::handoff_after), or longer
 //!   than a tenth of a second, another thread fires the timers of its worker.
 //! * On an executor built with [`handoff(false)`](crate::Builder::handoff) no other thread does. A
-//!   task that blocks its worker there delays every sleep that was last polled on that worker.
+//!   task that blocks its worker there delays every sleep that was last polled on that worker,
+//!   except those polled with a waker other than their task's own. If all of its N workers block,
+//!   and no thread waits in its `block_on`, those come late, too.
 //!
 //! # Far away and past
 //!

@@ -1,7 +1,7 @@
 //! Waiting for an instant.
 
 use crate::{
-    scheduler::leaf,
+    scheduler::{allowance::poll_leaf, leaf},
     sync::{Instant, clock},
     timer::entry::{Entry, State},
 };
@@ -19,6 +19,9 @@ use std::{
 ///
 /// The time begins with this call, not with the first poll. Only the task sleeps, as in Go's
 /// `time.Sleep`: its thread goes on with other tasks.
+///
+/// A sleep that is over when it is polled is ready at once. After 128 results that were ready at
+/// once the task [gives way](crate::time#giving-way) to others.
 ///
 /// # Cancel safety
 ///
@@ -135,22 +138,19 @@ impl Sleep {
         clock::instant(self.entry.deadline())
     }
 
-    /// Returns whether the wait is known to be over, so that a poll would be ready.
-    ///
-    /// That is so if the deadline had passed when it was set. Otherwise it is so once a poll, or
-    /// the thread that serves the timer, has noticed that the deadline has come. For a sleep that
-    /// nobody has polled, nobody does.
+    /// Returns whether the deadline has come, whether or not anybody has polled the sleep.
     ///
     /// ```
     /// use executor::time::sleep;
-    /// use std::time::Duration;
+    /// use std::{thread, time::Duration};
     ///
-    /// assert!(sleep(Duration::ZERO).is_elapsed());
-    /// assert!(!sleep(Duration::from_secs(60)).is_elapsed());
+    /// let sleep = sleep(Duration::from_millis(5));
+    /// thread::sleep(Duration::from_millis(5));
+    /// assert!(sleep.is_elapsed());
     /// ```
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
-        self.entry.has_fired()
+        self.entry.has_fired() || self.entry.deadline() <= clock::now()
     }
 
     /// Sets another deadline, also after the wait is over.
@@ -177,17 +177,24 @@ impl Sleep {
     }
 }
 
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = cx.waker();
-        match self.project().entry.poll(waker, || leaf::timers(waker)) {
+impl Sleep {
+    /// As `poll`, but does not give way.
+    pub(super) fn poll_at_any_rate(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let (entry, waker) = (self.project().entry, cx.waker());
+        match entry.poll(waker, clock::now, || leaf::timers(waker)) {
             State::Fired => return Poll::Ready(()),
             State::Waiting => {}
             State::First(timers) => leaf::wake_driver(timers),
         }
         Poll::Pending
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_leaf(cx, |cx| self.poll_at_any_rate(cx))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Limits to how long a future may take.
 
 use super::{Sleep, sleep_until};
-use crate::sync::Instant;
+use crate::{scheduler::allowance, sync::Instant};
 use pin_project_lite::pin_project;
 use std::{
     error::Error,
@@ -119,14 +119,20 @@ pin_project! {
 }
 
 impl Limit {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    /// The timer, which is set if it is not set yet.
+    fn sleep(mut self: Pin<&mut Self>) -> Pin<&mut Sleep> {
         let sleep = match self.as_mut().project() {
-            LimitProjection::After { start, duration } => Sleep::after(*start, *duration),
-            LimitProjection::At { deadline } => sleep_until(*deadline),
-            LimitProjection::Set { sleep } => return sleep.poll(cx),
+            LimitProjection::After { start, duration } => Some(Sleep::after(*start, *duration)),
+            LimitProjection::At { deadline } => Some(sleep_until(*deadline)),
+            LimitProjection::Set { .. } => None,
         };
-        self.set(Limit::Set { sleep });
-        self.poll(cx)
+        if let Some(sleep) = sleep {
+            self.set(Limit::Set { sleep });
+        }
+        match self.project() {
+            LimitProjection::Set { sleep } => sleep,
+            _ => unreachable!("it was set just now"),
+        }
     }
 }
 
@@ -174,10 +180,18 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let was_used_up = allowance::is_used_up();
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        this.limit.poll(cx).map(|()| Err(Elapsed(())))
+        let sleep = this.limit.sleep();
+        // A future that uses up each poll's allowance does not outlast its time by that.
+        let is_over = if allowance::is_used_up() && !was_used_up {
+            sleep.poll_at_any_rate(cx)
+        } else {
+            sleep.poll(cx)
+        };
+        is_over.map(|()| Err(Elapsed(())))
     }
 }
 

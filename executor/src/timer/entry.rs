@@ -2,7 +2,8 @@
 //!
 //! | `location`        | meaning                            | left by                            |
 //! | ----------------- | ---------------------------------- | ---------------------------------- |
-//! | null              | in no wheel                        | the owner, which registers it      |
+//! | null              | in no wheel                        | the owner, which registers it, or  |
+//! |                   |                                    | sees that the deadline has come    |
 //! | a wheel's address | linked in that wheel               | the wheel, which fires or evicts   |
 //! |                   |                                    | it; the owner, which takes it out  |
 //! | [`FIRED`]         | in no wheel; the deadline has come | the owner, which resets it         |
@@ -104,14 +105,22 @@ impl Entry {
         self.location() == FIRED
     }
 
-    /// Has `waker` woken at the deadline, in place of the waker of an earlier poll. Unless it has
-    /// fired, the entry is in the `local` wheel afterwards, the calling thread's.
+    /// Has `waker` woken at the deadline, in place of the waker of an earlier poll. Unless the
+    /// deadline has come by `now`, the entry is in the `local` wheel afterwards, the calling
+    /// thread's. (The time is asked for only if nobody has noticed the deadline yet.)
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         waker: &Waker,
+        now: impl FnOnce() -> u64,
         local: impl Fn() -> &'static Timers,
     ) -> State {
         let this = &*self;
+        if this.has_fired() {
+            return State::Fired;
+        }
+        if this.deadline() <= now() {
+            return this.notice_deadline();
+        }
         if let Some(timers) = this.timers() {
             if !ptr::eq(timers, local()) {
                 drop(this.leave(timers));
@@ -124,6 +133,17 @@ impl Entry {
             return State::Fired;
         }
         this.register(local(), waker.clone())
+    }
+
+    /// The deadline has come, and whoever serves the wheel, if the entry is in one, need not know.
+    #[cold]
+    fn notice_deadline(&self) -> State {
+        if let Some(timers) = self.timers() {
+            drop(self.leave(timers));
+        }
+        // Ordering: Relaxed; in no wheel by now, so nobody else knows the entry.
+        self.location.store(FIRED, Ordering::Relaxed);
+        State::Fired
     }
 
     /// Waits for another deadline, at which the waker of the last poll is woken.

@@ -13,14 +13,24 @@
 //!
 //! * on a worker, in the wheel of its processor;
 //! * in a call of `block_on`, in the wheel of that call, if it is this call that the entry wakes;
-//! * elsewhere in the wheel of the default executor's monitor.
+//! * in such a call, if it wakes another, in the wheel of the call's executor;
+//! * elsewhere in the wheel of the default executor.
 //!
 //! So the lock is nearly always free, and in the cache of the thread that takes it. Other threads
 //! take it too: the owner of an entry that has moved, and the monitor.
 //!
 //! Why the wheel of a call of `block_on` serves nobody but that call: its thread may sit in foreign
 //! code that waits for a timer, another executor's `block_on` for example, and looks at no wheel
-//! meanwhile.
+//! meanwhile. A worker's wheel is the monitor's business then; without a monitor, it serves only
+//! timers that wake the task which polls them. The wheel of an executor, for what is left, is
+//! told of in `scheduler::outside`.
+//!
+//! # What is over says so
+//!
+//! A timer follows the clock, not whoever fires it: a poll compares the deadline with the time, and
+//! takes the entry out of its wheel if nobody has fired it yet. Firing does no more than wake. So
+//! whoever polls within one long poll, and does not let its thread look at any wheel, comes to an
+//! end all the same.
 //!
 //! # Who fires a timer
 //!
@@ -34,10 +44,12 @@
 //! | `handoff_after`, or 100 ms if that is shorter  |                                            |
 //! | on a worker whose thread has ended             | the monitor                                |
 //! | on a worker with `handoff(false)`              | that worker alone, if it wakes the task    |
-//! |                                                | that polled it; else the default           |
-//! |                                                | executor's monitor                         |
+//! |                                                | that polled it; else that or another       |
+//! |                                                | worker, or a thread in `block_on` of that  |
+//! |                                                | executor, whoever looks first              |
 //! | in a call of `block_on`, and wakes that call   | that call's thread                         |
-//! | in a call of `block_on`, and wakes another     | the default executor's monitor             |
+//! | in a call of `block_on`, and wakes another     | that executor's monitor; without one, as   |
+//! |                                                | above                                      |
 //! | elsewhere                                      | the default executor's monitor             |
 //!
 //! Whoever looks at a wheel by itself is its *driver*: a worker, or a thread in `block_on`. It
@@ -51,7 +63,8 @@
 //! then the driver wakes up once for nothing.
 //!
 //! The monitor looks at wheels without a driver. Whoever makes `next_due` of such a wheel earlier,
-//! or leaves a wheel that is not empty, wakes the monitor.
+//! or leaves a wheel that is not empty, wakes the monitor; where there is none, see
+//! `scheduler::outside`.
 //!
 //! # Foreign code
 //!
@@ -157,6 +170,12 @@ impl Timers {
     fn skip_to(&self, now: u64) {
         self.lock().advance(now);
         self.not_before.store(0, Ordering::Relaxed);
+    }
+
+    /// Gives back what an empty wheel does not need. For one that nobody uses any more.
+    #[cfg(not(loom))]
+    fn shrink(&self) {
+        self.lock().shrink();
     }
 
     /// Fires timers that are due at `now`, at most `limit`. Returns whether there were any.

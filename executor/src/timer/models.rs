@@ -67,7 +67,7 @@ fn entry(deadline: u64) -> Pin<Box<Entry>> {
 /// An entry that waits in `wheel`.
 fn registered(deadline: u64, waker: &Waker, wheel: &Leaked) -> Pin<Box<Entry>> {
     let mut entry = entry(deadline);
-    assert!(!entry.as_mut().poll(waker, || wheel.0).is_fired());
+    assert!(!entry.as_mut().poll(waker, || 0, || wheel.0).is_fired());
     entry
 }
 
@@ -109,10 +109,27 @@ fn fire_against_a_change_of_wakers() {
         let (alarm, second) = Alarm::new();
         let mut entry = registered(SECOND, &first, &wheel);
         let firing = fire(&wheel, 2 * SECOND);
-        let state = entry.as_mut().poll(&second, || wheel.0);
+        let state = entry.as_mut().poll(&second, || 0, || wheel.0);
         assert!(firing.join().unwrap());
         assert!(state.is_fired() || alarm.rings() == 1, "nobody is told");
         assert!(entry.has_fired());
+    });
+}
+
+#[test]
+fn fire_against_an_owner_who_looks_at_the_clock() {
+    explore("fire against the clock", None, || {
+        let wheel = Leaked::new();
+        let (alarm, waker) = Alarm::new();
+        let mut entry = registered(SECOND, &waker, &wheel);
+        let firing = fire(&wheel, 2 * SECOND);
+        let state = entry.as_mut().poll(&waker, || 2 * SECOND, || wheel.0);
+        assert!(state.is_fired() && entry.has_fired());
+        drop(entry);
+        let fired = firing.join().unwrap();
+        assert_eq!(alarm.rings(), usize::from(fired));
+        assert_eq!(StdArc::strong_count(&alarm), 2, "no waker is left behind");
+        assert_eq!(wheel.0.next_due(), u64::MAX);
     });
 }
 
@@ -130,7 +147,7 @@ fn fire_against_reset_to_a_later_time() {
         assert!(!entry.has_fired(), "early");
         // If it fired before the reset, its task was woken, and so polls it.
         if fired {
-            assert!(!entry.as_mut().poll(&waker, || wheel.0).is_fired());
+            assert!(!entry.as_mut().poll(&waker, || 0, || wheel.0).is_fired());
         }
         assert!(wheel.0.fire(4 * SECOND, usize::MAX));
         assert!(entry.has_fired());
@@ -148,7 +165,7 @@ fn fire_against_reset_to_an_earlier_time_from_elsewhere() {
         assert!(matches!(state, State::Waiting));
         firing.join().unwrap();
         assert_eq!(alarm.rings(), 1, "the task has to poll it");
-        assert!(entry.as_mut().poll(&waker, || elsewhere.0).is_first());
+        assert!(entry.as_mut().poll(&waker, || 0, || elsewhere.0).is_first());
     });
 }
 
@@ -177,7 +194,7 @@ fn evict_against_a_poll_elsewhere() {
         let mut entry = registered(SECOND, &first, &wheel);
         let timers = wheel.0;
         let evicting = thread::spawn(move || timers.evict());
-        let state = entry.as_mut().poll(&second, || elsewhere.0);
+        let state = entry.as_mut().poll(&second, || 0, || elsewhere.0);
         evicting.join().unwrap();
         assert!(state.is_first(), "it waits where it was polled last");
         assert!(elsewhere.0.fire(2 * SECOND, usize::MAX));
@@ -193,7 +210,7 @@ fn fire_against_a_poll_elsewhere() {
         let (alarm, second) = Alarm::new();
         let mut entry = registered(SECOND, &first, &wheel);
         let firing = fire(&wheel, 2 * SECOND);
-        let state = entry.as_mut().poll(&second, || elsewhere.0);
+        let state = entry.as_mut().poll(&second, || 0, || elsewhere.0);
         let fired = firing.join().unwrap();
         assert_eq!(state.is_fired(), fired);
         assert_eq!(former.rings(), usize::from(fired));
@@ -212,7 +229,7 @@ fn evict_and_a_poll_elsewhere_against_the_drop_of_a_neighbour() {
         let (timers, others) = (wheel.0, elsewhere.0);
         let evicting = thread::spawn(move || {
             timers.evict();
-            assert!(kept.as_mut().poll(&waker, || others).is_first());
+            assert!(kept.as_mut().poll(&waker, || 0, || others).is_first());
             kept
         });
         drop(dropped);
@@ -235,7 +252,7 @@ fn what_happened_before_a_deadline_was_noticed_is_visible_after_it() {
             written.store(1, loom::sync::atomic::Ordering::Relaxed);
             timers.fire(2 * SECOND, usize::MAX)
         });
-        if entry.as_mut().poll(&waker, || wheel.0).is_fired() {
+        if entry.as_mut().poll(&waker, || 0, || wheel.0).is_fired() {
             assert_eq!(before.load(loom::sync::atomic::Ordering::Relaxed), 1);
         }
         firing.join().unwrap();

@@ -2,7 +2,8 @@
 //!
 //! An entry knows its wheel by address, and may outlive the executor or the call of `block_on` that
 //! the wheel belonged to. Counting references to wheels would cost each timer two atomic
-//! operations. Wheels that live for ever cost 9 KiB each, for as many as were ever in use at once.
+//! operations. What lives for ever of a wheel are some 200 bytes, for as many as were ever in use
+//! at once: its slots, 9 KiB, come with its first timer, and go when its user goes.
 
 use super::Timers;
 use crate::sync::clock;
@@ -69,9 +70,21 @@ impl OwnedTimers {
 impl Drop for OwnedTimers {
     fn drop(&mut self) {
         self.0.evict();
+        self.0.shrink();
         self.0.set_driven(false);
         lock(&FREE).push(self.0);
     }
+}
+
+/// The lock, held by whoever is about to fork the process.
+#[cfg(all(unix, not(shuttle)))]
+pub(crate) struct Held(#[expect(dead_code)] std::sync::MutexGuard<'static, Vec<&'static Timers>>);
+
+/// Takes the lock. The epoch of the clock, which is set once, is set by then.
+#[cfg(all(unix, not(shuttle)))]
+pub(crate) fn hold() -> Held {
+    clock::now();
+    Held(lock(&FREE))
 }
 
 #[cfg(test)]

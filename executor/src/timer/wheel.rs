@@ -46,8 +46,11 @@ pub(crate) struct Wheel {
     levels: u32,
     /// For each level, a bit for each slot with an entry.
     occupied: [u64; LEVELS],
-    slots: [[List; SLOTS]; LEVELS],
+    /// 9 KiB, which wheels that are never used do without.
+    slots: Option<Box<Slots>>,
 }
+
+type Slots = [[List; SLOTS]; LEVELS];
 
 // SAFETY: what comes along are the entries that are linked here, by their addresses. Any thread may
 // read them, for they are `Sync`; and what the wheel has to itself, their links, holds nothing that
@@ -83,7 +86,14 @@ impl Wheel {
             elapsed: 0,
             levels: 0,
             occupied: [0; LEVELS],
-            slots: [const { [const { List::EMPTY }; SLOTS] }; LEVELS],
+            slots: None,
+        }
+    }
+
+    /// Gives back what an empty wheel does not need.
+    pub(super) fn shrink(&mut self) {
+        if self.levels == 0 {
+            self.slots = None;
         }
     }
 
@@ -205,7 +215,8 @@ impl Wheel {
     }
 
     fn list(&mut self, slot: Slot) -> &mut List {
-        &mut self.slots[slot.level][slot.index]
+        let slots = self.slots.get_or_insert_with(new_slots);
+        &mut slots[slot.level][slot.index]
     }
 
     fn mark_empty(&mut self, slot: Slot) {
@@ -214,6 +225,11 @@ impl Wheel {
             self.levels &= !(1 << slot.level);
         }
     }
+}
+
+#[cold]
+fn new_slots() -> Box<Slots> {
+    Box::new([const { [const { List::EMPTY }; SLOTS] }; LEVELS])
 }
 
 #[derive(Clone, Copy)]

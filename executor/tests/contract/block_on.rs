@@ -6,12 +6,14 @@ use crate::common::{
 use executor::{Executor, Handle};
 use std::{
     cell::Cell,
-    future::{pending, poll_fn},
+    future::{Future, pending, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     rc::Rc,
     sync::mpsc,
-    task::Poll,
+    task::{Poll, Waker},
     thread,
+    time::Duration,
 };
 
 #[test]
@@ -371,4 +373,29 @@ fn inside_a_task_it_hands_nothing_over_while_it_need_not_wait() {
     let task = executor.spawn(async { executor::block_on(yields) });
     executor.block_on(task).unwrap();
     assert_eq!(executor.metrics().handoffs(), 0);
+}
+
+#[test]
+fn what_was_woken_in_an_earlier_call_costs_the_next_one_no_poll() {
+    let _watchdog = watchdog(60);
+    let own = executor(1);
+    let (bell, rings) = mpsc::channel::<Waker>();
+    own.block_on(poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        bell.send(cx.waker().clone()).unwrap();
+        Poll::Ready(())
+    }));
+    rings.recv().unwrap().wake();
+    let mut polls = 0;
+    own.block_on(async {
+        let task = own.spawn(async { thread::sleep(Duration::from_millis(20)) });
+        let mut task = pin!(task);
+        poll_fn(|cx| {
+            polls += 1;
+            task.as_mut().poll(cx)
+        })
+        .await
+        .unwrap();
+    });
+    assert!(polls <= 2, "{polls} polls");
 }

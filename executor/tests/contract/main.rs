@@ -8,6 +8,7 @@ mod block_on;
 mod blocking;
 mod builder;
 mod fairness;
+mod giving_way;
 mod handle;
 mod idle;
 mod join;

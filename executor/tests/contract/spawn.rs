@@ -6,13 +6,15 @@ use crate::common::{
 };
 use executor::{Executor, Handle};
 use std::{
-    future::pending,
+    future::{Future, pending},
     panic,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
+    task::{Context, Poll},
     thread,
 };
 
@@ -366,4 +368,40 @@ fn tasks_that_share_their_worker_with_a_poll_that_does_not_end_are_stolen() {
     gate.open();
     own.block_on(blocked).unwrap();
     eventually("the last has run", || ran.load(SeqCst) == 100);
+}
+
+#[test]
+fn the_destructor_of_a_future_whose_poll_panics_finds_the_thread_panicking() {
+    let _watchdog = watchdog(60);
+    /// Says in its destructor whether the thread is panicking, and then panics itself if told to.
+    struct Witness {
+        says: mpsc::Sender<bool>,
+        panics: bool,
+    }
+    impl Future for Witness {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            quiet_panic("in the poll")
+        }
+    }
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            self.says.send(thread::panicking()).unwrap();
+            if self.panics {
+                quiet_panic("in the destructor");
+            }
+        }
+    }
+    let own = executor(1);
+    for panics in [false, true] {
+        let (says, said) = mpsc::channel();
+        let task = own.spawn(Witness { says, panics });
+        let error = own.block_on(task).unwrap_err();
+        assert_eq!(
+            *error.into_panic().downcast::<&str>().unwrap(),
+            "in the poll"
+        );
+        // Dropped once, too.
+        assert_eq!(said.iter().collect::<Vec<_>>(), [true]);
+    }
 }

@@ -43,7 +43,7 @@
 //! # Foreign code
 //!
 //! None runs on this thread: wakers are for workers (`sources`), and the logger is called on a
-//! thread of its own (`report`).
+//! thread of its own (`warnings`).
 
 mod handoffs;
 mod samples;
@@ -55,9 +55,9 @@ use super::{
     config::MIN_HANDOFF_AFTER,
     driver::{LoneDriver, Source},
     processor::Processor,
-    report::report,
     system,
     task_id::TaskId,
+    warnings::warn,
 };
 use crate::{
     idle::{monitor_sleep::MonitorSleep, pool::Pool},
@@ -105,7 +105,7 @@ pub(crate) struct Monitor {
     pub(super) neglected: Neglected,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
-    /// For timers that nobody else can serve; only the default executor's monitor has any.
+    /// For timers that their own threads cannot answer for; see `scheduler::outside`.
     outside: OnceLock<LoneDriver>,
 }
 
@@ -316,7 +316,7 @@ impl<'a> Rounds<'a> {
              thread: use `spawn_blocking` or `block_in_place` for calls that block, and \
              `yield_now` in long computations"
         );
-        report(Level::Warn, text, self.told.insert(spawned_at));
+        warn(Level::Warn, text, self.told.insert(spawned_at));
     }
 }
 
@@ -325,5 +325,5 @@ fn report_limit(max_machines: usize) {
         "all {max_machines} threads that `max_threads` allows sit in blocking calls while tasks \
          wait; raise `Builder::max_threads`, or block in fewer tasks at once"
     );
-    report(Level::Error, text, true);
+    warn(Level::Error, text, true);
 }

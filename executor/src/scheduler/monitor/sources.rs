@@ -56,9 +56,14 @@ impl Neglected {
 }
 
 impl super::Monitor {
-    /// The wheel for timers that are polled on threads which belong to no executor.
+    /// The wheel for timers that their own threads cannot answer for.
     pub(in super::super) fn timers(&self) -> &'static Timers {
         self.outside.get_or_init(LoneDriver::lone).timers()
+    }
+
+    /// That wheel, if there is one yet.
+    pub(in super::super) fn timers_if_any(&self) -> Option<&'static Timers> {
+        self.outside.get().map(LoneDriver::timers)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `time`: sleeping, time-outs, intervals.
 
 mod blocked;
+mod following_the_clock;
 mod limits;
 mod migration;
 mod places;
@@ -31,7 +32,7 @@ use std::{
     future::{Future, pending, poll_fn, ready},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},

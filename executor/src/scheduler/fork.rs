@@ -1,0 +1,51 @@
+//! Locks of the whole process, and `fork`.
+//!
+//! In a forked child a lock that another thread of the parent held at that moment stays locked for
+//! ever, and what it guards may be half changed. So the thread that forks holds all locks of the
+//! whole process meanwhile (`pthread_atfork`), and both processes let go of them. So no lock of ours
+//! keeps a child from building an executor of its own.
+//!
+//! Our critical sections are short, run no foreign code, and take no other of these locks, but for
+//! the start of the default executor, which takes all: hence the order here.
+//!
+//! Locks of one executor are not held: a child has no use for its parent's. Nor are std's, which
+//! nobody can reach: one of them is held as a thread starts or ends.
+
+use super::{default, executor_id};
+use crate::timer::owned;
+use std::{
+    cell::Cell,
+    mem::ManuallyDrop,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// All locks of the whole process.
+#[expect(dead_code, reason = "they are held, not used")]
+struct Held(default::Held, executor_id::Held, owned::Held);
+
+thread_local! {
+    /// What the calling thread, which is about to fork, holds. Has no destructor, so that it is
+    /// there at any time.
+    static HELD: Cell<ManuallyDrop<Option<Held>>> = const { Cell::new(ManuallyDrop::new(None)) };
+}
+
+/// Sees to it that children that are forked from now on can build executors.
+pub(super) fn prepare_children() {
+    static PREPARED: AtomicBool = AtomicBool::new(false);
+    // Ordering: Relaxed; whoever comes second does not rely on the first.
+    if !PREPARED.swap(true, Ordering::Relaxed) {
+        // SAFETY: three functions that live as long as the program, and do not unwind. If there is
+        // no memory for it, children have to do without.
+        unsafe { libc::pthread_atfork(Some(hold), Some(release), Some(release)) };
+    }
+}
+
+extern "C" fn hold() {
+    let held = Held(default::hold(), executor_id::hold(), owned::hold());
+    HELD.set(ManuallyDrop::new(Some(held)));
+}
+
+extern "C" fn release() {
+    let held = HELD.replace(ManuallyDrop::new(None));
+    drop(ManuallyDrop::into_inner(held));
+}

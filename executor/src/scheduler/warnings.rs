@@ -1,0 +1,96 @@
+//! What the runtime says about the program that it runs, to its logger.
+//!
+//! A logger is foreign code: it may take its time, want locks that others hold, and panic. So it is
+//! called on a thread of its own, which belongs to no executor, is waited for by nobody, and ends
+//! when there is nothing left to say. Where there is no logger, the text goes to standard error.
+
+use super::report;
+use crate::sync::panic::caught;
+use log::Level;
+use std::{
+    collections::VecDeque,
+    process,
+    sync::{Mutex, TryLockError},
+    thread,
+};
+
+/// As long as the logger takes its time, so many wait. Further ones are lost.
+const MOST_WAITING: usize = 64;
+
+struct Warnings {
+    waiting: VecDeque<Warning>,
+    /// The process whose thread is at work. (A forked child has no thread.)
+    at_work_in: Option<u32>,
+}
+
+/// See [`warn`].
+struct Warning {
+    level: Level,
+    text: String,
+    without_logger: bool,
+}
+
+static WARNINGS: Mutex<Warnings> = Mutex::new(Warnings {
+    waiting: VecDeque::new(),
+    at_work_in: None,
+});
+
+/// Says `text` soon. `without_logger`: also if there is no logger to take it.
+pub(super) fn warn(level: Level, text: String, without_logger: bool) {
+    if cfg!(shuttle) {
+        // A thread that shuttle does not know.
+        return;
+    }
+    let mut warnings = match WARNINGS.try_lock() {
+        Ok(warnings) => warnings,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Another executor says something just now; or did when this process was forked, and
+        // then the lock stays as it is. The text is not worth waiting for.
+        Err(TryLockError::WouldBlock) => return,
+    };
+    if warnings.waiting.len() < MOST_WAITING {
+        warnings.waiting.push_back(Warning {
+            level,
+            text,
+            without_logger,
+        });
+    }
+    let this_process = Some(process::id());
+    if warnings.at_work_in != this_process {
+        let thread = thread::Builder::new().name("executor-report".into());
+        if thread.spawn(emit_all).is_ok() {
+            warnings.at_work_in = this_process;
+        }
+    }
+}
+
+/// Goes on until nothing is left to say.
+fn emit_all() {
+    while let Some(warning) = next() {
+        // The panic hook has said what there is to say.
+        drop(caught(|| warning.emit()));
+    }
+}
+
+fn next() -> Option<Warning> {
+    let mut warnings = crate::sync::lock_static(&WARNINGS);
+    let next = warnings.waiting.pop_front();
+    if next.is_none() {
+        warnings.at_work_in = None;
+    }
+    next
+}
+
+impl Warning {
+    fn emit(&self) {
+        let Warning {
+            level,
+            text,
+            without_logger,
+        } = self;
+        log::log!(target: "executor", *level, "{text}");
+        if *without_logger && log::max_level() == log::LevelFilter::Off {
+            report::line(&format!("executor: {text}"));
+        }
+    }
+}
