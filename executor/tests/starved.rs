@@ -25,8 +25,8 @@ fn a_stopped_and_continued_process_starts_at_most_one_thread_more() {
     /// The polls are on a core for a small part of this, all in all, so none of them is stuck; and
     /// should a busy machine keep the shell from the next stop, not before one and a half of it.
     const HANDOFF_AFTER: Duration = Duration::from_secs(1);
-    /// Longer than the sleep of its own that makes the monitor distrust what it has seen: ten of
-    /// its periods, each a tenth of a second at most, and `handoff_after`.
+    /// Longer than `handoff_after`, and all stops together far longer. For the monitor each counts
+    /// as two of its periods, each of which is a tenth of a second.
     const STOPPED: Duration = Duration::from_millis(2_500);
     /// Between two stops: seconds apart for the clock, one after the other for the polls.
     const GOES_ON: Duration = Duration::from_millis(15);

@@ -23,6 +23,8 @@ pub(crate) struct GlobalQueue<T: Word> {
     entries: ConcurrentQueue<Item<T>>,
     /// The rest of the oldest batch.
     front: NextSlot<Box<Batch<T>>>,
+    /// Batches so far.
+    batches: AtomicUsize,
     /// Tasks in batches, less one for each batch among the entries. A batch is counted before it is
     /// pushed, so the number is never too small.
     beyond_entries: AtomicUsize,
@@ -35,11 +37,26 @@ enum Item<T> {
 
 /// One or more tasks, in order.
 #[derive(Debug)]
-pub(crate) struct Batch<T>(VecDeque<T>);
+pub(crate) struct Batch<T> {
+    tasks: VecDeque<T>,
+    /// How many batches came before; once it is in the queue.
+    number: usize,
+}
 
 impl<T> Batch<T> {
     /// So many tasks are taken as one.
     pub(crate) const MOST: usize = CAPACITY / 2 + 1;
+
+    /// Both as one, the older first.
+    fn joined(one: Box<Batch<T>>, other: Box<Batch<T>>) -> Box<Batch<T>> {
+        let (mut older, mut younger) = if one.number <= other.number {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        older.tasks.append(&mut younger.tasks);
+        older
+    }
 }
 
 // SAFETY: a box is a pointer with ownership, on whatever thread.
@@ -57,7 +74,7 @@ unsafe impl<T: Word> Word for Box<Batch<T>> {
 impl<T> From<VecDeque<T>> for Batch<T> {
     fn from(tasks: VecDeque<T>) -> Batch<T> {
         debug_assert!(!tasks.is_empty(), "a batch is not empty");
-        Batch(tasks)
+        Batch { tasks, number: 0 }
     }
 }
 
@@ -66,7 +83,7 @@ impl<T> IntoIterator for Batch<T> {
     type IntoIter = std::collections::vec_deque::IntoIter<T>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.tasks.into_iter()
     }
 }
 
@@ -76,6 +93,7 @@ impl<T: Word> GlobalQueue<T> {
         GlobalQueue {
             entries: ConcurrentQueue::unbounded(),
             front: NextSlot::new(),
+            batches: AtomicUsize::new(0),
             beyond_entries: AtomicUsize::new(0),
         }
     }
@@ -92,8 +110,10 @@ impl<T: Word> GlobalQueue<T> {
     }
 
     /// Appends a batch. Gives the batch back if the queue is closed.
-    pub(crate) fn push_batch(&self, batch: Batch<T>) -> Result<(), Batch<T>> {
-        let beyond_one = batch.0.len() - 1;
+    pub(crate) fn push_batch(&self, mut batch: Batch<T>) -> Result<(), Batch<T>> {
+        // Ordering: Relaxed; all that matters is that each gets a number of its own.
+        batch.number = self.batches.fetch_add(1, Ordering::Relaxed);
+        let beyond_one = batch.tasks.len() - 1;
         // Ordering: Relaxed; a guess, for the size of shares and for show.
         self.beyond_entries.fetch_add(beyond_one, Ordering::Relaxed);
         match self.entries.push(Item::Many(Box::new(batch))) {
@@ -110,14 +130,14 @@ impl<T: Word> GlobalQueue<T> {
 
     fn pop_item(&self) -> Option<Item<T>> {
         if let Some(batch) = self.front.take() {
-            let tasks = batch.0.len();
+            let tasks = batch.tasks.len();
             self.beyond_entries.fetch_sub(tasks, Ordering::Relaxed);
             return Some(Item::Many(batch));
         }
         let item = self.entries.pop().ok()?;
         if let Item::Many(batch) = &item {
             self.beyond_entries
-                .fetch_sub(batch.0.len() - 1, Ordering::Relaxed);
+                .fetch_sub(batch.tasks.len() - 1, Ordering::Relaxed);
         }
         Some(item)
     }
@@ -125,15 +145,14 @@ impl<T: Word> GlobalQueue<T> {
     /// Puts the rest of a batch in front. For workers, which are gone when the queue is closed.
     fn put_in_front(&self, rest: Box<Batch<T>>) {
         self.beyond_entries
-            .fetch_add(rest.0.len(), Ordering::Relaxed);
+            .fetch_add(rest.tasks.len(), Ordering::Relaxed);
         let mut rest = rest;
-        // What somebody else has put there meanwhile is the rest of a younger batch.
-        while let Some(mut younger) = self.front.put(rest) {
-            if let Some(mut older) = self.front.take() {
-                older.0.append(&mut younger.0);
-                younger = older;
-            }
-            rest = younger;
+        while let Some(other) = self.front.put(rest) {
+            // Somebody else has put the rest of another batch there meanwhile.
+            rest = match self.front.take() {
+                Some(own) => Batch::joined(own, other),
+                None => other,
+            };
         }
     }
 
@@ -143,8 +162,8 @@ impl<T: Word> GlobalQueue<T> {
         match self.pop_item()? {
             Item::One(task) => Some((task, false)),
             Item::Many(mut batch) => {
-                let first = batch.0.pop_front().expect("a batch is not empty");
-                let is_more = !batch.0.is_empty();
+                let first = batch.tasks.pop_front().expect("a batch is not empty");
+                let is_more = !batch.tasks.is_empty();
                 if is_more {
                     self.put_in_front(batch);
                 }
@@ -174,9 +193,9 @@ impl<T: Word> GlobalQueue<T> {
             match self.pop_item() {
                 Some(Item::One(task)) => room = share - keep(task),
                 Some(Item::Many(mut batch)) => {
-                    let fits = batch.0.len().min(CAPACITY / 2 + 1);
-                    batch.0.drain(..fits).for_each(|task| _ = keep(task));
-                    if !batch.0.is_empty() {
+                    let fits = batch.tasks.len().min(CAPACITY / 2 + 1);
+                    batch.tasks.drain(..fits).for_each(|task| _ = keep(task));
+                    if !batch.tasks.is_empty() {
                         self.put_in_front(batch);
                     }
                     break;
@@ -288,9 +307,14 @@ mod tests {
     #[test]
     fn rests_of_two_batches_are_in_front_in_their_order() {
         let global = GlobalQueue::new();
-        let rest = |numbers| Box::new(batch(numbers));
-        global.put_in_front(rest(3..=4));
-        global.put_in_front(rest(1..=2));
+        let rest = |numbers, number| {
+            Box::new(Batch {
+                number,
+                ..batch(numbers)
+            })
+        };
+        global.put_in_front(rest(3..=4, 1));
+        global.put_in_front(rest(1..=2, 0));
         assert_eq!(global.len(), 4);
         let (local, _stealer) = local_queue::<Number, CAPACITY>();
         assert_eq!(global.pop_share(1, &local), Some((Number(1), 4)));

@@ -1,12 +1,14 @@
-//! Models of the local queue and the next slot.
+//! Models of the queues.
 
 use super::{
+    global::{Batch, GlobalQueue},
     local::{LocalQueue, Stealer, local_queue, local_queue_at},
     next_slot::NextSlot,
     testing::Number,
 };
 use crate::sync::explore::explore;
 use loom::{sync::Arc, thread};
+use std::collections::VecDeque;
 
 fn drain<const N: usize>(owner: &LocalQueue<Number, N>) -> Vec<usize> {
     std::iter::from_fn(|| owner.pop())
@@ -191,5 +193,38 @@ fn next_slot_owner_against_two_thieves() {
         }
         seen.extend(slot.take());
         assert_all_once(seen.into_iter().map(|n| n.0).collect(), 2);
+    });
+}
+
+/// A global queue with two batches, of 1 and 2, and of 3 and 4.
+fn two_batches() -> Arc<GlobalQueue<Number>> {
+    let queue = GlobalQueue::new();
+    for numbers in [[1, 2], [3, 4]] {
+        let batch = Batch::from(VecDeque::from(numbers.map(Number)));
+        assert!(queue.push_batch(batch).is_ok());
+    }
+    Arc::new(queue)
+}
+
+fn take(queue: &GlobalQueue<Number>, tasks: usize) -> Vec<usize> {
+    let one = || queue.pop().map(|(number, _)| number.0);
+    (0..tasks).filter_map(|_| one()).collect()
+}
+
+#[test]
+fn global_queue_two_workers_take_from_batches() {
+    // What one of them puts in front the other may take, or put its own rest there before.
+    explore("two workers and the front", Some(3), || {
+        let queue = two_batches();
+        let other = queue.clone();
+        let thread = thread::spawn(move || take(&other, 1));
+        let mut seen = take(&queue, 1);
+        seen.extend(thread.join().unwrap());
+        let rest = take(&queue, 4);
+        assert!(rest.is_sorted(), "{rest:?}");
+        seen.extend(rest);
+        assert_all_once(seen, 4);
+        assert!(queue.is_empty());
+        assert_eq!(queue.len(), 0);
     });
 }

@@ -21,6 +21,7 @@
 //! | `config`      | settings; what the environment says is in `env`                     |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
 //! | `fork`        | what a forked child needs to build an executor of its own           |
+//! | `calls`       | whether announced calls were long of late                           |
 //! | `report`      | what the runtime writes to standard error                           |
 //! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
@@ -28,6 +29,7 @@
 
 pub(crate) mod allowance;
 mod boxed_output;
+mod calls;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod default;
@@ -64,6 +66,7 @@ use crate::{
     sync::AtomicBool,
 };
 use boxed_output::Boxing;
+use calls::Calls;
 use config::Config;
 use crossbeam_utils::CachePadded;
 use driver::SharedSource;
@@ -74,7 +77,7 @@ use processor::{Processor, Processors};
 use std::{collections::VecDeque, future::Future, io, iter, process, ptr::NonNull, sync::Arc};
 use task::{Join, Joiner, SpawnMeta, Task};
 use threads::Threads;
-use worker::{Arrival, call::Calls};
+use worker::Arrival;
 
 /// See the module's text.
 pub(crate) struct Scheduler {

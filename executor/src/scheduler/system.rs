@@ -103,31 +103,32 @@ pub(super) fn is_gone(thread: u64) -> bool {
 
 #[cfg(all(not(target_os = "linux"), not(shuttle)))]
 mod unknown {
-    use super::{Duration, RunState};
+    use crate::scheduler::system::RunState;
+    use std::time::Duration;
 
-    pub(in super::super) fn current_thread() -> u64 {
+    pub(crate) fn current_thread() -> u64 {
         0
     }
 
-    pub(in super::super) fn run_state(_: u64) -> Option<RunState> {
+    pub(crate) fn run_state(_: u64) -> Option<RunState> {
         None
     }
 
-    pub(in super::super) fn cpu_time(_: u64) -> Option<Duration> {
+    pub(crate) fn cpu_time(_: u64) -> Option<Duration> {
         None
     }
 
-    pub(in super::super) fn process_cpu_time() -> Option<Duration> {
+    pub(crate) fn process_cpu_time() -> Option<Duration> {
         None
     }
 
-    pub(in super::super) fn voluntary_switches() -> Option<u64> {
+    pub(crate) fn voluntary_switches() -> Option<u64> {
         None
     }
 
-    pub(in super::super) fn sleep_precisely() {}
+    pub(crate) fn sleep_precisely() {}
 
-    pub(in super::super) fn is_gone(_: u64) -> bool {
+    pub(crate) fn is_gone(_: u64) -> bool {
         true
     }
 }
@@ -138,33 +139,33 @@ pub(super) use unknown::*;
 /// What shuttle chooses at random: the rest of the scheduler has to cope with wrong answers.
 #[cfg(shuttle)]
 mod random {
-    use super::RunState;
+    use crate::scheduler::system::RunState;
     use shuttle::rand::{Rng, thread_rng};
     use std::time::Duration;
 
-    pub(in super::super) fn current_thread() -> u64 {
+    pub(crate) fn current_thread() -> u64 {
         0
     }
 
-    pub(in super::super) fn run_state(_: u64) -> Option<RunState> {
+    pub(crate) fn run_state(_: u64) -> Option<RunState> {
         [None, Some(RunState::Asleep), Some(RunState::Running)][thread_rng().gen_range(0..3)]
     }
 
-    pub(in super::super) fn cpu_time(_: u64) -> Option<Duration> {
+    pub(crate) fn cpu_time(_: u64) -> Option<Duration> {
         Some(Duration::from_millis(thread_rng().gen_range(0..2)))
     }
 
-    pub(in super::super) fn process_cpu_time() -> Option<Duration> {
+    pub(crate) fn process_cpu_time() -> Option<Duration> {
         None
     }
 
-    pub(in super::super) fn voluntary_switches() -> Option<u64> {
+    pub(crate) fn voluntary_switches() -> Option<u64> {
         Some(thread_rng().gen_range(0..2))
     }
 
-    pub(in super::super) fn sleep_precisely() {}
+    pub(crate) fn sleep_precisely() {}
 
-    pub(in super::super) fn is_gone(_: u64) -> bool {
+    pub(crate) fn is_gone(_: u64) -> bool {
         true
     }
 }

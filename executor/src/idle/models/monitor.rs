@@ -67,6 +67,106 @@ fn monitor_takes_a_permit_against_an_announced_block() {
     });
 }
 
+/// What the monitor does with an announced call that lasts.
+fn take_offer(model: &Arc<Model>, machine: usize) {
+    model.hand_off(|| model.permits[machine].take_offered(), || {});
+}
+
+/// One machine in a call, and the monitor, which believes that the call lasts, or that a poll does.
+fn monitor_against_a_call(name: &str, call: impl Fn(&Actor) + Send + Sync + Copy + 'static) {
+    explore(name, None, move || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || {
+                take_offer(&model, 0);
+                take_permit(&model, 0);
+                take_offer(&model, 0);
+            })
+        };
+        call(&actor);
+        actor.machine().unblock();
+        actor.machine().sleep();
+        monitor.join().unwrap();
+        assert_at_rest(&model, (1, 1));
+    });
+}
+
+#[test]
+fn monitor_takes_an_offer_against_the_return_of_the_call() {
+    monitor_against_a_call("monitor against a short call", |actor| {
+        actor.machine().offer();
+    });
+}
+
+#[test]
+fn monitor_takes_an_offer_against_the_machine_that_does() {
+    monitor_against_a_call("monitor against a long call", Actor::block);
+}
+
+#[test]
+fn a_call_in_which_nobody_takes_the_offer_leaves_the_counts_as_they_are() {
+    explore("a call without a monitor", None, || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        actor.machine().offer();
+        assert_eq!(model.idle.counts().active, 1);
+        assert!(!actor.machine().unblock());
+        assert!(model.permits[0].is_held());
+        take_permit(&model, 0);
+        actor.machine().offer();
+        assert!(actor.machine().unblock());
+        assert_eq!(model.idle.counts().active, 1);
+    });
+}
+
+#[test]
+fn monitor_naps_against_a_permit_that_is_offered() {
+    // Nobody else wakes it: it must see the offer, or be woken for it.
+    explore("monitor's nap against an offer", None, || {
+        let model = Model::new(1, 1);
+        let actor = model.active(0);
+        let monitor = {
+            let model = model.clone();
+            thread::spawn(move || {
+                let offered = || model.permits[0].is_offered();
+                model.monitor_sleep.nap(NEVER, offered, || NEVER);
+            })
+        };
+        actor.machine().offer();
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
+fn monitor_takes_an_offer_against_push() {
+    // The one worker is in a call until the work is done that is posted meanwhile. The monitor looks
+    // twice; it takes the offer in the end.
+    explore("monitor takes an offer against push", Some(3), || {
+        let model = Model::new(1, 2);
+        let done = Arc::new(Parker::new());
+        let stand_in = spawn_stand_in(&model, &done);
+        let call = spawn(model.active(0), move |actor| {
+            actor.machine().offer();
+            done.park();
+            actor.machine().unblock();
+        });
+        let poster = {
+            let model = model.clone();
+            thread::spawn(move || model.post())
+        };
+        while !model.permits[0].is_offered() {
+            thread::yield_now();
+        }
+        take_offer(&model, 0);
+        poster.join().unwrap();
+        call.join().unwrap();
+        stand_in.join().unwrap();
+        assert_eq!(model.idle.counts().active, 2);
+    });
+}
+
 #[test]
 fn monitor_takes_a_permit_against_a_machine_that_steps_back() {
     // Two machines, one permit: with the permit of one the surplus is gone, whoever gives it away.

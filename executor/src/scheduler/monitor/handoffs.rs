@@ -22,12 +22,13 @@
 //! *A storm.* The stand-in of a sleeper may take the next task that sleeps, and so on: each would
 //! wait for `handoff_after` before the next got its turn. So for a while after the permit of a
 //! sleeper was taken, and as long as work waits, the monitor looks again after a 200th of that
-//! time, and takes the permit of any machine whose thread it finds asleep in a poll. If many of
+//! time, and takes the permit of any machine whose thread it finds asleep in a poll, while fewer
+//! than N others compute without one. If many of
 //! these polls end within `handoff_after` all the same, the storm is none, and for a hundred times
 //! that time there is no other.
 
 use super::{
-    Rounds,
+    Rounds, WATCH,
     samples::{Place, Samples},
     thread_state::{self, ThreadState},
 };
@@ -37,25 +38,6 @@ use crate::{
     sync::{Instant, Ordering},
 };
 use std::time::Duration;
-
-/// The monitor looks so often while announced calls are made, and takes the permit of one that it
-/// sees again.
-pub(super) const WATCH: Duration = Duration::from_micros(400);
-
-/// Samples in a `handoff_after`, in a storm.
-const STORM_SAMPLES: u32 = 200;
-
-/// How long a storm is expected to last after the latest sleeper, in multiples of `handoff_after`.
-const STORM: u32 = 3;
-
-/// If one in so many of those who are replaced is no sleeper, the storm is none.
-const DOUBTS: u32 = 4;
-
-/// How long there is no storm after one that was none, in multiples of `handoff_after`.
-const CALM: u32 = 100;
-
-/// So long no poll may end before more than N permits are taken from polls that compute.
-const SILENCE: Duration = Duration::from_millis(50);
 
 /// A thread is asked for its state again when its poll has lasted half as long again: asking takes
 /// microseconds, and there may be many to ask. But it is asked within the longer of this time and
@@ -68,82 +50,6 @@ const ASK_STUCK_WITHIN: Duration = Duration::from_millis(100);
 /// How long a poll that computes keeps its permit.
 fn computing_after(handoff_after: Duration) -> Duration {
     handoff_after * 3 / 2
-}
-
-/// Whether sleepers are replaced in quick succession.
-pub(super) struct Storm {
-    until: Instant,
-    calm_until: Instant,
-    /// Polls that were believed to be stuck in this storm, and those that were not.
-    believed: u32,
-    mistaken: u32,
-}
-
-impl Storm {
-    pub(super) fn none(now: Instant) -> Storm {
-        Storm {
-            until: now,
-            calm_until: now,
-            believed: 0,
-            mistaken: 0,
-        }
-    }
-
-    pub(super) fn is_on(&self, now: Instant) -> bool {
-        now < self.until
-    }
-
-    pub(super) fn period(handoff_after: Duration) -> Duration {
-        handoff_after / STORM_SAMPLES
-    }
-
-    /// A sleeper was replaced.
-    fn feed(&mut self, now: Instant, handoff_after: Duration) {
-        if now < self.calm_until {
-            return;
-        }
-        if self.is_on(now) {
-            self.believed += 1;
-        } else {
-            (self.believed, self.mistaken) = (0, 0);
-        }
-        self.until = now + handoff_after * STORM;
-    }
-
-    /// One of those replaced was no sleeper.
-    pub(super) fn doubt(&mut self, now: Instant, handoff_after: Duration) {
-        self.mistaken += 1;
-        if self.mistaken * DOUBTS > self.believed {
-            self.until = now;
-            self.calm_until = now + handoff_after * CALM;
-        }
-    }
-}
-
-/// Whether polls end.
-pub(super) struct Silence {
-    since: Instant,
-    /// When a permit was taken for that reason.
-    latest: Instant,
-}
-
-impl Silence {
-    pub(super) fn from(now: Instant) -> Silence {
-        Silence {
-            since: now,
-            latest: now,
-        }
-    }
-
-    /// A poll has ended.
-    pub(super) fn end(&mut self, now: Instant) {
-        self.since = now;
-    }
-
-    fn lasts(&self, now: Instant, handoff_after: Duration) -> bool {
-        now.saturating_duration_since(self.since) >= SILENCE
-            && now.saturating_duration_since(self.latest) >= handoff_after
-    }
 }
 
 impl Rounds<'_> {
@@ -175,8 +81,12 @@ impl Rounds<'_> {
             if !is_candidate || samples.stuck_for < samples.ask_again {
                 continue;
             }
+            let is_stuck = samples.stuck_for >= handoff_after;
             match self.ask(index) {
-                ThreadState::Asleep => self.take_from_sleeper(index, now),
+                // Polls that sleep for a moment and then compute would all do so at once.
+                ThreadState::Asleep if is_stuck || self.computing() < workers => {
+                    self.take_from_sleeper(index, now);
+                }
                 ThreadState::Computing
                     if self.seen[index].stuck_for >= computing_after(handoff_after)
                         && self.is_work_waiting() =>
@@ -184,32 +94,25 @@ impl Rounds<'_> {
                     if self.computing() < workers {
                         self.take_from_computer(index);
                     } else if self.silence.lasts(now, handoff_after) {
-                        self.silence.latest = now;
+                        self.silence.use_up(now);
                         self.take_from_computer(index);
                     } else {
                         // Others may have permits left, and look for work, but not here.
                         self.give_queue_away(index);
                     }
                 }
-                ThreadState::Computing | ThreadState::Unknown => {}
+                ThreadState::Asleep | ThreadState::Computing | ThreadState::Unknown => {}
             }
         }
     }
 
     fn take_from_sleeper(&mut self, index: usize, now: Instant) {
         if self.take_from(index) {
-            let Config {
-                handoff_after,
-                workers,
-                ..
-            } = self.scheduler.config;
+            let handoff_after = self.scheduler.config.handoff_after;
             let samples = &mut self.seen[index];
             samples.computes = false;
             samples.believed_stuck = samples.stuck_for < handoff_after;
-            // Polls that sleep for a moment and then compute would all do so at once.
-            if self.computing() < workers {
-                self.storm.feed(now, handoff_after);
-            }
+            self.storm.feed(now, handoff_after);
         }
     }
 

@@ -25,9 +25,10 @@
 //! # When it overslept
 //!
 //! If its own sleep took far too long (SIGSTOP, a suspended system, throttling, too many threads for
-//! the cores), everything looks stuck and nothing may be. So a sample counts for half a
-//! `handoff_after` at most: one alone proves nothing, however late it comes. But it does count, so
-//! that a process which is stopped again and again gets on.
+//! the cores), everything looks stuck and nothing may be. So a sample counts for no more than twice
+//! the time that the monitor meant to sleep, and for half a `handoff_after` at most: one alone
+//! proves nothing, however late it comes. But it does count, so that a process which is stopped
+//! again and again gets on.
 //!
 //! # Long polls
 //!
@@ -46,15 +47,17 @@
 //! thread of its own (`warnings`).
 
 mod handoffs;
+mod neglected;
 mod samples;
 mod sources;
+mod storm;
 mod thread_state;
 
 use super::{
     Scheduler,
     config::MIN_HANDOFF_AFTER,
     driver::{LoneDriver, Source},
-    processor::Processor,
+    processor::{Counters, Processor},
     system,
     task_id::TaskId,
     warnings::warn,
@@ -67,10 +70,9 @@ use crate::{
         thread,
     },
 };
-use handoffs::{Silence, Storm, WATCH};
 use log::Level;
+use neglected::Neglected;
 use samples::{Passed, Place, Samples, Sight};
-pub(crate) use sources::Neglected;
 use std::{
     collections::HashSet,
     io,
@@ -78,6 +80,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use storm::{Silence, Storm};
 
 /// Samples in a `handoff_after`: with two, a poll is found between one and one and a half of it.
 const SAMPLES: u32 = 2;
@@ -94,6 +97,13 @@ const _: () =
 /// Rounds without an active machine before the monitor sleeps, so that an executor that is idle for
 /// moments only does not pay for waking it every time.
 const IDLE_ROUNDS: u32 = 4;
+
+/// The monitor looks so often while announced calls are made, and takes the permit of one that it
+/// sees again.
+const WATCH: Duration = Duration::from_micros(400);
+
+/// A sample counts for so many times the rest that was planned, at most.
+const OVERSLEPT: u32 = 2;
 
 /// Rounds without an announced call before the monitor looks less often again.
 const QUIET_ROUNDS: u32 = 10;
@@ -152,6 +162,15 @@ impl Scheduler {
     }
 }
 
+fn sight_of(processor: &Processor) -> Sight {
+    let Counters { polls, calls, .. } = &*processor.counters;
+    Sight {
+        place: Place::of(&processor.permit),
+        polls: polls.get(),
+        calls: calls.get(),
+    }
+}
+
 /// The monitor's own thread.
 struct Rounds<'a> {
     scheduler: &'a Arc<Scheduler>,
@@ -193,7 +212,7 @@ impl<'a> Rounds<'a> {
             let time = now.saturating_duration_since(last);
             let passed = Passed {
                 time: time.min(planned.saturating_add(MAX_PERIOD)),
-                counts: time.min(half),
+                counts: time.min(planned.saturating_mul(OVERSLEPT)).min(half),
             };
             self.round(now, passed);
             last = now;
@@ -263,7 +282,7 @@ impl<'a> Rounds<'a> {
         let (mut calls, mut stuck) = (false, Vec::new());
         for (index, samples) in self.seen.iter_mut().enumerate() {
             let processor = processors.get(index);
-            let sight = Sight::of(processor);
+            let sight = sight_of(processor);
             if samples.may_have_long_polls(sight, passed) {
                 processor.request_maintenance();
             }

@@ -1,10 +1,7 @@
 //! What the monitor has seen of a processor, sample by sample.
 
 use super::thread_state::CpuTimes;
-use crate::{
-    idle::permit::Permit,
-    scheduler::processor::{Counters, Processor},
-};
+use crate::idle::permit::Permit;
 use std::time::Duration;
 
 /// In nanoseconds. If the average poll is longer than this, it is worth measuring how long woken
@@ -28,7 +25,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn of(permit: &Permit) -> Place {
+    pub(super) fn of(permit: &Permit) -> Place {
         if permit.is_taken() {
             Place::Stuck
         } else if permit.is_held() {
@@ -49,17 +46,6 @@ pub(super) struct Sight {
     pub(super) polls: u64,
     /// Announced calls so far.
     pub(super) calls: u64,
-}
-
-impl Sight {
-    pub(super) fn of(processor: &Processor) -> Sight {
-        let Counters { polls, calls, .. } = &*processor.counters;
-        Sight {
-            place: Place::of(&processor.permit),
-            polls: polls.get(),
-            calls: calls.get(),
-        }
-    }
 }
 
 /// The time between two looks.

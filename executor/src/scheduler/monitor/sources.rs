@@ -18,10 +18,7 @@ use crate::{
         driver::{LoneDriver, Source},
         processor::Processor,
     },
-    sync::{
-        AtomicBool, Ordering,
-        clock::{self, NEVER},
-    },
+    sync::clock::{self, NEVER},
     timer::Timers,
 };
 use std::{iter, sync::Arc, time::Duration};
@@ -33,43 +30,21 @@ const PATIENCE: u64 = 1_000_000;
 /// How long a poll may delay its worker's timers at most, for a large `handoff_after`.
 const STUCK: Duration = Duration::from_millis(100);
 
-/// Whether sources that no driver looks after have something to fire. Counts as a task that waits:
-/// whoever says so notifies, whoever falls asleep looks at it once more.
-#[derive(Debug, Default)]
-pub(crate) struct Neglected(AtomicBool);
-
-impl Neglected {
-    fn set(&self) {
-        // Ordering: Relaxed for all; the fences of `idle` order it, and the sources have locks.
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether something has been found that nobody has taken yet.
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Takes it: the caller fires what there is.
-    pub(crate) fn take(&self) -> bool {
-        self.is_set() && self.0.swap(false, Ordering::Relaxed)
-    }
-}
-
 impl super::Monitor {
     /// The wheel for timers that their own threads cannot answer for.
-    pub(in super::super) fn timers(&self) -> &'static Timers {
+    pub(crate) fn timers(&self) -> &'static Timers {
         self.outside.get_or_init(LoneDriver::lone).timers()
     }
 
     /// That wheel, if there is one yet.
-    pub(in super::super) fn timers_if_any(&self) -> Option<&'static Timers> {
+    pub(crate) fn timers_if_any(&self) -> Option<&'static Timers> {
         self.outside.get().map(LoneDriver::timers)
     }
 }
 
 impl Scheduler {
     /// The machine of `processor` will not look after its sources for a while.
-    pub(in super::super) fn driver_is_left(&self, processor: &Processor) {
+    pub(crate) fn driver_is_left(&self, processor: &Processor) {
         self.monitor.rest.take_over(|| processor.driver.next_due());
         if self.shared_source.needs_monitor() {
             self.monitor.rest.wake_if_asleep();
@@ -77,7 +52,7 @@ impl Scheduler {
     }
 
     /// The machine of `processor` sleeps, and may not look after its sources.
-    pub(in super::super) fn leave_driver(&self, processor: &Processor) {
+    pub(crate) fn leave_driver(&self, processor: &Processor) {
         processor.driver.set_driven(false);
         if self.config.handoff {
             self.driver_is_left(processor);
@@ -88,7 +63,7 @@ impl Scheduler {
     }
 
     /// The machine of `processor` ends: whoever waits there registers anew.
-    pub(in super::super) fn abandon_driver(&self, processor: &Processor) {
+    pub(crate) fn abandon_driver(&self, processor: &Processor) {
         self.leave_driver(processor);
         // A waker may take its time; the monitor looks after the others meanwhile.
         processor.driver.evict();
@@ -96,7 +71,7 @@ impl Scheduler {
 
     /// Fires what is due in sources that nobody else looks after, at most `limit` in each. Returns
     /// whether there was anything.
-    pub(in super::super) fn fire_neglected(self: &Arc<Self>, limit: usize) -> bool {
+    pub(crate) fn fire_neglected(self: &Arc<Self>, limit: usize) -> bool {
         let now = clock::now();
         let late = now.saturating_sub(PATIENCE);
         let (mut fired, mut is_more) = (false, false);

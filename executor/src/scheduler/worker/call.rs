@@ -21,7 +21,7 @@ use super::Worker;
 use crate::{
     idle::work_loop::WorkLoop,
     scheduler::{processor::Processor, system},
-    sync::{AtomicBool, Ordering, clock},
+    sync::clock,
 };
 
 /// A call of so many nanoseconds may be worth a stand-in, if its thread sleeps.
@@ -30,27 +30,6 @@ const MAY_BE_LONG: u64 = 50_000;
 /// A call of so many nanoseconds is worth a stand-in. In the time in which the monitor would see it
 /// twice.
 const LONG: u64 = 500_000;
-
-/// What the announced calls of an executor were like of late.
-#[derive(Default)]
-pub(crate) struct Calls {
-    long: AtomicBool,
-}
-
-impl Calls {
-    fn are_long(&self) -> bool {
-        // Ordering: Relaxed for both; a guess.
-        self.long.load(Ordering::Relaxed)
-    }
-
-    /// Notes what the latest call was like.
-    pub(crate) fn set_long(&self, long: bool) {
-        // Seldom written, so that the line stays with all who read it.
-        if self.are_long() != long {
-            self.long.store(long, Ordering::Relaxed);
-        }
-    }
-}
 
 /// Announcing a call.
 impl Worker {

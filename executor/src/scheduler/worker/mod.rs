@@ -2,7 +2,7 @@
 //! runnable that it wakes or spawns (`schedule`), and sleeps when there is nothing to do (`sleep`).
 //! When it looks beyond its own queue is told in `pace`, what it does while a task blocks in `call`.
 
-pub(super) mod call;
+mod call;
 mod find;
 mod pace;
 mod schedule;
