@@ -47,6 +47,16 @@ var workloads = map[string]func(size int) []float64{
 	"waitgroup-1":        perOperation(hammer(1)),
 	"waitgroup-2":        perOperation(hammer(2)),
 	"waitgroup-8":        perOperation(hammer(8)),
+
+	// A goroutine has nothing to announce: this is how a service in Go computes.
+	"service-inline-5us-64":    service(5, 64),
+	"service-inline-5us-256":   service(5, 256),
+	"service-inline-20us-64":   service(20, 64),
+	"service-inline-20us-256":  service(20, 256),
+	"service-inline-100us-64":  service(100, 64),
+	"service-inline-100us-256": service(100, 256),
+	"service-inline-1ms-64":    service(1000, 64),
+	"service-inline-1ms-256":   service(1000, 256),
 }
 
 func main() {

@@ -124,17 +124,22 @@ func yields(size int) {
 	<-done.done
 }
 
-// steps are as many as in ../src/workload/cpu.rs.
-const steps = 1_000_000
+// stepsPerMicro are as many as in ../src/workload/cpu.rs.
+const stepsPerMicro = 430
+
+// compute takes the same steps as there.
+func compute(x uint64, steps int) uint64 {
+	for i := 0; i < steps; i++ {
+		x = (x^x>>32)*6364136223846793005 + 1442695040888963407
+	}
+	return x
+}
 
 func cpuBound(tasks int) {
 	results := make(chan uint64, tasks)
 	for seed := 0; seed < tasks; seed++ {
 		go func(x uint64) {
-			for i := 0; i < steps; i++ {
-				x = x*6364136223846793005 + 1442695040888963407
-			}
-			results <- x
+			results <- compute(x, 1_500*stepsPerMicro)
 		}(uint64(seed))
 	}
 	var all uint64

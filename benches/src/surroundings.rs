@@ -7,13 +7,14 @@ use std::{collections::BTreeMap, env, fs, thread, time::SystemTime};
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// What of it is reported.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "executor",
     "tokio",
     "async-executor",
     "futures",
     "async-io",
     "async-channel",
+    "blocking",
     "waitgroup",
     "awaitgroup",
 ];

@@ -1,7 +1,7 @@
 //! smol's `async-executor`, as `Executor` and as `StaticExecutor`.
 //!
 //! Workers are threads in `futures_lite`'s `block_on(run(pending()))`, as in async-executor's own
-//! benchmarks.
+//! benchmarks. Calls that block go to the threads of `blocking`, as with `smol::unblock`.
 
 use super::Runtime;
 use async_executor::{Executor, StaticExecutor, Task};
@@ -70,6 +70,14 @@ macro_rules! implement {
 
             fn yield_now() -> impl Future<Output = ()> + Send + 'static {
                 future::yield_now()
+            }
+
+            fn blocking<F, T>(f: F) -> impl Future<Output = T> + Send + 'static
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                blocking::unblock(f)
             }
         }
     };

@@ -20,7 +20,8 @@ pub use self::ours::{DefaultExecutor, OwnedExecutor};
 #[cfg(feature = "tokio")]
 pub use self::tokio::Tokio;
 
-use std::{future::Future, time::Duration};
+use futures::channel::oneshot;
+use std::{future::Future, thread, time::Duration};
 
 /// A runtime with a fixed number of workers, as the workloads see it.
 pub trait Runtime: Send + Sync + 'static {
@@ -73,6 +74,18 @@ pub trait Runtime: Send + Sync + 'static {
             None
         };
         futures_lite::future::or(async { Some(future.await) }, late)
+    }
+
+    /// The result of a call that may block: on a thread of its own, unless the runtime has a place
+    /// for such calls.
+    fn blocking<F, T>(f: F) -> impl Future<Output = T> + Send + 'static
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, result) = oneshot::channel();
+        thread::spawn(move || drop(sender.send(f())));
+        async { result.await.expect("no call of a workload fails") }
     }
 }
 

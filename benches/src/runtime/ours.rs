@@ -104,4 +104,12 @@ impl<const OWNED: bool> Runtime for Ours<OWNED> {
     {
         executor::time::timeout(duration, future).await.ok()
     }
+
+    fn blocking<F, T>(f: F) -> impl Future<Output = T> + Send + 'static
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Joined(executor::spawn_blocking(f))
+    }
 }

@@ -88,4 +88,12 @@ impl Runtime for Tokio {
     {
         tokio::time::timeout(duration, future).await.ok()
     }
+
+    fn blocking<F, T>(f: F) -> impl Future<Output = T> + Send + 'static
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Joined(tokio::task::spawn_blocking(f))
+    }
 }

@@ -8,6 +8,7 @@ mod countdown;
 mod cpu;
 mod memory;
 mod messages;
+mod service;
 mod sleeps;
 mod spawn;
 mod table;
@@ -22,6 +23,7 @@ pub use self::{
     cpu::{compute, cpu_bound},
     memory::{pending_tasks, sleeping_tasks},
     messages::{fan_in, pairs, ping_pong},
+    service::{Call, service},
     sleeps::{lone_sleeps, sleeps},
     spawn::{chained, detached, one_at_a_time, outside, skynet, spawn_join},
     table::{Better, Figure, Group, RunsIn, WORKLOADS, Workload, find},
@@ -59,6 +61,10 @@ pub fn run<R: Runtime, G: Count>(
         let took = timed::<R, _>(abandoned::<R>(tasks, size / tasks));
         vec![took.as_nanos() as f64 / (size / tasks * tasks) as f64]
     };
+    let serving = |call, at_once| {
+        let took = run_as_task::<R, _>(service::<R>(call, at_once, size));
+        vec![took.as_secs_f64() * 1e6 / size as f64]
+    };
     Ok(match name {
         "spawn-join" => each(timed::<R, _>(spawn_join::<R>(size))),
         "one-at-a-time-main" => {
@@ -77,6 +83,23 @@ pub fn run<R: Runtime, G: Count>(
         "fan-in" => each(timed::<R, _>(fan_in::<R>(8, size / 8))),
         "forks" => each(timed::<R, _>(forks::<R>(size))),
         "pipeline" => each(timed::<R, _>(pipeline::<R>(size))),
+        "service-5us-64" => serving(Call::Announced(5), 64),
+        "service-5us-256" => serving(Call::Announced(5), 256),
+        "service-20us-64" => serving(Call::Announced(20), 64),
+        "service-20us-256" => serving(Call::Announced(20), 256),
+        "service-100us-64" => serving(Call::Announced(100), 64),
+        "service-100us-256" => serving(Call::Announced(100), 256),
+        "service-1ms-64" => serving(Call::Announced(1_000), 64),
+        "service-1ms-256" => serving(Call::Announced(1_000), 256),
+        "service-inline-5us-64" => serving(Call::Inline(5), 64),
+        "service-inline-5us-256" => serving(Call::Inline(5), 256),
+        "service-inline-20us-64" => serving(Call::Inline(20), 64),
+        "service-inline-20us-256" => serving(Call::Inline(20), 256),
+        "service-inline-100us-64" => serving(Call::Inline(100), 64),
+        "service-inline-100us-256" => serving(Call::Inline(100), 256),
+        "service-inline-1ms-64" => serving(Call::Inline(1_000), 64),
+        "service-inline-1ms-256" => serving(Call::Inline(1_000), 256),
+        "service-asleep-100us-64" => serving(Call::Asleep(100), 64),
         "wake-parked" => wake_parked::<R>(size),
         "idle-cpu" => vec![idle_cpu(Duration::from_millis(size as u64))?],
         "speed-up" => millis(timed::<R, _>(cpu_bound::<R>(size))),

@@ -92,6 +92,58 @@ const USUAL: Workload = Workload {
     figures: &[],
 };
 
+/// A row of requests whose calls are announced: call time in the name and in words, connections,
+/// requests, repeats. Its peers are those that have a place for such calls.
+macro_rules! announced {
+    ($time:literal, $words:literal, $at_once:literal, $requests:literal, $repeats:literal) => {
+        Workload {
+            without: &[Contestant::Futures, Contestant::Go],
+            ..service!(
+                concat!("service-", $time, "-", $at_once),
+                concat!(
+                    $at_once,
+                    " connections, whose requests make an announced call that computes for ",
+                    $words,
+                    ", per request"
+                ),
+                $requests,
+                $repeats
+            )
+        }
+    };
+}
+
+/// The same without the announcement, which everybody has.
+macro_rules! inline {
+    ($time:literal, $words:literal, $at_once:literal, $requests:literal, $repeats:literal) => {
+        service!(
+            concat!("service-inline-", $time, "-", $at_once),
+            concat!(
+                $at_once,
+                " connections, whose requests compute for ",
+                $words,
+                " without saying so, per request"
+            ),
+            $requests,
+            $repeats
+        )
+    };
+}
+
+/// A row of requests.
+macro_rules! service {
+    ($row:expr, $about:expr, $requests:literal, $repeats:literal) => {
+        Workload {
+            name: $row,
+            size: $requests,
+            quick: 512,
+            repeats: $repeats,
+            figures: &[figure($row, "µs", $about)],
+            ..USUAL
+        }
+    };
+}
+
 /// All workloads, in the order of the report.
 pub static WORKLOADS: &[Workload] = &[
     Workload {
@@ -235,6 +287,32 @@ pub static WORKLOADS: &[Workload] = &[
              each works for 5 µs on each, per message",
         )],
         ..USUAL
+    },
+    announced!("5us", "5 µs", 64, 10_240, 3),
+    announced!("5us", "5 µs", 256, 10_240, 3),
+    announced!("20us", "20 µs", 64, 5_120, 3),
+    announced!("20us", "20 µs", 256, 5_120, 3),
+    announced!("100us", "100 µs", 64, 2_048, 3),
+    announced!("100us", "100 µs", 256, 2_048, 3),
+    announced!("1ms", "1 ms", 64, 512, 1),
+    announced!("1ms", "1 ms", 256, 512, 1),
+    inline!("5us", "5 µs", 64, 10_240, 3),
+    inline!("5us", "5 µs", 256, 10_240, 3),
+    inline!("20us", "20 µs", 64, 5_120, 3),
+    inline!("20us", "20 µs", 256, 5_120, 3),
+    inline!("100us", "100 µs", 64, 2_048, 3),
+    inline!("100us", "100 µs", 256, 2_048, 3),
+    inline!("1ms", "1 ms", 64, 512, 1),
+    inline!("1ms", "1 ms", 256, 512, 1),
+    Workload {
+        without: &[Contestant::Futures, Contestant::Go],
+        ..service!(
+            "service-asleep-100us-64",
+            "64 connections, whose requests make an announced call that sleeps for 100 µs, per \
+             request",
+            5_120,
+            3
+        )
     },
     Workload {
         name: "wake-parked",

@@ -4,15 +4,16 @@
 //! offer depends on how long the code takes:
 //!
 //! * If it is over in a moment, the worker goes on as if nothing had been said: queue and permit are
-//!   where they were. That costs two changes of the permit's state and two looks at the clock.
+//!   where they were. That costs two changes of the permit's state.
 //! * If the monitor sees it twice, some 400 µs apart, it takes the offer.
 //! * If such calls were *long* of late, the worker takes its own offer at once, for others to run in
 //!   its stead. That costs both sides some microseconds, and the call is worth it.
 //!
 //! A call is long if it lasts for half a millisecond; or for 50 µs and its thread slept meanwhile: a
-//! core is free then, which a stand-in can use. For one that computes there is none. Whether calls
-//! are long is known for the executor as a whole, since the next one is often on another thread: the
-//! latest to be one or the other decides.
+//! core is free then, which a stand-in can use. For one that computes there is none. To find out
+//! takes looks at the clock and questions to the system, so while calls are short, one of a few is
+//! measured. Whether they are long is known for the executor as a whole, since the next one is often
+//! on another thread: the latest to be measured decides.
 //!
 //! Source: Go's `entersyscall`, `exitsyscall` and `retake`, which is always as patient as it was the
 //! last time it found something to take.
@@ -26,6 +27,9 @@ use crate::{
 
 /// A call of so many nanoseconds may be worth a stand-in, if its thread sleeps.
 const MAY_BE_LONG: u64 = 50_000;
+
+/// While calls are short, one of so many is measured.
+const MEASURED: u64 = if cfg!(shuttle) { 2 } else { 16 };
 
 /// A call of so many nanoseconds is worth a stand-in. In the time in which the monitor would see it
 /// twice.
@@ -41,17 +45,18 @@ impl Worker {
         }
         let are_long = self.scheduler().calls.are_long();
         let examine = are_long || self.examine_call.get();
-        let began = Began {
+        let measure = examine || self.processor().counters.calls.get() % MEASURED == 0;
+        let began = measure.then(|| Began {
             at: clock::now(),
             switches: examine.then(system::voluntary_switches).flatten(),
-        };
+        });
         self.offer();
         if are_long {
             self.give_offer();
         }
         Some(Call {
             worker: self,
-            began: Some(began),
+            began,
         })
     }
 
