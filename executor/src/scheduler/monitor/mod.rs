@@ -65,7 +65,7 @@ use super::{
 use crate::{
     idle::{monitor_sleep::MonitorSleep, pool::Pool},
     sync::{
-        AtomicBool, AtomicU64, Instant, Ordering,
+        AtomicBool, AtomicU64, AtomicUsize, Instant, Ordering,
         clock::{self, NEVER},
         thread,
     },
@@ -113,6 +113,8 @@ pub(crate) struct Monitor {
     pub(super) rest: MonitorSleep,
     /// Sources that no driver looks after have something to fire.
     pub(super) neglected: Neglected,
+    /// Threads that fire what is neglected.
+    errands: AtomicUsize,
     handoffs: AtomicU64,
     limit_reached: AtomicBool,
     /// For timers that their own threads cannot answer for; see `scheduler::outside`.
@@ -125,6 +127,7 @@ impl Monitor {
         Monitor {
             rest: MonitorSleep::new(),
             neglected: Neglected::default(),
+            errands: AtomicUsize::new(0),
             handoffs: AtomicU64::new(0),
             limit_reached: AtomicBool::new(false),
             outside: OnceLock::new(),
@@ -178,6 +181,8 @@ struct Rounds<'a> {
     seen: Vec<Samples>,
     storm: Storm,
     silence: Silence,
+    /// Since when something is neglected, and no worker has come for it.
+    neglected_since: Option<Instant>,
     idle_rounds: u32,
     /// Rounds to go in which it looks as often as announced calls need it.
     watchful_rounds: u32,
@@ -194,6 +199,7 @@ impl<'a> Rounds<'a> {
             seen: Vec::new(),
             storm: Storm::none(now),
             silence: Silence::from(now),
+            neglected_since: None,
             idle_rounds: 0,
             watchful_rounds: 0,
             reported_limit: false,
@@ -265,7 +271,7 @@ impl<'a> Rounds<'a> {
     fn round(&mut self, now: Instant, passed: Passed) {
         let scheduler = self.scheduler;
         scheduler.threads.join_ended();
-        self.find_neglected();
+        self.find_neglected(now);
         self.look(now, passed);
         self.take_offers();
         self.take_permits(now);

@@ -7,6 +7,10 @@
 //! fires it, and if the waker does not return, that worker is stuck, and another one comes. (In Go,
 //! `stealWork` runs the timers of the P that it steals from.)
 //!
+//! If no worker has come after a while, all are blocked, and no more threads are allowed, or to be
+//! had. What they wait for may be what is due: so the monitor sends a thread of its own for it, an
+//! *errand*, which ends when it has fired what there is.
+//!
 //! It asks a machine that is busy and late for maintenance: what that fires itself goes to its own
 //! queue.
 
@@ -14,11 +18,15 @@ use super::{Rounds, samples::Samples};
 use crate::{
     idle::pool::Pool,
     scheduler::{
-        Scheduler,
+        Scheduler, context,
         driver::{LoneDriver, Source},
         processor::Processor,
     },
-    sync::clock::{self, NEVER},
+    sync::{
+        Instant, Ordering,
+        clock::{self, NEVER},
+        thread,
+    },
     timer::Timers,
 };
 use std::{iter, sync::Arc, time::Duration};
@@ -26,6 +34,12 @@ use std::{iter, sync::Arc, time::Duration};
 /// How late a machine may be for a timer before somebody else does something about it, in
 /// nanoseconds.
 const PATIENCE: u64 = 1_000_000;
+
+/// When no worker has fired within this time what is neglected, an errand does.
+const ERRAND_AFTER: Duration = Duration::from_millis(5);
+
+/// Errands that may be under way at once: each may sit in a waker that takes its time.
+const MOST_ERRANDS: usize = 16;
 
 /// How long a poll may delay its worker's timers at most, for a large `handoff_after`.
 const STUCK: Duration = Duration::from_millis(100);
@@ -94,6 +108,21 @@ impl Scheduler {
     }
 }
 
+impl Scheduler {
+    /// Fires what is due in place of a worker, on a thread of its own.
+    fn run_errand(self: &Arc<Self>) {
+        {
+            let _current = context::enter(self);
+            if self.monitor.neglected.take() {
+                self.fire_neglected(usize::MAX);
+            }
+        }
+        // Ordering: Relaxed; a limit that may be missed by one.
+        self.monitor.errands.fetch_sub(1, Ordering::Relaxed);
+        self.thread_ends();
+    }
+}
+
 /// Whether the thread that looks after a processor's sources is away.
 fn has_no_driver(processor: &Processor) -> bool {
     let permit = &processor.permit;
@@ -101,6 +130,22 @@ fn has_no_driver(processor: &Processor) -> bool {
 }
 
 impl Rounds<'_> {
+    fn send_errand(&mut self) {
+        let errands = &self.scheduler.monitor.errands;
+        if errands.load(Ordering::Relaxed) == MOST_ERRANDS {
+            return;
+        }
+        self.neglected_since = None;
+        errands.fetch_add(1, Ordering::Relaxed);
+        let scheduler = self.scheduler.clone();
+        let name = self.scheduler.config.thread_name.clone();
+        let builder = thread::Builder::new().name(name);
+        let run = move || scheduler.run_errand();
+        if self.scheduler.threads.start(builder, run).is_err() {
+            errands.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// The processors, each with what has been seen of it.
     fn sampled(&self) -> impl Iterator<Item = (&Samples, &Processor)> {
         const UNSEEN: &Samples = &Samples::NEW;
@@ -130,7 +175,12 @@ impl Rounds<'_> {
     }
 
     /// Says so if anything is due that nobody else looks after.
-    pub(super) fn find_neglected(&self) {
+    pub(super) fn find_neglected(&mut self, time: Instant) {
+        if !self.scheduler.monitor.neglected.is_set() {
+            self.neglected_since = None;
+        } else if time >= *self.neglected_since.get_or_insert(time) + ERRAND_AFTER {
+            self.send_errand();
+        }
         let now = clock::now();
         let outside = self.scheduler.monitor.outside.get();
         let mut neglected = outside.is_some_and(|driver| driver.is_due());

@@ -4,11 +4,11 @@ use super::{Event, Trial, below, explore};
 use crate::{block_in_place, block_on, spawn, sync::shuttle::run_clock, time::sleep, yield_now};
 use std::{sync::Arc, time::Duration};
 
-/// Time stands still: the hand-off is the blocking task's own doing.
 #[test]
 fn tasks_that_say_they_block_let_those_run_that_they_wait_for() {
     explore("block in place", 15_000, || {
         let trial = Trial::of_workers_and_stand_ins(1 + below(2), 2);
+        let clock = run_clock();
         for _ in 0..2 {
             let event = Event::new();
             let blocked = (0..2).map(|_| {
@@ -29,15 +29,17 @@ fn tasks_that_say_they_block_let_those_run_that_they_wait_for() {
                 .for_each(|task| trial.executor.block_on(task).unwrap());
         }
         assert_eq!(trial.tasks.finished(), 6);
+        drop(clock);
         trial.end();
     });
 }
 
-/// In the next slot, by the same poll or by the blocking call itself. Time stands still.
+/// In the next slot, by the same poll or by the blocking call itself.
 #[test]
 fn what_a_blocking_call_waits_for_runs_wherever_it_was_spawned() {
     explore("block in place on a child", 15_000, || {
         let trial = Trial::of_workers_and_stand_ins(1 + below(2), 1);
+        let clock = run_clock();
         let tasks = trial.tasks.clone();
         let parent = trial.executor.spawn(trial.tasks.track(async move {
             let event = Event::new();
@@ -58,6 +60,7 @@ fn what_a_blocking_call_waits_for_runs_wherever_it_was_spawned() {
         }));
         trial.executor.block_on(parent).unwrap();
         assert_eq!(trial.tasks.finished(), 2);
+        drop(clock);
         trial.end();
     });
 }
@@ -85,6 +88,7 @@ fn a_sleep_ends_though_the_worker_that_polled_it_blocks() {
     });
 }
 
+/// Time stands still: the hand-off is the waiting task's own doing.
 #[test]
 fn a_nested_block_on_lets_the_task_run_that_it_waits_for() {
     explore("nested block_on", 15_000, || {

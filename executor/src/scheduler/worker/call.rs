@@ -45,7 +45,7 @@ impl Worker {
         }
         let are_long = self.scheduler().calls.are_long();
         let examine = are_long || self.examine_call.get();
-        let measure = examine || self.processor().counters.calls.get() % MEASURED == 0;
+        let measure = examine || self.is_measured();
         let began = measure.then(|| Began {
             at: clock::now(),
             switches: examine.then(system::voluntary_switches).flatten(),
@@ -75,6 +75,12 @@ impl Worker {
             worker: self,
             began: None,
         })
+    }
+
+    /// Whether a short call is one of those that are measured.
+    fn is_measured(&self) -> bool {
+        let calls = self.processor().counters.calls.get();
+        calls.is_multiple_of(MEASURED)
     }
 
     fn offer(&self) {
