@@ -129,10 +129,14 @@ impl Builder {
     /// With `false` the executor has exactly N threads that run tasks, for ever, and no monitor.
     /// (The thread that prints for `EXECUTOR_SCHEDTRACE` comes on top.) A poll that blocks,
     /// [`block_in_place`](crate::block_in_place), [`spawn_blocking`](Executor::spawn_blocking) and
-    /// a `block_on` inside a task then hold up their worker. If such calls hold up all N workers,
-    /// and wait for other tasks, they wait for ever.
+    /// a `block_on` inside a task then hold up their worker; what they wait for is run by another
+    /// worker, if any is free. If such calls hold up all N workers, and wait for other tasks, they
+    /// wait for ever.
     ///
-    /// With `false`, no poll is reported that takes longer than a second.
+    /// With `false`, no poll is reported that takes longer than a second. And as nobody else watches
+    /// the workers, each of them reads the clock once a poll, and wakes another one for each task
+    /// that it makes runnable, as long as one sleeps. That costs some tens of nanoseconds, and some
+    /// microseconds.
     ///
     /// ```
     /// let executor = executor::Executor::builder().workers(2).handoff(false).build()?;
@@ -151,11 +155,14 @@ impl Builder {
     /// [`build`](Builder::build) refuses.
     ///
     /// The setting is for polls that block without announcing it. On an idle machine the stand-in
-    /// comes within another `handoff_after`, if there is a task for it to run. It comes whether the
-    /// poll sleeps or computes, but at most N polls that compute have a stand-in at a time: there
-    /// are never more than 2 N threads that compute. Only on Linux can the executor tell computing
-    /// from sleeping. Elsewhere the limit of N counts every long poll that does not announce that
-    /// it blocks.
+    /// comes within another `handoff_after`, if there is a task for it to run.
+    ///
+    /// It comes whether the poll sleeps or computes. But as long as polls end now and then, at most
+    /// N of those that compute have a stand-in at a time, so that there are no more than 2 N threads
+    /// that compute. If no poll of the executor has ended for 50 ms, one more stand-in comes each
+    /// `handoff_after`, up to [`max_threads`](Builder::max_threads). Only on Linux can the executor
+    /// tell computing from sleeping. Elsewhere the limit of N counts every long poll that does not
+    /// announce that it blocks.
     ///
     /// ```
     /// use std::time::Duration;
@@ -171,9 +178,10 @@ impl Builder {
 
     /// Sets how many threads may exist at the same time, stand-ins included.
     ///
-    /// Default: 512 more than the workers. A number above 32,768 counts as 32,768. Neither the
-    /// monitor nor the thread that prints for `EXECUTOR_SCHEDTRACE` is counted. While there are
-    /// more threads than workers, one that nobody has needed for 10 s ends.
+    /// Default: 512 more than the workers. A number above 32,768 counts as 32,768. What is counted
+    /// are the threads that run tasks: not the monitor, nor the thread that prints for
+    /// `EXECUTOR_SCHEDTRACE`, nor those that the monitor sends to fire timers when all others are
+    /// blocked. While there are more threads than workers, one that nobody has needed for 10 s ends.
     ///
     /// If tasks wait while this many threads sit in blocking calls, an error is logged, once; where
     /// logging is off, the error goes to standard error. The tasks go on as soon as any of the

@@ -117,8 +117,9 @@ where
 
 /// Starts a closure that may block its thread: file access, DNS, a C library.
 ///
-/// The closure runs in a task that calls [`block_in_place`](crate::block_in_place): a stand-in
-/// thread goes on with the worker's other tasks at once. There is no second pool of threads.
+/// The closure runs in a task that calls [`block_in_place`](crate::block_in_place). There is no
+/// second pool of threads: a short closure costs little more than its task, and if it takes long, a
+/// stand-in thread goes on with the worker's other tasks.
 ///
 /// Aborting the task works until the closure has started.
 ///

@@ -4,8 +4,7 @@
 //!
 //! The executor has N *permits*: N machines run tasks at once, and while one too many does, it
 //! steps back. A machine that holds a permit is *active*: it runs tasks or *searches* for one. A
-//! machine without a permit is *asleep* here, *blocked* in somebody's code, having given its permit
-//! away, or *stuck* in a poll, if the monitor has taken it.
+//! machine without a permit is *asleep* here, *blocked* in somebody's code, or *stuck* in a poll.
 //!
 //! One word holds both counts; all changes of it are read-modify-writes, so they have one order:
 //!

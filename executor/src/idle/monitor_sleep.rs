@@ -68,7 +68,7 @@ impl MonitorSleep {
 
     #[inline]
     fn wake_from(&self, depth: u8) {
-        // Pairs with the fences in `nap` and `sleep`.
+        // Pairs with the fence in `rest`.
         fence(Ordering::SeqCst);
         // Ordering: Relaxed for both, the fences order them.
         if self.depth.load(Ordering::Relaxed) >= depth
@@ -81,8 +81,9 @@ impl MonitorSleep {
     /// Sees to it that the monitor is awake by `due`, the deadline of a timer that it finds without
     /// a driver from now on.
     pub(crate) fn wake_by(&self, due: u64) {
-        self.wake_if_asleep();
-        // Ordering: Relaxed; the fence in `wake_if_asleep` orders it, and the one in `rest`.
+        // Pairs with the fence in `rest`.
+        fence(Ordering::SeqCst);
+        // Ordering: Relaxed; the fences order it.
         if due < self.next_round.load(Ordering::Relaxed) {
             self.wake();
         }
@@ -134,7 +135,7 @@ impl MonitorSleep {
     ) {
         self.next_round.store(until, Ordering::Relaxed);
         self.depth.store(depth, Ordering::Relaxed);
-        // Pairs with the fence in `wake_from`, also for `wake_by`.
+        // Pairs with the fences in `wake_from` and `wake_by`.
         fence(Ordering::SeqCst);
         if !needed() {
             self.park(until.min(first_deadline()));

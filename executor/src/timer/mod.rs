@@ -36,21 +36,24 @@
 //!
 //! | polled last                                    | fired by                                   |
 //! | ---------------------------------------------- | ------------------------------------------ |
-//! | on a worker, which goes on from poll to poll   | that worker: each 61st poll, and when it   |
-//! |                                                | runs dry; earlier if the monitor asks      |
+//! | on a worker, which goes on from poll to poll   | that worker, every so often, and when it   |
+//! |                                                | runs dry (`scheduler::worker::pace`)       |
 //! | on a worker that sleeps now                    | that worker, if there is a permit for it;  |
-//! |                                                | else the monitor                           |
-//! | on a worker that blocks, or is stuck for       | the monitor                                |
+//! |                                                | else another one                           |
+//! | on a worker that blocks, or is stuck for       | another worker                             |
 //! | `handoff_after`, or 100 ms if that is shorter  |                                            |
-//! | on a worker whose thread has ended             | the monitor                                |
+//! | on a worker whose thread ends                  | nobody: it is evicted                      |
 //! | on a worker with `handoff(false)`              | that worker alone, if it wakes the task    |
 //! |                                                | that polled it; else that or another       |
 //! |                                                | worker, or a thread in `block_on` of that  |
 //! |                                                | executor, whoever looks first              |
 //! | in a call of `block_on`, and wakes that call   | that call's thread                         |
-//! | in a call of `block_on`, and wakes another     | that executor's monitor; without one, as   |
-//! |                                                | above                                      |
-//! | elsewhere                                      | the default executor's monitor             |
+//! | in a call of `block_on`, and wakes another     | a worker of that executor; without a       |
+//! |                                                | monitor, as above                          |
+//! | elsewhere                                      | a worker of the default executor           |
+//!
+//! "Another" worker comes when the monitor has found something due that nobody looks after; if none
+//! does, the monitor sends a thread for it (`scheduler::monitor`).
 //!
 //! Whoever looks at a wheel by itself is its *driver*: a worker, or a thread in `block_on`. It
 //! looks between two polls, and parks no longer than until the next deadline, or some 125 µs later
@@ -74,7 +77,7 @@
 //!
 //! # The end of a wheel
 //!
-//! When an executor or a call of `block_on` ends, its wheel may have entries left, of futures that
+//! When an executor, a worker or a call of `block_on` ends, its wheel may have entries left, of futures that
 //! have gone elsewhere. These entries are *evicted*: unlinked and woken, so that they are polled,
 //! and registered in the wheel of whoever polls them. Their owners may learn of it only by taking
 //! the lock of the wheel that ended: hence wheels are never freed.
