@@ -5,7 +5,7 @@
 //! | to | see |
 //! | --- | --- |
 //! | start a task | [`spawn`], [`spawn_blocking`] |
-//! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`JoinError`], [`TaskId`] |
+//! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`AbortHandle`], [`JoinError`], [`TaskId`] |
 //! | wait for a future on a thread | [`block_on`] |
 //! | call what blocks inside a task | [`block_in_place`] |
 //! | let other tasks run | [`yield_now`] |
@@ -35,6 +35,8 @@ mod sync;
 mod timer;
 
 #[cfg(not(loom))]
+mod abort_handle;
+#[cfg(not(loom))]
 mod block_on;
 #[cfg(not(loom))]
 mod blocking;
@@ -59,6 +61,7 @@ mod yield_now;
 
 #[cfg(not(loom))]
 pub use crate::{
+    abort_handle::AbortHandle,
     blocking::block_in_place,
     builder::Builder,
     error::{JoinError, ShutdownError},

@@ -5,6 +5,7 @@
 //! | `worker`      | a machine that holds a processor: find a task, run it, sleep        |
 //! | `processor`   | local queue, next slot, tick; the table where thieves find them     |
 //! | `task`        | the only file that makes tasks; ids are in `task_id`                |
+//! | `aborter`     | references to tasks that end them, and do not await them             |
 //! | `recycle`     | the memory of detached tasks goes back to their makers              |
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
 //! | `leaf`        | which driver serves a future that is polled here                    |
@@ -19,6 +20,7 @@
 //!
 //! How an executor ends is told in `idle/README.md`.
 
+pub(crate) mod aborter;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod default;

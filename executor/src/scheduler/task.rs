@@ -177,6 +177,33 @@ pub(crate) fn run(task: Task, scheduler: &Scheduler) {
     RUNNING.set(None);
 }
 
+impl TaskId {
+    /// Returns the id of the task that the calling code is part of: whose future this thread polls
+    /// or drops. `None` outside of tasks.
+    ///
+    /// A future of [`block_on`](crate::block_on), called in a task, is part of that task. A closure
+    /// of [`spawn_blocking`](crate::spawn_blocking) is a task of its own.
+    ///
+    /// The panic hook is called on the stack of the task that panics, so it may ask, too.
+    ///
+    /// ```
+    /// use executor::TaskId;
+    ///
+    /// let task = executor::spawn(async { TaskId::current() });
+    /// let id = task.id();
+    /// assert_eq!(executor::block_on(task)?, Some(id));
+    /// assert_eq!(TaskId::current(), None);
+    /// # Ok::<(), executor::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<TaskId> {
+        let Running { meta, .. } = RUNNING.get()?;
+        // SAFETY: from `run`, whose task has not ended: as its future ends, `Guarded` clears this.
+        // Only shared references to the metadata exist.
+        Some(unsafe { meta.as_ref() }.id)
+    }
+}
+
 /// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
 fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
@@ -340,5 +367,8 @@ impl<F: Future> Drop for Guarded<F> {
         let this = unsafe { Pin::new_unchecked(self) };
         // Nobody is left to tell of a panic here; the hook has reported it.
         drop(this.drop_future());
+        // What async-task does now, waking the handle's awaiter, is no part of the task; and it
+        // gives away its reference first.
+        RUNNING.set(None);
     }
 }

@@ -4,9 +4,11 @@
 mod common;
 
 mod abort;
+mod abort_handle;
 mod block_on;
 mod blocking;
 mod builder;
+mod current_task;
 mod fairness;
 mod handle;
 mod idle;

@@ -2,8 +2,8 @@
 
 use crate::common::{Ledger, executor, watchdog};
 use executor::{
-    AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics, ProcessorMetrics,
-    ShutdownError, TaskId, YieldNow,
+    AbortHandle, AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics,
+    ProcessorMetrics, ShutdownError, TaskId, YieldNow,
 };
 use futures::task::{Spawn, SpawnExt};
 use std::{error::Error, fmt::Debug, hash::Hash, marker::PhantomPinned, sync::mpsc, thread};
@@ -20,6 +20,7 @@ fn every_public_type_is_send_sync_and_debug() {
     send_sync_debug::<Handle>();
     send_sync_debug::<JoinHandle<u32>>();
     send_sync_debug::<AbortOnDrop<u32>>();
+    send_sync_debug::<AbortHandle>();
     send_sync_debug::<JoinError>();
     send_sync_debug::<ShutdownError>();
     send_sync_debug::<Metrics>();
@@ -40,6 +41,7 @@ fn handles_are_send_and_sync_even_if_the_output_is_not_sync() {
 fn handles_are_unpin_whatever_the_output() {
     unpin::<JoinHandle<PhantomPinned>>();
     unpin::<AbortOnDrop<PhantomPinned>>();
+    unpin::<AbortHandle>();
     unpin::<YieldNow>();
     unpin::<Executor>();
     unpin::<Handle>();
@@ -52,6 +54,7 @@ fn errors_are_errors_and_ids_are_keys() {
     id::<TaskId>();
     clone::<Handle>();
     clone::<Builder>();
+    clone::<AbortHandle>();
     clone::<Metrics>();
 }
 
