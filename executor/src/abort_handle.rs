@@ -29,7 +29,6 @@ use std::{
 /// assert!(executor::block_on(task).unwrap_err().is_cancelled());
 /// ```
 #[derive(Clone)]
-#[must_use = "an abort handle does nothing by itself"]
 pub struct AbortHandle(Aborter);
 
 /// There is nothing in it that a panic could leave half changed.
@@ -97,6 +96,7 @@ impl<T> JoinHandle<T> {
     /// drop(task); // detaches the task
     /// stop.abort();
     /// ```
+    #[must_use = "an abort handle does nothing by itself"]
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle::new(Aborter::of(self.joiner()))
     }
@@ -112,6 +112,7 @@ impl<T> AbortOnDrop<T> {
     /// assert_eq!(executor::block_on(task)?, 7);
     /// # Ok::<(), executor::JoinError>(())
     /// ```
+    #[must_use = "an abort handle does nothing by itself"]
     pub fn abort_handle(&self) -> AbortHandle {
         self.handle().abort_handle()
     }

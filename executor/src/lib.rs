@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | start a task | [`spawn`], [`spawn_blocking`] |
 //! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`AbortHandle`], [`JoinError`], [`TaskId`] |
+//! | join many tasks as they end | [`JoinSet`] |
 //! | wait for a future on a thread | [`block_on`] |
 //! | call what blocks inside a task | [`block_in_place`] |
 //! | let other tasks run | [`yield_now`] |
@@ -53,6 +54,8 @@ mod handle;
 #[cfg(not(loom))]
 mod join;
 #[cfg(not(loom))]
+mod join_set;
+#[cfg(not(loom))]
 mod scheduler;
 #[cfg(not(loom))]
 pub mod time;
@@ -69,6 +72,7 @@ pub use crate::{
     free::{block_on, spawn, spawn_blocking},
     handle::Handle,
     join::{AbortOnDrop, JoinHandle},
+    join_set::JoinSet,
     scheduler::{
         metrics::{Metrics, ProcessorMetrics},
         task_id::TaskId,

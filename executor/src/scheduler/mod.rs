@@ -133,19 +133,26 @@ impl Scheduler {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        if const { task::is_large::<F>() } {
-            self.spawn_sized(meta, Box::pin(future))
-        } else {
-            self.spawn_sized(meta, future)
-        }
+        let (task, joiner) = self.make(meta, future);
+        self.launch(task);
+        joiner
     }
 
-    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
+    /// Makes a task, which nobody runs before it is [launched](Scheduler::launch).
+    pub(crate) fn make<F>(&self, meta: SpawnMeta, future: F) -> (Task, Joiner<F::Output>)
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (task, joiner) = task::create(self, meta, future);
+        if const { task::is_large::<F>() } {
+            task::create(self, meta, Box::pin(future))
+        } else {
+            task::create(self, meta, future)
+        }
+    }
+
+    /// Makes a new task of this scheduler runnable.
+    pub(crate) fn launch(self: &Arc<Self>, task: Task) {
         if self.is_closed() {
             task::cancel(task, self);
         } else {
@@ -157,7 +164,6 @@ impl Scheduler {
                 _ => self.push_global(task),
             });
         }
-        joiner
     }
 
     /// Takes a task from outside the workers.

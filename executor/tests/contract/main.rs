@@ -13,6 +13,7 @@ mod fairness;
 mod handle;
 mod idle;
 mod join;
+mod join_set;
 mod metrics;
 mod shutdown;
 mod spawn;

@@ -2,7 +2,7 @@
 
 use crate::common::{Ledger, executor, watchdog};
 use executor::{
-    AbortHandle, AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics,
+    AbortHandle, AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, JoinSet, Metrics,
     ProcessorMetrics, ShutdownError, TaskId, YieldNow,
 };
 use futures::task::{Spawn, SpawnExt};
@@ -35,6 +35,7 @@ fn every_public_type_is_send_sync_and_debug() {
 fn handles_are_send_and_sync_even_if_the_output_is_not_sync() {
     send_sync_debug::<JoinHandle<std::cell::Cell<u32>>>();
     send_sync_debug::<AbortOnDrop<std::cell::Cell<u32>>>();
+    send_sync_debug::<JoinSet<std::cell::Cell<u32>>>();
 }
 
 #[test]
@@ -42,6 +43,7 @@ fn handles_are_unpin_whatever_the_output() {
     unpin::<JoinHandle<PhantomPinned>>();
     unpin::<AbortOnDrop<PhantomPinned>>();
     unpin::<AbortHandle>();
+    unpin::<JoinSet<PhantomPinned>>();
     unpin::<YieldNow>();
     unpin::<Executor>();
     unpin::<Handle>();
