@@ -6,7 +6,7 @@ use crate::{
     idle::pool::Pool,
     join::JoinHandle,
     scheduler::{
-        Scheduler, context, default::with_current_or_default, metrics::Metrics, task::SpawnMeta,
+        Scheduler, context, default::with_current_or_default, metrics::Metrics, task_id::TaskId,
     },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
@@ -92,7 +92,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        JoinHandle::new(self.scheduler.spawn(SpawnMeta::here(), future))
+        JoinHandle::new(self.scheduler.spawn(TaskId::here(), (), future))
     }
 
     /// Starts a closure that may block, on this executor; otherwise as

@@ -3,7 +3,7 @@
 use crate::{
     error::JoinError,
     scheduler::{
-        task::{self, Failure, Joiner},
+        task::{self, Joiner},
         task_id::TaskId,
     },
 };
@@ -154,16 +154,11 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id();
-        Pin::new(&mut *self.0)
-            .poll(cx)
-            .map(|outcome| outcome.into_result().map_err(|failure| error(id, failure)))
-    }
-}
-
-fn error(id: TaskId, failure: Failure) -> JoinError {
-    match failure {
-        Failure::Cancelled => JoinError::cancelled(id),
-        Failure::Panicked(panic) => JoinError::panicked(id, panic),
+        Pin::new(&mut *self.0).poll(cx).map(|outcome| {
+            outcome
+                .into_result()
+                .map_err(|failure| JoinError::new(id, failure))
+        })
     }
 }
 

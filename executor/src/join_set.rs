@@ -9,12 +9,7 @@ use crate::{
     error::JoinError,
     handle::Handle,
     join::JoinHandle,
-    scheduler::{
-        Scheduler,
-        default::with_current_or_default,
-        task::{SpawnMeta, is_large},
-        task_id::TaskId,
-    },
+    scheduler::{Scheduler, default::with_current_or_default, task::is_large, task_id::TaskId},
 };
 use ended::Ended;
 use members::Members;
@@ -196,21 +191,21 @@ impl<T: Send + 'static> JoinSet<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let meta = SpawnMeta::here();
+        let id = TaskId::here();
         // A closure that captures a large future copies it on the stack.
         if const { is_large::<F>() } {
-            self.spawn_on_current(meta, Box::pin(future))
+            self.spawn_on_current(id, Box::pin(future))
         } else {
-            self.spawn_on_current(meta, future)
+            self.spawn_on_current(id, future)
         }
     }
 
     #[track_caller]
-    fn spawn_on_current<F>(&mut self, meta: SpawnMeta, future: F) -> AbortHandle
+    fn spawn_on_current<F>(&mut self, id: TaskId, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
     {
-        with_current_or_default(|scheduler| self.insert(scheduler, meta, future))
+        with_current_or_default(|scheduler| self.insert(scheduler, id, future))
     }
 
     /// Starts a task in the set, on the executor of `handle`, as [`Handle::spawn`] does.
@@ -227,7 +222,7 @@ impl<T: Send + 'static> JoinSet<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        self.insert(&handle.scheduler, SpawnMeta::here(), future)
+        self.insert(&handle.scheduler, TaskId::here(), future)
     }
 
     /// Starts a closure that may block, in the set and on the current executor, as
@@ -271,11 +266,11 @@ impl<T: Send + 'static> JoinSet<T> {
 
     /// Makes a task that leaves word when it ends. It listens before anybody can run the task:
     /// then nobody else is at the task's state, and it cannot have ended.
-    fn insert<F>(&mut self, scheduler: &Arc<Scheduler>, meta: SpawnMeta, future: F) -> AbortHandle
+    fn insert<F>(&mut self, scheduler: &Arc<Scheduler>, id: TaskId, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let (task, joiner) = scheduler.make(meta, future);
+        let (task, joiner) = scheduler.make(id, (), future);
         let mut handle = JoinHandle::new(joiner);
         let abort = handle.abort_handle();
         let ended = self.ended.get_or_insert_default();

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | start a task | [`spawn`], [`spawn_blocking`] |
 //! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`AbortHandle`], [`JoinError`], [`TaskId`] |
+//! | give a task a name | [`TaskBuilder`] |
 //! | join many tasks as they end | [`JoinSet`] |
 //! | wait for a future on a thread | [`block_on`] |
 //! | call what blocks inside a task | [`block_in_place`] |
@@ -58,6 +59,8 @@ mod join_set;
 #[cfg(not(loom))]
 mod scheduler;
 #[cfg(not(loom))]
+mod task_builder;
+#[cfg(not(loom))]
 pub mod time;
 #[cfg(not(loom))]
 mod yield_now;
@@ -77,5 +80,6 @@ pub use crate::{
         metrics::{Metrics, ProcessorMetrics},
         task_id::TaskId,
     },
+    task_builder::TaskBuilder,
     yield_now::{YieldNow, yield_now},
 };

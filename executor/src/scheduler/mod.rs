@@ -4,7 +4,8 @@
 //! | ------------- | ------------------------------------------------------------------- |
 //! | `worker`      | a machine that holds a processor: find a task, run it, sleep        |
 //! | `processor`   | local queue, next slot, tick; the table where thieves find them     |
-//! | `task`        | the only file that makes tasks; ids are in `task_id`                |
+//! | `task`        | the only file that makes tasks                                      |
+//! | `task_id`     | their ids; the lines that spawn are in `origin`, `task_name`s apart |
 //! | `aborter`     | references to tasks that end them, and do not await them             |
 //! | `recycle`     | the memory of detached tasks goes back to their makers              |
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
@@ -30,6 +31,7 @@ mod executor_id;
 pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
+mod origin;
 mod processor;
 mod recycle;
 pub(crate) mod schedtrace;
@@ -37,6 +39,7 @@ pub(crate) mod schedtrace;
 pub(crate) mod schedules;
 pub(crate) mod task;
 pub(crate) mod task_id;
+pub(crate) mod task_name;
 mod threads;
 mod worker;
 
@@ -48,7 +51,7 @@ use crate::{
     },
     queue::global::{Batch, GlobalQueue},
     suspended::SuspendedTasks,
-    sync::AtomicBool,
+    sync::{AtomicBool, panic::caught},
 };
 use config::Config;
 use crossbeam_utils::CachePadded;
@@ -57,7 +60,9 @@ use executor_id::ExecutorId;
 use monitor::Monitor;
 use processor::Processors;
 use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
-use task::{Joiner, SpawnMeta, Task};
+use task::{Joiner, Task};
+use task_id::TaskId;
+use task_name::Naming;
 use threads::Threads;
 use worker::Arrival;
 
@@ -128,30 +133,33 @@ impl Scheduler {
     }
 
     /// Spawns a task. Whoever drops the joiner cancels it: `JoinHandle` does not.
-    pub(crate) fn spawn<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
+    pub(crate) fn spawn<F, N>(self: &Arc<Self>, id: TaskId, name: N, future: F) -> Joiner<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
+        N: Naming,
     {
-        let (task, joiner) = self.make(meta, future);
+        let (task, joiner) = self.make(id, name, future);
         self.launch(task);
         joiner
     }
 
     /// Makes a task, which nobody runs before it is [launched](Scheduler::launch).
-    pub(crate) fn make<F>(&self, meta: SpawnMeta, future: F) -> (Task, Joiner<F::Output>)
+    pub(crate) fn make<F, N>(&self, id: TaskId, name: N, future: F) -> (Task, Joiner<F::Output>)
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
+        N: Naming,
     {
         if const { task::is_large::<F>() } {
-            task::create(self, meta, Box::pin(future))
+            task::create(self, id, name, Box::pin(future))
         } else {
-            task::create(self, meta, future)
+            task::create(self, id, name, future)
         }
     }
 
     /// Makes a new task of this scheduler runnable.
+    #[inline]
     pub(crate) fn launch(self: &Arc<Self>, task: Task) {
         if self.is_closed() {
             task::cancel(task, self);
@@ -261,4 +269,17 @@ impl Pool for Scheduler {
     fn all_ended(self: &Arc<Self>) {
         self.end();
     }
+}
+
+/// Tells the user of something that must not be overlooked: an error for the logger; where nobody
+/// logs, a line on standard error.
+fn report(text: String) {
+    // The logger is foreign code and may panic: whoever reports goes on.
+    drop(caught(|| {
+        log::error!("{text}");
+        if log::max_level() == log::LevelFilter::Off {
+            // No logger would have shown it.
+            eprintln!("executor: {text}");
+        }
+    }));
 }

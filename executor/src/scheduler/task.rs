@@ -37,6 +37,7 @@ use super::{
     Scheduler, context, executor_id,
     recycle::{Maker, MakerByte},
     task_id::TaskId,
+    task_name::{self, Name, Naming},
     worker::Arrival,
 };
 #[cfg(shuttle)]
@@ -55,7 +56,6 @@ use std::{
     cell::Cell,
     future::Future,
     mem::{self, ManuallyDrop},
-    panic::Location,
     pin::Pin,
     ptr::NonNull,
     task::{Context, Poll},
@@ -78,23 +78,6 @@ unsafe impl Word for Task {
     unsafe fn from_raw(raw: NonNull<()>) -> Task {
         // SAFETY: the caller's promise is the one that is asked for.
         unsafe { Runnable::from_raw(raw) }
-    }
-}
-
-/// What is known of a task at its birth.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SpawnMeta {
-    /// The line of the user's source that spawns it.
-    site: &'static Location<'static>,
-}
-
-impl SpawnMeta {
-    /// Of a task that the caller spawns.
-    #[track_caller]
-    pub(crate) fn here() -> SpawnMeta {
-        SpawnMeta {
-            site: Location::caller(),
-        }
     }
 }
 
@@ -134,20 +117,25 @@ pub(crate) const fn is_large<T>() -> bool {
 }
 
 /// Makes a task on `scheduler`. It is not in any queue yet.
-pub(crate) fn create<F>(
+pub(crate) fn create<F, N>(
     scheduler: &Scheduler,
-    spawned: SpawnMeta,
+    id: TaskId,
+    name: N,
     future: F,
 ) -> (Task, Joiner<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
+    N: Naming,
 {
     let meta = Meta {
-        id: TaskId::next(spawned.site),
+        id,
         registration: Registration::none(scheduler.id.get(), MakerByte::ELSEWHERE),
     };
-    let guarded = |_: &Meta| Guarded(ManuallyDrop::new(future));
+    let guarded = |_: &Meta| Guarded {
+        future: ManuallyDrop::new(future),
+        name,
+    };
     Builder::new()
         .metadata(meta)
         .spawn(guarded, WithInfo(schedule))
@@ -198,13 +186,14 @@ impl TaskId {
     #[must_use]
     pub fn current() -> Option<TaskId> {
         let Running { meta, .. } = RUNNING.get()?;
-        // SAFETY: from `run`, whose task has not ended: as its future ends, `Guarded` clears this.
+        // SAFETY: from `run`, whose task has not ended: `drop_future` clears this.
         // Only shared references to the metadata exist.
         Some(unsafe { meta.as_ref() }.id)
     }
 }
 
-/// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
+/// The task that this thread runs and that has not ended: what the scheduler keeps with it, and the
+/// scheduler.
 fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
     // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the
@@ -256,31 +245,42 @@ fn schedule(task: Task, info: ScheduleInfo) {
 pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Box<Failure>>>);
 
 /// Why there is no value. Boxed, because failures are rare, and a small task has room for a word.
-pub(crate) enum Failure {
-    Cancelled,
-    Panicked(Panic),
+pub(crate) struct Failure {
+    /// The task's, if it has one.
+    pub(crate) name: Option<Name>,
+    /// `None` if the task was cancelled.
+    pub(crate) panic: Option<Panic>,
 }
 
 impl<T> Outcome<T> {
-    fn new(ending: Result<T, Failure>) -> Outcome<T> {
-        Outcome(ManuallyDrop::new(ending.map_err(Box::new)))
+    fn value(value: T) -> Outcome<T> {
+        Outcome(ManuallyDrop::new(Ok(value)))
+    }
+
+    /// The task was cancelled, or has panicked.
+    #[cold]
+    fn failure(id: TaskId, name: Option<Name>, panic: Option<Panic>) -> Outcome<T> {
+        if let (Some(name), Some(panic)) = (&name, &panic) {
+            task_name::report_panic(id, name, panic.message());
+        }
+        Outcome(ManuallyDrop::new(Err(Box::new(Failure { name, panic }))))
     }
 
     /// A panic while the future was dropped is what the handle hears of, unless the poll has
     /// panicked before.
-    fn or_panicked(self, panic: Panic) -> Outcome<T> {
-        match self.0.as_ref().map_err(|failure| &**failure) {
-            Err(Failure::Panicked(_)) => self,
-            Ok(_) | Err(Failure::Cancelled) => Outcome::new(Err(Failure::Panicked(panic))),
+    #[cold]
+    fn or_panicked(self, id: TaskId, name: Option<Name>, panic: Panic) -> Outcome<T> {
+        match &*self.0 {
+            Err(failure) if failure.panic.is_some() => self,
+            Ok(_) | Err(_) => Outcome::failure(id, name, Some(panic)),
         }
     }
 
     /// Hands the ending out, and with it the care for its destructor.
-    pub(crate) fn into_result(self) -> Result<T, Failure> {
+    pub(crate) fn into_result(self) -> Result<T, Box<Failure>> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never used or dropped again, so the ending is taken once.
-        let ending = unsafe { ManuallyDrop::take(&mut this.0) };
-        ending.map_err(|failure| *failure)
+        unsafe { ManuallyDrop::take(&mut this.0) }
     }
 }
 
@@ -295,50 +295,53 @@ impl<T> Drop for Outcome<T> {
 
 /// The user's future with the guards that async-task lacks. Whether it is there still, its
 /// registration says.
-struct Guarded<F: Future>(
+struct Guarded<F: Future, N: Naming> {
     /// Structurally pinned. (Not an `Option`: few futures have a niche for it.)
-    ManuallyDrop<F>,
-);
+    future: ManuallyDrop<F>,
+    /// Outlives the future, whose drop may panic.
+    name: N,
+}
 
-impl<F: Future> Guarded<F> {
+impl<F: Future, N: Naming> Guarded<F, N> {
     /// The future, pinned as this wrapper is, for one who knows that it is there.
     fn project(self: Pin<&mut Self>) -> Pin<&mut F> {
         // SAFETY: the future is structurally pinned: it is only dropped in place (`drop_future`),
         // never moved; `Guarded` is `Unpin` only if `F` is; it is not packed.
-        unsafe { self.map_unchecked_mut(|this| &mut *this.0) }
+        unsafe { self.map_unchecked_mut(|this| &mut *this.future) }
     }
 
-    /// Drops the future in place, if it is there still; its panic comes back.
+    /// Drops the future in place, which is there still; its panic comes back. From now on nothing
+    /// on this thread is part of the task: before async-task wakes the handle's awaiter, it gives
+    /// its reference away.
     fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
         let (meta, scheduler) = running();
-        if meta.registration.has_ended() {
-            return Ok(());
-        }
         // SAFETY: moves nothing out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: dropped once, as the registration says from now on.
-        let drop = || unsafe { ManuallyDrop::drop(&mut this.0) };
+        let drop = || unsafe { ManuallyDrop::drop(&mut this.future) };
         let dropped = if mem::needs_drop::<F>() {
             caught(drop)
         } else {
             Ok(())
         };
         scheduler.forget(&meta.registration);
+        RUNNING.set(None);
         dropped
     }
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future, N: Naming> Future for Guarded<F, N> {
     type Output = Outcome<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (Meta { registration, .. }, scheduler) = running();
-        assert!(
+        let (meta, scheduler) = running();
+        let Meta { id, registration } = meta;
+        debug_assert!(
             !registration.has_ended(),
             "async-task polls no task that has ended"
         );
         let outcome = if scheduler.is_cancelled(registration) {
-            Outcome::new(Err(Failure::Cancelled))
+            Outcome::failure(*id, self.name.name(), None)
         } else {
             let future = self.as_mut().project();
             let _timers = context::enter_poll(scheduler, cx.waker());
@@ -349,26 +352,27 @@ impl<F: Future> Future for Guarded<F> {
                     scheduler.suspend(registration, shard, cx.waker());
                     return Poll::Pending;
                 }
-                Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),
-                Err(panic) => Outcome::new(Err(Failure::Panicked(panic))),
+                Ok(Poll::Ready(value)) => Outcome::value(value),
+                Err(panic) => Outcome::failure(*id, self.name.name(), Some(panic)),
             }
         };
         // The handle must find the future dropped, and hears of a panic in that drop.
-        Poll::Ready(match self.drop_future() {
+        Poll::Ready(match self.as_mut().drop_future() {
             Ok(()) => outcome,
-            Err(panic) => outcome.or_panicked(panic),
+            Err(panic) => outcome.or_panicked(*id, self.name.name(), panic),
         })
     }
 }
 
-impl<F: Future> Drop for Guarded<F> {
+impl<F: Future, N: Naming> Drop for Guarded<F, N> {
     fn drop(&mut self) {
+        if RUNNING.get().is_none() {
+            // The run that is about to end has dropped the future.
+            return;
+        }
         // SAFETY: `Drop` is the last use, and nothing is moved out of the pinned place.
         let this = unsafe { Pin::new_unchecked(self) };
         // Nobody is left to tell of a panic here; the hook has reported it.
         drop(this.drop_future());
-        // What async-task does now, waking the handle's awaiter, is no part of the task; and it
-        // gives away its reference first.
-        RUNNING.set(None);
     }
 }

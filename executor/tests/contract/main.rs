@@ -17,5 +17,6 @@ mod join_set;
 mod metrics;
 mod shutdown;
 mod spawn;
+mod task_builder;
 mod time;
 mod traits;

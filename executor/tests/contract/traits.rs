@@ -3,7 +3,7 @@
 use crate::common::{Ledger, executor, watchdog};
 use executor::{
     AbortHandle, AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, JoinSet, Metrics,
-    ProcessorMetrics, ShutdownError, TaskId, YieldNow,
+    ProcessorMetrics, ShutdownError, TaskBuilder, TaskId, YieldNow,
 };
 use futures::task::{Spawn, SpawnExt};
 use std::{error::Error, fmt::Debug, hash::Hash, marker::PhantomPinned, sync::mpsc, thread};
@@ -25,6 +25,7 @@ fn every_public_type_is_send_sync_and_debug() {
     send_sync_debug::<ShutdownError>();
     send_sync_debug::<Metrics>();
     send_sync_debug::<ProcessorMetrics>();
+    send_sync_debug::<TaskBuilder>();
     send_sync_debug::<TaskId>();
     send_sync_debug::<YieldNow>();
     fn debug<T: Debug + Send + Sync>() {}

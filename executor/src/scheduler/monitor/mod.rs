@@ -61,6 +61,7 @@ use super::{
     driver::{LoneDriver, Source},
     processor::Processor,
     task_id::TaskId,
+    task_name::Called,
 };
 use crate::{
     idle::{monitor_sleep::MonitorSleep, pool::Pool},
@@ -439,13 +440,12 @@ fn report_stall(processor: &Processor, stuck_for: Duration) {
     let Some(id) = TaskId::from_u64(processor.counters.task.load(Ordering::Relaxed)) else {
         return;
     };
-    let site = id
-        .spawned_at()
-        .map_or("a line without a number".into(), ToString::to_string);
+    let (name, site) = (id.name(), id.site());
+    let task = Called(id, name.as_deref());
     // The logger is foreign code and may panic: the monitor goes on.
     drop(caught(|| {
         log::warn!(
-            "task {id}, spawned at {site}, has been in one poll for {stuck_for:?} and blocks its \
+            "{task}, spawned at {site}, has been in one poll for {stuck_for:?} and blocks its \
              thread: use `spawn_blocking` or `block_in_place` for calls that block, and \
              `yield_now` in long computations"
         );
