@@ -14,8 +14,9 @@
 //! | sleep, limit, tick | [`time`] |
 //! | own an executor | [`Executor`] |
 //! | end it within a time | [`Executor::shutdown_timeout`], [`ShutdownError`] |
-//! | choose its settings | [`Builder`] |
+//! | choose its settings, or those of the default executor | [`Builder`], [`Builder::build_global`] |
 //! | spawn on an executor from anywhere | [`Handle`] |
+//! | make an executor the current one on a thread | [`Handle::enter`], [`EnterGuard`] |
 //! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`] |
 //!
 //! # Types of other crates in this interface
@@ -45,6 +46,8 @@ mod blocking;
 #[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
+mod enter;
+#[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
 mod executor;
@@ -70,6 +73,7 @@ pub use crate::{
     abort_handle::AbortHandle,
     blocking::block_in_place,
     builder::Builder,
+    enter::EnterGuard,
     error::{JoinError, ShutdownError},
     executor::Executor,
     free::{block_on, spawn, spawn_blocking},

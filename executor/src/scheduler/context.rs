@@ -8,7 +8,13 @@ use super::{Scheduler, worker::Worker};
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
 use crate::{sync::thread_local, timer::Timers};
-use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc, task::Waker};
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    sync::Arc,
+    task::Waker,
+};
 
 thread_local! {
     static WORKER: Cell<*const Worker> = const { Cell::new(ptr::null()) };
@@ -113,6 +119,53 @@ pub(crate) struct CurrentGuard<'a> {
 impl Drop for CurrentGuard<'_> {
     fn drop(&mut self) {
         CURRENT.set(self.outer);
+    }
+}
+
+/// An executor that this thread is in until somebody says otherwise.
+///
+/// Unlike a [`CurrentGuard`] it may be forgotten, and may be dropped in any order. So it lies on the
+/// heap, and stays there unless it is left while it is the latest of all: then, and only then,
+/// nobody else has its address.
+pub(crate) struct Entered(NonNull<Place>);
+
+struct Place {
+    scheduler: Arc<Scheduler>,
+    outer: *const Arc<Scheduler>,
+}
+
+/// An [`Entered`] is not the latest of its thread.
+pub(crate) struct NotTheLatest;
+
+impl Entered {
+    /// Makes `scheduler` the current executor of this thread.
+    pub(crate) fn new(scheduler: Arc<Scheduler>) -> Entered {
+        let outer = CURRENT.get();
+        let place = NonNull::from(Box::leak(Box::new(Place { scheduler, outer })));
+        CURRENT.set(Entered::scheduler(place));
+        Entered(place)
+    }
+
+    fn scheduler(place: NonNull<Place>) -> *const Arc<Scheduler> {
+        // SAFETY: the place exists, for whoever asks has not freed it; nothing is read.
+        unsafe { &raw const (*place.as_ptr()).scheduler }
+    }
+
+    /// Makes the executor from before the current one again.
+    pub(crate) fn leave(self) -> Result<(), NotTheLatest> {
+        let Entered(place) = self;
+        if CURRENT.get() != Entered::scheduler(place) {
+            // Somebody may have the address as his `outer`. If not, it is a leak.
+            return Err(NotTheLatest);
+        }
+        // SAFETY: made by `Box::leak`, and freed here alone, for `self` is used up. Nobody else has
+        // the address: who took it as his `outer` has given it back, or has become the latest and
+        // never will be again.
+        let place = unsafe { Box::from_raw(place.as_ptr()) };
+        CURRENT.set(place.outer);
+        // The last reference to the scheduler may be this one: after the thread has left it.
+        drop(place);
+        Ok(())
     }
 }
 

@@ -16,12 +16,15 @@
 //! | `default`     | the executor of threads that are in no other                        |
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
 //! | `config`      | settings; what the environment says is in `env`                     |
+//! | `report`      | errors that must not be overlooked                                   |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
+//! | `population`  | how many tasks there are; how long workers are awake: `busy_time`   |
 //! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
 //! How an executor ends is told in `idle/README.md`.
 
 pub(crate) mod aborter;
+mod busy_time;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod default;
@@ -32,8 +35,10 @@ pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
 mod origin;
+mod population;
 mod processor;
 mod recycle;
+mod report;
 pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
 pub(crate) mod schedules;
@@ -51,13 +56,14 @@ use crate::{
     },
     queue::global::{Batch, GlobalQueue},
     suspended::SuspendedTasks,
-    sync::{AtomicBool, panic::caught},
+    sync::AtomicBool,
 };
 use config::Config;
 use crossbeam_utils::CachePadded;
 use driver::SharedSource;
 use executor_id::ExecutorId;
 use monitor::Monitor;
+use population::Elsewhere;
 use processor::Processors;
 use std::{future::Future, io, process, ptr::NonNull, sync::Arc};
 use task::{Joiner, Task};
@@ -77,6 +83,7 @@ pub(crate) struct Scheduler {
     pub(crate) shared_source: SharedSource,
     pub(crate) monitor: Monitor,
     threads: Threads,
+    elsewhere: CachePadded<Elsewhere>,
     /// The process that the threads are in.
     process: u32,
     /// Read for each poll, so it has a cache line away from what changes.
@@ -96,6 +103,7 @@ impl Scheduler {
             suspended: SuspendedTasks::new(workers),
             monitor: Monitor::new(),
             threads: Threads::default(),
+            elsewhere: CachePadded::default(),
             process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
             config,
@@ -161,17 +169,23 @@ impl Scheduler {
     /// Makes a new task of this scheduler runnable.
     #[inline]
     pub(crate) fn launch(self: &Arc<Self>, task: Task) {
-        if self.is_closed() {
-            task::cancel(task, self);
-        } else {
-            context::with_worker(|worker| match worker {
-                Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
-                    task.metadata().maker().set(worker.as_maker);
-                    worker.schedule(task, Arrival::Spawned);
+        context::with_worker(|worker| match worker {
+            Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
+                worker.counters().spawned.add(1);
+                if self.is_closed() {
+                    return task::cancel(task, self);
                 }
-                _ => self.push_global(task),
-            });
-        }
+                task.metadata().maker().set(worker.as_maker);
+                worker.schedule(task, Arrival::Spawned);
+            }
+            _ => {
+                self.spawned_elsewhere();
+                if self.is_closed() {
+                    return task::cancel(task, self);
+                }
+                self.push_global(task);
+            }
+        });
     }
 
     /// Takes a task from outside the workers.
@@ -269,17 +283,4 @@ impl Pool for Scheduler {
     fn all_ended(self: &Arc<Self>) {
         self.end();
     }
-}
-
-/// Tells the user of something that must not be overlooked: an error for the logger; where nobody
-/// logs, a line on standard error.
-fn report(text: String) {
-    // The logger is foreign code and may panic: whoever reports goes on.
-    drop(caught(|| {
-        log::error!("{text}");
-        if log::max_level() == log::LevelFilter::Off {
-            // No logger would have shown it.
-            eprintln!("executor: {text}");
-        }
-    }));
 }

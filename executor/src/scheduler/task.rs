@@ -324,6 +324,7 @@ impl<F: Future, N: Naming> Guarded<F, N> {
         } else {
             Ok(())
         };
+        scheduler.count_end();
         scheduler.forget(&meta.registration);
         RUNNING.set(None);
         dropped

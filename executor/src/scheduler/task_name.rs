@@ -4,7 +4,7 @@
 //! entry, and takes it out as it ends. Who wants the name of a task knows from its id whether there
 //! can be one (`origin`), and does so seldom: for an error, a panic, a report.
 
-use super::task_id::TaskId;
+use super::{report, task_id::TaskId};
 use crate::sync::lock_static;
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Mutex};
 
@@ -84,7 +84,7 @@ impl fmt::Display for Called<'_> {
 pub(crate) fn report_panic(id: TaskId, name: &str, message: Option<&str>) {
     let task = Called(id, Some(name));
     let site = id.site();
-    super::report(match message {
+    report::error(match message {
         Some(message) => format!("{task}, spawned at {site}, panicked: {message}"),
         None => format!("{task}, spawned at {site}, panicked"),
     });

@@ -9,14 +9,14 @@ use super::{
     Scheduler, context,
     driver::Driver,
     monitor::thread_state,
-    processor::{Lease, Processor},
+    processor::{Counters, Lease, Processor},
     recycle::{Maker, Recycler},
     task::{self, Task},
 };
 use crate::{
     idle::{pool::Pool, work_loop::WorkLoop},
     queue::local::LocalQueue,
-    sync::clock::NEVER,
+    sync::clock::{self, NEVER},
 };
 pub(super) use schedule::Arrival;
 use schedule::LoneWait;
@@ -63,6 +63,7 @@ pub(super) fn run_machine(lease: Lease) {
             .thread
             .store(thread_state::current_thread(), Ordering::Relaxed);
         worker.clear_current_task();
+        counters.busy_time.begin(clock::now());
         permit.hold();
         // The hook is foreign code and may take its time: nobody may rely on this searcher.
         worker.machine().stop_searching();
@@ -71,6 +72,7 @@ pub(super) fn run_machine(lease: Lease) {
         worker.settle_recycler();
         scheduler.leave_driver(worker.processor());
         scheduler.config.call_on_thread_stop();
+        worker.counters().busy_time.end(clock::now());
     }
     drop(worker);
     scheduler.machine_ended();
@@ -111,6 +113,11 @@ impl Worker {
 
     fn processor(&self) -> &Processor {
         self.lease.processor()
+    }
+
+    /// What is counted on its thread.
+    pub(super) fn counters(&self) -> &Counters {
+        &self.processor().counters
     }
 
     /// The sources that it looks after.
