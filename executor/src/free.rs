@@ -112,7 +112,9 @@ where
 /// The closure runs in a task that calls [`block_in_place`](crate::block_in_place): a stand-in
 /// thread goes on with the worker's other tasks at once. There is no second pool of threads.
 ///
-/// Aborting the task works until the closure has started.
+/// Aborting the task works until the closure has started. A closure that has not started when its
+/// executor ends, or when `main` returns, is dropped: what it was to write is not written. So await
+/// the handles of those that must run.
 ///
 /// # Panics
 ///
