@@ -39,6 +39,7 @@ impl Local {
 }
 
 /// Calls `f` with the worker that this thread is, if it is one.
+#[inline(always)] // Or else its closures, and not it, are what is inlined.
 pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
     // SAFETY: null, or set by a `WorkerGuard`, which borrows the worker until it resets the
     // pointer; `f` returns before, for the guard is on this thread's stack, below.

@@ -169,21 +169,19 @@ impl Scheduler {
     /// Makes a new task of this scheduler runnable.
     #[inline]
     pub(crate) fn launch(self: &Arc<Self>, task: Task) {
-        context::with_worker(|worker| match worker {
-            Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
-                worker.counters().spawned.add(1);
-                if self.is_closed() {
-                    return task::cancel(task, self);
-                }
-                task.metadata().maker().set(worker.as_maker);
-                worker.schedule(task, Arrival::Spawned);
+        context::with_worker(|worker| {
+            let own = worker.filter(|worker| worker.belongs_to(NonNull::from(&**self)));
+            match own {
+                Some(worker) => worker.counters().spawned.add(1),
+                None => self.spawned_elsewhere(),
             }
-            _ => {
-                self.spawned_elsewhere();
-                if self.is_closed() {
-                    return task::cancel(task, self);
+            match own {
+                _ if self.is_closed() => task::cancel(task, self),
+                Some(worker) => {
+                    task.metadata().maker().set(worker.as_maker);
+                    worker.schedule(task, Arrival::Spawned);
                 }
-                self.push_global(task);
+                None => self.push_global(task),
             }
         });
     }

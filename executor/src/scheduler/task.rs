@@ -194,6 +194,7 @@ impl TaskId {
 
 /// The task that this thread runs and that has not ended: what the scheduler keeps with it, and the
 /// scheduler.
+#[inline]
 fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
     // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the
@@ -258,7 +259,7 @@ impl<T> Outcome<T> {
     }
 
     /// The task was cancelled, or has panicked.
-    #[cold]
+    #[inline]
     fn failure(id: TaskId, name: Option<Name>, panic: Option<Panic>) -> Outcome<T> {
         if let (Some(name), Some(panic)) = (&name, &panic) {
             task_name::report_panic(id, name, panic.message());
@@ -285,11 +286,19 @@ impl<T> Outcome<T> {
 }
 
 impl<T> Drop for Outcome<T> {
+    #[inline]
     fn drop(&mut self) {
-        if mem::needs_drop::<Result<T, Box<Failure>>>() {
-            // SAFETY: dropped here and nowhere else; `into_result` forgets `self`.
-            let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+        if mem::needs_drop::<T>() || self.0.is_err() {
+            self.drop_caught();
         }
+    }
+}
+
+impl<T> Outcome<T> {
+    #[inline(never)]
+    fn drop_caught(&mut self) {
+        // SAFETY: called by `drop` alone, once; `into_result` forgets `self`.
+        let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
     }
 }
 
