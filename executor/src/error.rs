@@ -39,10 +39,7 @@ use std::{
 /// assert!(read()?.contains("[package]"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct JoinError {
-    id: TaskId,
-    failure: Box<Failure>,
-}
+pub struct JoinError(Box<Failure>);
 
 /// A panic's payload leaves by value only, so nobody sees it half changed.
 impl UnwindSafe for JoinError {}
@@ -50,12 +47,12 @@ impl UnwindSafe for JoinError {}
 impl RefUnwindSafe for JoinError {}
 
 impl JoinError {
-    pub(crate) fn new(id: TaskId, failure: Box<Failure>) -> JoinError {
-        JoinError { id, failure }
+    pub(crate) fn new(failure: Box<Failure>) -> JoinError {
+        JoinError(failure)
     }
 
     fn panic(&self) -> Option<&Panic> {
-        self.failure.panic.as_ref()
+        self.0.panic.as_ref()
     }
 
     /// Returns whether the task panicked.
@@ -115,11 +112,10 @@ impl JoinError {
     /// let error = executor::block_on(task).unwrap_err();
     /// assert!(error.try_into_panic().unwrap_err().is_cancelled());
     /// ```
-    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        let JoinError { id, mut failure } = self;
-        match failure.panic.take() {
+    pub fn try_into_panic(mut self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        match self.0.panic.take() {
             Some(panic) => Ok(panic.into_payload()),
-            None => Err(JoinError { id, failure }),
+            None => Err(self),
         }
     }
 
@@ -132,14 +128,14 @@ impl JoinError {
     /// ```
     #[must_use]
     pub fn id(&self) -> TaskId {
-        self.id
+        self.0.id
     }
 }
 
 /// Names the task by its number, and by its name if it has one.
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let task = Called(self.id, self.failure.name.as_deref());
+        let task = Called(self.0.id, self.0.name.as_deref());
         match self.panic().map(Panic::message) {
             None => write!(f, "{task} was cancelled"),
             Some(None) => write!(f, "{task} panicked"),
@@ -154,8 +150,8 @@ impl fmt::Debug for JoinError {
             None => "JoinError::Cancelled",
             Some(_) => "JoinError::Panic",
         });
-        text.field(&self.id);
-        if let Some(name) = &self.failure.name {
+        text.field(&self.0.id);
+        if let Some(name) = &self.0.name {
             text.field(name);
         }
         if let Some(panic) = self.panic() {

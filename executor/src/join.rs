@@ -13,7 +13,7 @@ use std::{
     mem::ManuallyDrop,
     panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// A handle to a task. Awaiting the handle waits for the task, and yields its output.
@@ -153,12 +153,8 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = self.id();
-        Pin::new(&mut *self.0).poll(cx).map(|outcome| {
-            outcome
-                .into_result()
-                .map_err(|failure| JoinError::new(id, failure))
-        })
+        let outcome = ready!(Pin::new(&mut *self.0).poll(cx));
+        Poll::Ready(outcome.into_result().map_err(JoinError::new))
     }
 }
 

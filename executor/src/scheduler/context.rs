@@ -39,11 +39,23 @@ impl Local {
 }
 
 /// Calls `f` with the worker that this thread is, if it is one.
-#[inline(always)] // Or else its closures, and not it, are what is inlined.
+#[inline]
 pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    // SAFETY: `f` returns before the caller does.
+    f(unsafe { worker() })
+}
+
+/// The worker that this thread is, if it is one. Unlike [`with_worker`] it needs no closure, which
+/// the compiler may not inline where it is used twice.
+///
+/// # Safety
+///
+/// The reference is dropped before the function that asks returns.
+#[inline]
+pub(super) unsafe fn worker<'a>() -> Option<&'a Worker> {
     // SAFETY: null, or set by a `WorkerGuard`, which borrows the worker until it resets the
-    // pointer; `f` returns before, for the guard is on this thread's stack, below.
-    f(unsafe { WORKER.get().as_ref() })
+    // pointer; whoever asks returns before, for the guard is on this thread's stack, below.
+    unsafe { WORKER.get().as_ref() }
 }
 
 /// Calls `f` with the executor that this thread is in, if it is in one.

@@ -167,23 +167,23 @@ impl Scheduler {
     }
 
     /// Makes a new task of this scheduler runnable.
-    #[inline]
+    #[inline(always)] // Once for each task, and one of the things that a spawn consists of.
     pub(crate) fn launch(self: &Arc<Self>, task: Task) {
-        context::with_worker(|worker| {
-            let own = worker.filter(|worker| worker.belongs_to(NonNull::from(&**self)));
-            match own {
-                Some(worker) => worker.counters().spawned.add(1),
-                None => self.spawned_elsewhere(),
+        // SAFETY: not kept beyond this function.
+        let worker = unsafe { context::worker() };
+        let own = worker.filter(|worker| worker.belongs_to(NonNull::from(&**self)));
+        match own {
+            Some(worker) => worker.counters().spawned.add(1),
+            None => self.spawned_elsewhere(),
+        }
+        match own {
+            _ if self.is_closed() => task::cancel(task, self),
+            Some(worker) => {
+                task.metadata().maker().set(worker.as_maker);
+                worker.schedule(task, Arrival::Spawned);
             }
-            match own {
-                _ if self.is_closed() => task::cancel(task, self),
-                Some(worker) => {
-                    task.metadata().maker().set(worker.as_maker);
-                    worker.schedule(task, Arrival::Spawned);
-                }
-                None => self.push_global(task),
-            }
-        });
+            None => self.push_global(task),
+        }
     }
 
     /// Takes a task from outside the workers.

@@ -34,12 +34,13 @@ impl Scheduler {
     /// it counted.
     #[inline]
     pub(super) fn count_end(&self) {
-        context::with_worker(|worker| match worker {
+        // SAFETY: not kept beyond this function.
+        match unsafe { context::worker() } {
             Some(worker) if worker.belongs_to(NonNull::from(self)) => {
                 worker.counters().ended.add(1)
             }
             _ => _ = self.elsewhere.ended.fetch_add(1, Ordering::Relaxed),
-        });
+        }
     }
 
     pub(super) fn population(&self) -> Population {

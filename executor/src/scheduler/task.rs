@@ -247,6 +247,7 @@ pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Box<Failure>>>);
 
 /// Why there is no value. Boxed, because failures are rare, and a small task has room for a word.
 pub(crate) struct Failure {
+    pub(crate) id: TaskId,
     /// The task's, if it has one.
     pub(crate) name: Option<Name>,
     /// `None` if the task was cancelled.
@@ -264,7 +265,11 @@ impl<T> Outcome<T> {
         if let (Some(name), Some(panic)) = (&name, &panic) {
             task_name::report_panic(id, name, panic.message());
         }
-        Outcome(ManuallyDrop::new(Err(Box::new(Failure { name, panic }))))
+        Outcome(ManuallyDrop::new(Err(Box::new(Failure {
+            id,
+            name,
+            panic,
+        }))))
     }
 
     /// A panic while the future was dropped is what the handle hears of, unless the poll has
