@@ -64,13 +64,26 @@ fn tasks_are_joined_in_the_order_in_which_they_end() {
 
 #[test]
 fn what_has_ended_before_anybody_asks_is_joined_in_that_order_too() {
+    const TASKS: usize = 100;
     let _watchdog = watchdog(60);
+    // One worker: its tasks end one after the other.
     let (own, mut set) = (steady_executor(1), JoinSet::new());
-    let last = (0..100)
-        .map(|i| set.spawn_on(async move { i }, &own.handle()))
-        .last();
-    eventually("all have ended", || last.as_ref().unwrap().is_finished());
-    assert_eq!(outputs(&mut set, 100), (0..100).collect::<Vec<_>>());
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|i| {
+            let order = order.clone();
+            let task = async move {
+                order.lock().unwrap().push(i);
+                i
+            };
+            set.spawn_on(task, &own.handle())
+        })
+        .collect();
+    eventually("all have ended", || {
+        tasks.iter().all(|task| task.is_finished())
+    });
+    // The last one may not have left word yet.
+    assert_eq!(outputs(&mut set, TASKS), *order.lock().unwrap());
 }
 
 #[test]
@@ -240,19 +253,17 @@ fn shutdown_waits_until_all_futures_have_been_dropped() {
 #[test]
 fn join_all_yields_all_outputs_in_the_order_in_which_the_tasks_end() {
     let _watchdog = watchdog(60);
-    let (own, mut set) = (executor(1), JoinSet::new());
-    let gate = Gate::new();
-    let waits = gate.clone();
-    set.spawn_blocking_on(
-        move || {
-            waits.wait();
-            1
-        },
-        &own.handle(),
-    );
+    // One worker: it leaves word of the second before it comes to the first again.
+    let (own, mut set) = (steady_executor(1), JoinSet::new());
+    let (open, opened) = async_channel::bounded::<()>(1);
+    let first = async move {
+        let _ = opened.recv().await;
+        1
+    };
+    set.spawn_on(first, &own.handle());
     let second = set.spawn_on(async { 2 }, &own.handle());
     eventually("the second has ended", || second.is_finished());
-    gate.open();
+    drop(open);
     assert_eq!(own.block_on(set.join_all()), [2, 1]);
 }
 
