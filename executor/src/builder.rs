@@ -1,6 +1,10 @@
 //! Settings of an executor.
 
-use crate::{executor::Executor, scheduler::config::Config};
+use crate::{
+    executor::Executor,
+    handle::Handle,
+    scheduler::{config::Config, default},
+};
 use std::{
     fmt, io,
     panic::{RefUnwindSafe, UnwindSafe},
@@ -8,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// Collects the settings of an [`Executor`], and starts it.
+/// Collects the settings of an [`Executor`], or of the default one, and starts it.
 ///
 /// # Examples
 ///
@@ -227,6 +231,37 @@ impl Builder {
     #[track_caller]
     pub fn build(self) -> io::Result<Executor> {
         Executor::start(self.config.resolve(self.workers, self.max_threads)?)
+    }
+}
+
+impl Builder {
+    /// Starts the process-wide default executor with these settings, and returns a handle to it.
+    /// Without this call its first use starts it, with the default settings.
+    ///
+    /// Call it early in `main`. The default executor is never shut down.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) once the default executor has started, by
+    /// this call or by its first use: it keeps its settings. Otherwise see
+    /// [`build`](Builder::build); after an error of that kind the default executor has not started.
+    ///
+    /// # Panics
+    ///
+    /// See [`build`](Builder::build).
+    ///
+    /// ```standalone_crate
+    /// let handle = executor::Builder::new().workers(2).thread_name("mine").build_global()?;
+    /// assert_eq!(handle.metrics().workers(), 2);
+    /// let task = executor::spawn(async { std::thread::current().name().map(str::to_owned) });
+    /// assert_eq!(executor::block_on(task)?.as_deref(), Some("mine"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn build_global(self) -> io::Result<Handle> {
+        let config = self.config.resolve(self.workers, self.max_threads)?;
+        let scheduler = default::start_with(config)?;
+        Ok(Handle::new(scheduler.clone()))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Errors: why a task has no output, and why an executor is not down yet.
 
-use crate::{scheduler::task_id::TaskId, sync::panic::Panic};
+use crate::{
+    scheduler::{task::Failure, task_id::TaskId, task_name::Called},
+    sync::panic::Panic,
+};
 use std::{
     any::Any,
     error::Error,
@@ -36,11 +39,7 @@ use std::{
 /// assert!(read()?.contains("[package]"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct JoinError {
-    id: TaskId,
-    /// The panic; `None` if the task was cancelled.
-    panic: Option<Panic>,
-}
+pub struct JoinError(Box<Failure>);
 
 /// A panic's payload leaves by value only, so nobody sees it half changed.
 impl UnwindSafe for JoinError {}
@@ -48,15 +47,12 @@ impl UnwindSafe for JoinError {}
 impl RefUnwindSafe for JoinError {}
 
 impl JoinError {
-    pub(crate) fn cancelled(id: TaskId) -> JoinError {
-        JoinError { id, panic: None }
+    pub(crate) fn new(failure: Box<Failure>) -> JoinError {
+        JoinError(failure)
     }
 
-    pub(crate) fn panicked(id: TaskId, panic: Panic) -> JoinError {
-        JoinError {
-            id,
-            panic: Some(panic),
-        }
+    fn panic(&self) -> Option<&Panic> {
+        self.0.panic.as_ref()
     }
 
     /// Returns whether the task panicked.
@@ -67,7 +63,7 @@ impl JoinError {
     /// ```
     #[must_use]
     pub fn is_panic(&self) -> bool {
-        self.panic.is_some()
+        self.panic().is_some()
     }
 
     /// Returns whether the task was cancelled: aborted, or dropped at the end of its executor.
@@ -79,7 +75,7 @@ impl JoinError {
     /// ```
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.panic.is_none()
+        self.panic().is_none()
     }
 
     /// Returns the payload of the task's panic, in the form that [`std::panic::resume_unwind`]
@@ -116,11 +112,11 @@ impl JoinError {
     /// let error = executor::block_on(task).unwrap_err();
     /// assert!(error.try_into_panic().unwrap_err().is_cancelled());
     /// ```
-    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        let id = self.id;
-        self.panic
-            .map(Panic::into_payload)
-            .ok_or(JoinError { id, panic: None })
+    pub fn try_into_panic(mut self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        match self.0.panic.take() {
+            Some(panic) => Ok(panic.into_payload()),
+            None => Err(self),
+        }
     }
 
     /// Returns the task's id.
@@ -132,26 +128,36 @@ impl JoinError {
     /// ```
     #[must_use]
     pub fn id(&self) -> TaskId {
-        self.id
+        self.0.id
     }
 }
 
+/// Names the task by its number, and by its name if it has one.
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.panic.as_ref().map(Panic::message) {
-            None => write!(f, "task {} was cancelled", self.id),
-            Some(None) => write!(f, "task {} panicked", self.id),
-            Some(Some(message)) => write!(f, "task {} panicked: {message}", self.id),
+        let task = Called(self.0.id, self.0.name.as_deref());
+        match self.panic().map(Panic::message) {
+            None => write!(f, "{task} was cancelled"),
+            Some(None) => write!(f, "{task} panicked"),
+            Some(Some(message)) => write!(f, "{task} panicked: {message}"),
         }
     }
 }
 
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.panic.as_ref().map(Panic::message) {
-            None => write!(f, "JoinError::Cancelled({:?})", self.id),
-            Some(message) => write!(f, "JoinError::Panic({:?}, {:?})", self.id, message),
+        let mut text = f.debug_tuple(match self.panic() {
+            None => "JoinError::Cancelled",
+            Some(_) => "JoinError::Panic",
+        });
+        text.field(&self.0.id);
+        if let Some(name) = &self.0.name {
+            text.field(name);
         }
+        if let Some(panic) = self.panic() {
+            text.field(&panic.message());
+        }
+        text.finish()
     }
 }
 

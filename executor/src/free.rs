@@ -4,10 +4,7 @@ use crate::{
     blocking::in_place,
     handle::Handle,
     join::JoinHandle,
-    scheduler::{
-        default::with_current_or_default,
-        task::{SpawnMeta, is_large},
-    },
+    scheduler::{default::with_current_or_default, task::is_large, task_id::TaskId},
 };
 use std::future::Future;
 
@@ -97,22 +94,22 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let meta = SpawnMeta::here();
+    let id = TaskId::here();
     // A closure that captures a large future copies it on the stack.
     if const { is_large::<F>() } {
-        spawn_on_current(meta, Box::pin(future))
+        spawn_on_current(id, Box::pin(future))
     } else {
-        spawn_on_current(meta, future)
+        spawn_on_current(id, future)
     }
 }
 
 #[track_caller]
-fn spawn_on_current<F>(meta: SpawnMeta, future: F) -> JoinHandle<F::Output>
+fn spawn_on_current<F>(id: TaskId, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    with_current_or_default(|scheduler| JoinHandle::new(scheduler.spawn(meta, future)))
+    with_current_or_default(|scheduler| JoinHandle::new(scheduler.spawn(id, (), future)))
 }
 
 /// Starts a closure that may block its thread: file access, DNS, a C library.
@@ -121,7 +118,9 @@ where
 /// second pool of threads: a short closure costs little more than its task, and if it takes long, a
 /// stand-in thread goes on with the worker's other tasks.
 ///
-/// Aborting the task works until the closure has started.
+/// Aborting the task works until the closure has started. A closure that has not started when its
+/// executor ends, or when `main` returns, is dropped: what it was to write is not written. So await
+/// the handles of those that must run.
 ///
 /// # Panics
 ///

@@ -6,10 +6,8 @@ use crate::{
     idle::pool::Pool,
     join::JoinHandle,
     scheduler::{
-        Scheduler, context,
-        default::with_current_or_default,
-        metrics::Metrics,
-        task::{SpawnMeta, is_large},
+        Scheduler, context, default::with_current_or_default, metrics::Metrics, task::is_large,
+        task_id::TaskId,
     },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
@@ -95,7 +93,12 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        JoinHandle::new(self.scheduler.spawn(SpawnMeta::here(), future))
+        let id = TaskId::here();
+        JoinHandle::new(if const { is_large::<F>() } {
+            self.scheduler.spawn(id, (), Box::pin(future))
+        } else {
+            self.scheduler.spawn(id, (), future)
+        })
     }
 
     /// Starts a closure that may block, on this executor; otherwise as

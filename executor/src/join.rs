@@ -3,7 +3,7 @@
 use crate::{
     error::JoinError,
     scheduler::{
-        task::{self, Failure, Joiner},
+        task::{self, Joiner},
         task_id::TaskId,
     },
 };
@@ -20,7 +20,8 @@ use std::{
 ///
 /// Dropping the handle *detaches* the task: the task runs on by itself, as a goroutine does. To end
 /// the task early, call [`abort`](JoinHandle::abort) or [`cancel`](JoinHandle::cancel), or wrap the
-/// handle with [`abort_on_drop`](JoinHandle::abort_on_drop).
+/// handle with [`abort_on_drop`](JoinHandle::abort_on_drop). An
+/// [`abort_handle`](JoinHandle::abort_handle) ends it from elsewhere.
 ///
 /// The task's future is dropped before the handle yields. The handle works under any executor, and
 /// after the end of its own.
@@ -60,6 +61,10 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joiner: Joiner<T>) -> JoinHandle<T> {
         JoinHandle(ManuallyDrop::new(joiner))
+    }
+
+    pub(crate) fn joiner(&self) -> &Joiner<T> {
+        &self.0
     }
 
     /// Asks for the end of the task. Returns at once.
@@ -148,15 +153,7 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = self.id();
-        self.0.poll(cx, |failure| error(id, failure))
-    }
-}
-
-fn error(id: TaskId, failure: Failure) -> JoinError {
-    match failure {
-        Failure::Cancelled => JoinError::cancelled(id),
-        Failure::Panicked(panic) => JoinError::panicked(id, panic),
+        self.0.poll(cx, JoinError::new)
     }
 }
 
@@ -222,7 +219,7 @@ impl<T> AbortOnDrop<T> {
         self.handle.take().expect("present until detached")
     }
 
-    fn handle(&self) -> &JoinHandle<T> {
+    pub(crate) fn handle(&self) -> &JoinHandle<T> {
         self.handle.as_ref().expect("present until detached")
     }
 

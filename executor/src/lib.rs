@@ -5,16 +5,28 @@
 //! | to | see |
 //! | --- | --- |
 //! | start a task | [`spawn`], [`spawn_blocking`] |
-//! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`JoinError`], [`TaskId`] |
+//! | await, abort or detach a task | [`JoinHandle`], [`AbortOnDrop`], [`AbortHandle`], [`JoinError`], [`TaskId`] |
+//! | give a task a name | [`TaskBuilder`] |
+//! | join many tasks as they end | [`JoinSet`] |
 //! | wait for a future on a thread | [`block_on`] |
 //! | call what blocks inside a task | [`block_in_place`] |
 //! | let other tasks run | [`yield_now`] |
 //! | sleep, limit, tick | [`time`] |
 //! | own an executor | [`Executor`] |
 //! | end it within a time | [`Executor::shutdown_timeout`], [`ShutdownError`] |
-//! | choose its settings | [`Builder`] |
+//! | choose its settings, or those of the default executor | [`Builder`], [`Builder::build_global`] |
 //! | spawn on an executor from anywhere | [`Handle`] |
+//! | make an executor the current one on a thread | [`Handle::enter`], [`EnterGuard`] |
+//! | have an async `main`, and async tests | the attributes `main` and `test`, with the feature `macros` |
 //! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`] |
+//!
+//! # Features
+//!
+//! None is on unless it is asked for.
+//!
+//! | feature | what comes with it |
+//! | --- | --- |
+//! | `macros` | the attributes `#[executor::main]` and `#[executor::test]`, by a crate of this repository that depends on nothing |
 //!
 //! # Types of other crates in this interface
 //!
@@ -35,11 +47,15 @@ mod sync;
 mod timer;
 
 #[cfg(not(loom))]
+mod abort_handle;
+#[cfg(not(loom))]
 mod block_on;
 #[cfg(not(loom))]
 mod blocking;
 #[cfg(not(loom))]
 mod builder;
+#[cfg(not(loom))]
+mod enter;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]
@@ -51,7 +67,13 @@ mod handle;
 #[cfg(not(loom))]
 mod join;
 #[cfg(not(loom))]
+mod join_set;
+#[cfg(all(feature = "macros", not(loom)))]
+mod macros;
+#[cfg(not(loom))]
 mod scheduler;
+#[cfg(not(loom))]
+mod task_builder;
 #[cfg(not(loom))]
 pub mod time;
 #[cfg(not(loom))]
@@ -59,16 +81,95 @@ mod yield_now;
 
 #[cfg(not(loom))]
 pub use crate::{
+    abort_handle::AbortHandle,
     blocking::block_in_place,
     builder::Builder,
+    enter::EnterGuard,
     error::{JoinError, ShutdownError},
     executor::Executor,
     free::{block_on, spawn, spawn_blocking},
     handle::Handle,
     join::{AbortOnDrop, JoinHandle},
+    join_set::JoinSet,
     scheduler::{
         metrics::{Metrics, ProcessorMetrics},
         task_id::TaskId,
     },
+    task_builder::TaskBuilder,
     yield_now::{YieldNow, yield_now},
 };
+
+/// Runs an async `main` by [`block_on`], on the default executor. Needs the feature `macros`.
+///
+/// | setting | meaning |
+/// | --- | --- |
+/// | `workers = 4` | the number of the default executor's workers: calls [`Builder::build_global`]. Without it they are what `EXECUTOR_WORKERS` says, else one per core |
+/// | `crate = path` | where this crate is found, if it is not `::executor` |
+///
+/// `main` may return whatever a `main` may: a [`Result`], for example. When it returns, the process
+/// ends, and the tasks with it, as goroutines do.
+///
+/// The body runs on the main thread, in `block_on`, and is no task: it need not be [`Send`]. A main
+/// that exchanges many messages with its tasks spawns itself: see [`block_on`].
+///
+/// For settings other than these, call [`Builder::build_global`] and [`block_on`] in a plain `main`.
+///
+/// The name and the meaning are those of `tokio::main`.
+///
+/// # Panics
+///
+/// If the default executor cannot start, or `workers` is given and it has started already.
+///
+/// # Examples
+///
+/// ```standalone_crate
+/// #[executor::main(workers = 2)]
+/// async fn main() -> Result<(), executor::JoinError> {
+///     let task = executor::spawn(async { 6 * 7 });
+///     assert_eq!(task.await?, 42);
+///     Ok(())
+/// }
+/// ```
+#[cfg(all(feature = "macros", not(loom)))]
+pub use executor_macros::main;
+
+/// Makes a test of an async function. Needs the feature `macros`.
+///
+/// Each test has an [`Executor`] of its own, in whose [`block_on`](Executor::block_on) it runs. The
+/// executor is dropped at the test's end, also if that is a panic: what the test has left is
+/// dropped, and no task is polled any more.
+///
+/// | setting | meaning |
+/// | --- | --- |
+/// | `workers = 4` | the number of the executor's workers. Without it they are what `EXECUTOR_WORKERS` says, else one per core |
+/// | `crate = path` | where this crate is found, if it is not `::executor` |
+///
+/// The test may return what a test may, a [`Result`] for example. Other attributes, such as
+/// `#[should_panic]` and `#[ignore]`, stay what they are.
+///
+/// The name and the meaning are those of `tokio::test`, except that the executor has several
+/// workers unless told otherwise.
+///
+/// # Panics
+///
+/// If the executor cannot start.
+///
+/// # Examples
+///
+/// ```
+/// #[executor::test]
+/// async fn six_times_seven() -> Result<(), executor::JoinError> {
+///     let task = executor::spawn(async { 6 * 7 });
+///     assert_eq!(task.await?, 42);
+///     Ok(())
+/// }
+/// ```
+#[cfg(all(feature = "macros", not(loom)))]
+pub use executor_macros::test;
+
+/// For the attributes alone.
+#[cfg(all(feature = "macros", not(loom)))]
+#[doc(hidden)]
+pub mod __macros {
+    pub use crate::macros::{main, test};
+}

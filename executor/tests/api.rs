@@ -159,7 +159,8 @@ mod join_errors {
 mod traits {
     use super::common::{executor, watchdog};
     use executor::{
-        AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics, ProcessorMetrics,
+        AbortHandle, AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics,
+        ProcessorMetrics,
         time::{Interval, Sleep, Timeout},
     };
     use std::{
@@ -231,6 +232,7 @@ mod traits {
         unwind_safe::<Builder>();
         unwind_safe::<JoinHandle<Output>>();
         unwind_safe::<AbortOnDrop<Output>>();
+        unwind_safe::<AbortHandle>();
         unwind_safe::<JoinError>();
         unwind_safe::<Sleep>();
         unwind_safe::<Interval>();

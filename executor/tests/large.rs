@@ -6,7 +6,9 @@ mod common;
 use common::{
     Guard, Ledger, assert_passed, eventually, executor, output_of, quiet_panic, role, watchdog,
 };
-use executor::{Executor, Handle, JoinHandle, block_on, spawn, spawn_blocking, yield_now};
+use executor::{
+    Executor, Handle, JoinHandle, JoinSet, TaskBuilder, block_on, spawn, spawn_blocking, yield_now,
+};
 use std::{env, future::pending, hint::black_box, thread};
 
 /// std's default for threads.
@@ -76,6 +78,52 @@ fn cases<const N: usize>() -> Vec<Case<N>> {
             let handle: Handle = own.handle();
             own.block_on(handle.spawn_blocking(closure::<N>())).unwrap()
         }),
+        ("JoinSet::spawn", |own| {
+            own.block_on(async {
+                let mut set = JoinSet::new();
+                set.spawn(future::<N>());
+                set.join_next().await.unwrap().unwrap()
+            })
+        }),
+        ("JoinSet::spawn_on", |own| {
+            let mut set = JoinSet::new();
+            set.spawn_on(future::<N>(), &own.handle());
+            own.block_on(set.join_next()).unwrap().unwrap()
+        }),
+        ("JoinSet::spawn_blocking", |own| {
+            own.block_on(async {
+                let mut set = JoinSet::new();
+                set.spawn_blocking(closure::<N>());
+                set.join_next().await.unwrap().unwrap()
+            })
+        }),
+        ("JoinSet::spawn_blocking_on", |own| {
+            let mut set = JoinSet::new();
+            set.spawn_blocking_on(closure::<N>(), &own.handle());
+            own.block_on(set.join_next()).unwrap().unwrap()
+        }),
+        ("output of a task of a JoinSet", |own| {
+            let mut set = JoinSet::new();
+            set.spawn_on(output::<N>(), &own.handle());
+            own.block_on(set.join_next()).unwrap().unwrap().len()
+        }),
+        ("TaskBuilder::spawn", |own| {
+            let task = async { TaskBuilder::new().name("large").spawn(future::<N>()).await };
+            own.block_on(task).unwrap()
+        }),
+        ("TaskBuilder::spawn_on", |own| {
+            let task = TaskBuilder::new().spawn_on(future::<N>(), &own.handle());
+            own.block_on(task).unwrap()
+        }),
+        ("TaskBuilder::spawn_blocking", |own| {
+            let task = async { TaskBuilder::new().spawn_blocking(closure::<N>()).await };
+            own.block_on(task).unwrap()
+        }),
+        ("TaskBuilder::spawn_blocking_on", |own| {
+            let builder = TaskBuilder::new().name("large");
+            own.block_on(builder.spawn_blocking_on(closure::<N>(), &own.handle()))
+                .unwrap()
+        }),
         ("output of spawn_blocking", |own| {
             own.block_on(own.spawn_blocking(|| [1_u8; N]))
                 .unwrap()
@@ -102,6 +150,7 @@ fn role_uses_so_many_bytes() {
     let _watchdog = watchdog(60);
     let case = env::var(CASE).unwrap();
     match env::var(SIZE).unwrap().as_str() {
+        "128" => run::<{ 128 << 10 }>(&case),
         "256" => run::<{ 256 << 10 }>(&case),
         "512" => run::<{ 512 << 10 }>(&case),
         other => panic!("{other}"),
@@ -112,6 +161,8 @@ fn role_uses_so_many_bytes() {
 /// copies as well.
 const FUTURES: &str = "512";
 const OUTPUTS: &str = "256";
+/// A set copies them more often.
+const OUTPUTS_OF_SETS: &str = "128";
 
 #[test]
 fn large_futures_outputs_and_closures_fit_an_ordinary_stack_without_optimization() {
@@ -119,7 +170,11 @@ fn large_futures_outputs_and_closures_fit_an_ordinary_stack_without_optimization
     for (case, _) in cases::<1>() {
         let is_output = case.contains("output");
         let mut command = role("role_uses_so_many_bytes");
-        let size = if is_output { OUTPUTS } else { FUTURES };
+        let size = match is_output {
+            true if case.contains("JoinSet") => OUTPUTS_OF_SETS,
+            true => OUTPUTS,
+            false => FUTURES,
+        };
         command.env(CASE, case).env(SIZE, size);
         assert_passed(format!("{case} of {size} KiB"), &output_of(command));
     }

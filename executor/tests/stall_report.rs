@@ -7,7 +7,7 @@
 mod common;
 
 use common::{Gate, PATIENCE, eventually, in_process_with_log};
-use executor::{Executor, TaskId};
+use executor::{Executor, TaskBuilder, TaskId};
 use log::{Level, Record};
 use std::{
     sync::{Mutex, mpsc},
@@ -34,7 +34,8 @@ fn lines(level: Level) -> Vec<String> {
 /// The reports of that task alone: on a busy machine other polls may take as long.
 fn stalls_of(task: TaskId) -> Vec<String> {
     let mut stalls = lines(Level::Warn);
-    stalls.retain(|line| line.contains(&format!("task {task}, ")));
+    let its = [format!("task {task}, "), format!("task {task} `")];
+    stalls.retain(|line| its.iter().any(|its| line.contains(its)));
     stalls
 }
 
@@ -78,6 +79,41 @@ fn a_stall_and_the_limit_of_threads_are_logged_once_each() {
         let origin = format!("task {id}, spawned at {}:{line}:", file!());
         assert!(stalls[0].contains(&origin), "{stalls:?}");
         assert_only_line_names_the_way_out(&lines(Level::Error));
+    });
+}
+
+#[test]
+fn a_task_with_a_name_stalls_and_panics_under_it() {
+    in_process_whose_log_is_kept(|| {
+        let own = with_threads(2);
+        let (tell, told) = mpsc::channel();
+        let stalls = async move {
+            let own_id = told.recv().unwrap();
+            eventually("it is reported", || !stalls_of(own_id).is_empty());
+            std::panic::resume_unwind(Box::new("no cheese"))
+        };
+        let conn = TaskBuilder::new().name("conn");
+        let line = line!() + 1;
+        let task = conn.spawn_on(stalls, &own.handle());
+        let id = task.id();
+        tell.send(id).unwrap();
+        assert!(
+            own.block_on(async { task.await.map(|never: ()| never) })
+                .is_err()
+        );
+        let origin = format!("task {id} `conn`, spawned at {}:{line}:", file!());
+        assert!(stalls_of(id)[0].contains(&origin), "{:?}", stalls_of(id));
+        let panics = lines(Level::Error);
+        assert_eq!(panics.len(), 1, "{panics:?}");
+        assert!(panics[0].contains(&origin), "{panics:?}");
+        assert!(panics[0].ends_with(", panicked: no cheese"), "{panics:?}");
+        // One without a name is its hook's business.
+        let task = own.spawn(async { std::panic::resume_unwind(Box::new("no")) });
+        assert!(
+            own.block_on(async { task.await.map(|never: ()| never) })
+                .is_err()
+        );
+        assert_eq!(lines(Level::Error), panics);
     });
 }
 

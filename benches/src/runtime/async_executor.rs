@@ -3,7 +3,7 @@
 //! Workers are threads in `futures_lite`'s `block_on(run(pending()))`, as in async-executor's own
 //! benchmarks. Calls that block go to the threads of `blocking`, as with `smol::unblock`.
 
-use super::Runtime;
+use super::{Runtime, unordered::Unordered};
 use async_executor::{Executor, StaticExecutor, Task};
 use futures_lite::future;
 use std::{future::Future, sync::Once, thread};
@@ -34,6 +34,7 @@ macro_rules! implement {
     ($runtime:ident, $executor:ident) => {
         impl Runtime for $runtime {
             type Join<T: Send + 'static> = Task<T>;
+            type Set = Unordered<$runtime>;
 
             fn start(workers: usize) {
                 static ONCE: Once = Once::new();

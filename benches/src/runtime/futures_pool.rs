@@ -1,6 +1,6 @@
 //! `futures`' `ThreadPool`.
 
-use super::Runtime;
+use super::{Runtime, unordered::Unordered};
 use futures::{executor::ThreadPool, future::RemoteHandle, task::SpawnExt};
 use futures_lite::future;
 use std::{future::Future, sync::OnceLock};
@@ -17,6 +17,7 @@ fn pool() -> &'static ThreadPool {
 
 impl Runtime for FuturesPool {
     type Join<T: Send + 'static> = RemoteHandle<T>;
+    type Set = Unordered<FuturesPool>;
 
     fn start(workers: usize) {
         POOL.get_or_init(|| {

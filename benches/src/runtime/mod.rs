@@ -11,6 +11,8 @@ mod futures_pool;
 mod ours;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(any(feature = "async-executor", feature = "futures-pool"))]
+mod unordered;
 
 #[cfg(feature = "async-executor")]
 pub use self::async_executor::{OwnedSmol, StaticSmol};
@@ -27,6 +29,9 @@ use std::{future::Future, thread, time::Duration};
 pub trait Runtime: Send + Sync + 'static {
     /// Resolves to what a task returns; panics if the task did.
     type Join<T: Send + 'static>: Future<Output = T> + Send + Unpin + 'static;
+
+    /// Tasks that are joined as they end.
+    type Set: TaskSet;
 
     /// Starts the runtime unless it runs: it keeps the number of workers of the first call.
     fn start(workers: usize);
@@ -87,6 +92,17 @@ pub trait Runtime: Send + Sync + 'static {
         thread::spawn(move || drop(sender.send(f())));
         async { result.await.expect("no call of a workload fails") }
     }
+}
+
+/// A set of a runtime's tasks.
+pub trait TaskSet: Default + Send + 'static {
+    /// Spawns a task into the set, on a worker or in `block_on`.
+    fn spawn<F>(&mut self, future: F)
+    where
+        F: Future<Output = usize> + Send + 'static;
+
+    /// Resolves to what the next task yields that has ended; `None` if none is left.
+    fn join_next(&mut self) -> impl Future<Output = Option<usize>> + Send;
 }
 
 /// Runs a future as a task, and waits for it on the calling thread.

@@ -1,7 +1,7 @@
 //! This project's executor: an owned one, and the default one of the process.
 
-use super::Runtime;
-use executor::{Executor, JoinHandle};
+use super::{Runtime, TaskSet};
+use executor::{Executor, JoinHandle, JoinSet};
 use std::{
     future::Future,
     pin::Pin,
@@ -40,8 +40,23 @@ impl<T> Future for Joined<T> {
     }
 }
 
+impl TaskSet for JoinSet<usize> {
+    fn spawn<F>(&mut self, future: F)
+    where
+        F: Future<Output = usize> + Send + 'static,
+    {
+        JoinSet::spawn(self, future);
+    }
+
+    async fn join_next(&mut self) -> Option<usize> {
+        let joined = JoinSet::join_next(self).await?;
+        Some(joined.expect("no task of a workload fails"))
+    }
+}
+
 impl<const OWNED: bool> Runtime for Ours<OWNED> {
     type Join<T: Send + 'static> = Joined<T>;
+    type Set = JoinSet<usize>;
 
     fn start(workers: usize) {
         if !OWNED {

@@ -1,6 +1,6 @@
 //! tokio's multi-threaded runtime, with its timers.
 
-use super::Runtime;
+use super::{Runtime, TaskSet};
 use std::{
     future::Future,
     pin::Pin,
@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{runtime, task::JoinHandle};
+use tokio::{
+    runtime,
+    task::{JoinHandle, JoinSet},
+};
 
 /// tokio's multi-threaded runtime.
 #[derive(Debug)]
@@ -34,8 +37,23 @@ impl<T> Future for Joined<T> {
     }
 }
 
+impl TaskSet for JoinSet<usize> {
+    fn spawn<F>(&mut self, future: F)
+    where
+        F: Future<Output = usize> + Send + 'static,
+    {
+        JoinSet::spawn(self, future);
+    }
+
+    async fn join_next(&mut self) -> Option<usize> {
+        let joined = JoinSet::join_next(self).await?;
+        Some(joined.expect("no task of a workload fails"))
+    }
+}
+
 impl Runtime for Tokio {
     type Join<T: Send + 'static> = Joined<T>;
+    type Set = JoinSet<usize>;
 
     fn start(workers: usize) {
         RUNTIME.get_or_init(|| {

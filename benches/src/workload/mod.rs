@@ -12,6 +12,7 @@ mod service;
 mod sleeps;
 mod spawn;
 mod table;
+mod task_sets;
 mod timers;
 mod wait_group;
 mod wake;
@@ -27,6 +28,7 @@ pub use self::{
     sleeps::{lone_sleeps, sleeps},
     spawn::{chained, detached, one_at_a_time, outside, skynet, spawn_join},
     table::{Better, Figure, Group, RunsIn, WORKLOADS, Workload, find},
+    task_sets::{set_at_random, set_in_order},
     timers::{abandoned, kept_limits},
     wait_group::{AwaitGroup, Count, OurGroup, PeerGroup, hammer},
     wake::{idle_cpu, wake_parked},
@@ -67,6 +69,8 @@ pub fn run<R: Runtime, G: Count>(
     };
     Ok(match name {
         "spawn-join" => each(timed::<R, _>(spawn_join::<R>(size))),
+        "set-in-order" => each(timed::<R, _>(set_in_order::<R>(size))),
+        "set-at-random" => each(timed::<R, _>(set_at_random::<R>(size))),
         "one-at-a-time-main" => {
             let start = Instant::now();
             R::block_on(one_at_a_time::<R>(size));

@@ -158,6 +158,31 @@ pub static WORKLOADS: &[Workload] = &[
         ..USUAL
     },
     Workload {
+        name: "set-in-order",
+        size: 10_000,
+        repeats: 9,
+        // It has no such thing.
+        without: &[Contestant::Go],
+        figures: &[figure(
+            "set-in-order",
+            "ns",
+            "spawn 10,000 tasks from a task into a set (a `JoinSet`, else a `FuturesUnordered` of \
+             handles), then join them, per task",
+        )],
+        ..USUAL
+    },
+    Workload {
+        name: "set-at-random",
+        without: &[Contestant::Go],
+        figures: &[figure(
+            "set-at-random",
+            "ns",
+            "the same with 100,000 tasks that wait, and that another task lets end in random order, \
+             per task",
+        )],
+        ..USUAL
+    },
+    Workload {
         name: "one-at-a-time-main",
         size: 10_000,
         quick: 500,

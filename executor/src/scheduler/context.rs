@@ -8,7 +8,13 @@ use super::{Scheduler, worker::Worker};
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
 use crate::{sync::thread_local, timer::Timers};
-use std::{cell::Cell, marker::PhantomData, ptr, sync::Arc, task::Waker};
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+    sync::Arc,
+    task::Waker,
+};
 
 thread_local! {
     static WORKER: Cell<*const Worker> = const { Cell::new(ptr::null()) };
@@ -35,10 +41,23 @@ impl Local {
 }
 
 /// Calls `f` with the worker that this thread is, if it is one.
+#[inline]
 pub(crate) fn with_worker<R>(f: impl FnOnce(Option<&Worker>) -> R) -> R {
+    // SAFETY: `f` returns before the caller does.
+    f(unsafe { worker() })
+}
+
+/// The worker that this thread is, if it is one. Unlike [`with_worker`] it needs no closure, which
+/// the compiler may not inline where it is used twice.
+///
+/// # Safety
+///
+/// The reference is dropped before the function that asks returns.
+#[inline]
+pub(super) unsafe fn worker<'a>() -> Option<&'a Worker> {
     // SAFETY: null, or set by a `WorkerGuard`, which borrows the worker until it resets the
-    // pointer; `f` returns before, for the guard is on this thread's stack, below.
-    f(unsafe { WORKER.get().as_ref() })
+    // pointer; whoever asks returns before, for the guard is on this thread's stack, below.
+    unsafe { WORKER.get().as_ref() }
 }
 
 /// Calls `f` with the executor that this thread is in, if it is in one.
@@ -126,6 +145,53 @@ pub(crate) struct CurrentGuard<'a> {
 impl Drop for CurrentGuard<'_> {
     fn drop(&mut self) {
         CURRENT.set(self.outer);
+    }
+}
+
+/// An executor that this thread is in until somebody says otherwise.
+///
+/// Unlike a [`CurrentGuard`] it may be forgotten, and may be dropped in any order. So it lies on the
+/// heap, and stays there unless it is left while it is the latest of all: then, and only then,
+/// nobody else has its address.
+pub(crate) struct Entered(NonNull<Place>);
+
+struct Place {
+    scheduler: Arc<Scheduler>,
+    outer: *const Arc<Scheduler>,
+}
+
+/// An [`Entered`] is not the latest of its thread.
+pub(crate) struct NotTheLatest;
+
+impl Entered {
+    /// Makes `scheduler` the current executor of this thread.
+    pub(crate) fn new(scheduler: Arc<Scheduler>) -> Entered {
+        let outer = CURRENT.get();
+        let place = NonNull::from(Box::leak(Box::new(Place { scheduler, outer })));
+        CURRENT.set(Entered::scheduler(place));
+        Entered(place)
+    }
+
+    fn scheduler(place: NonNull<Place>) -> *const Arc<Scheduler> {
+        // SAFETY: the place exists, for whoever asks has not freed it; nothing is read.
+        unsafe { &raw const (*place.as_ptr()).scheduler }
+    }
+
+    /// Makes the executor from before the current one again.
+    pub(crate) fn leave(self) -> Result<(), NotTheLatest> {
+        let Entered(place) = self;
+        if CURRENT.get() != Entered::scheduler(place) {
+            // Somebody may have the address as his `outer`. If not, it is a leak.
+            return Err(NotTheLatest);
+        }
+        // SAFETY: made by `Box::leak`, and freed here alone, for `self` is used up. Nobody else has
+        // the address: who took it as his `outer` has given it back, or has become the latest and
+        // never will be again.
+        let place = unsafe { Box::from_raw(place.as_ptr()) };
+        CURRENT.set(place.outer);
+        // The last reference to the scheduler may be this one: after the thread has left it.
+        drop(place);
+        Ok(())
     }
 }
 

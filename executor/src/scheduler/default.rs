@@ -49,24 +49,48 @@ fn start() -> &'static Arc<Scheduler> {
         Ok(config) => config,
         Err(error) => cannot_start(error),
     };
-    let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    match start_unless_started(config) {
+        Ok(Start::Now(scheduler) | Start::Before(scheduler)) => scheduler,
+        Err(error) => cannot_start(error),
+    }
+}
+
+/// Starts the default executor with these settings.
+///
+/// # Errors
+///
+/// If it has started already, or cannot be started.
+#[track_caller]
+pub(crate) fn start_with(config: Config) -> io::Result<&'static Arc<Scheduler>> {
+    match start_unless_started(config)? {
+        Start::Now(scheduler) => Ok(scheduler),
+        Start::Before(_) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "the default executor has started already, and keeps its settings: call `build_global` \
+             once, before the first `block_on`, `spawn` or timer outside of an executor",
+        )),
+    }
+}
+
+/// When the default executor was started.
+enum Start {
+    Now(&'static Arc<Scheduler>),
+    Before(&'static Arc<Scheduler>),
+}
+
+/// What the caller does with an error runs without the lock: a panic hook is foreign code.
+#[track_caller]
+fn start_unless_started(config: Config) -> io::Result<Start> {
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(scheduler) = started() {
-        return scheduler;
+        return Ok(Start::Before(scheduler));
     }
-    match SchedTrace::start_with_scheduler(config) {
-        Ok((scheduler, schedtrace)) => {
-            let default = DEFAULT.get_or_init(|| Default {
-                scheduler,
-                _schedtrace: schedtrace,
-            });
-            &default.scheduler
-        }
-        Err(error) => {
-            // The panic hook is foreign code.
-            drop(starting);
-            cannot_start(error)
-        }
-    }
+    let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config)?;
+    let default = DEFAULT.get_or_init(|| Default {
+        scheduler,
+        _schedtrace: schedtrace,
+    });
+    Ok(Start::Now(&default.scheduler))
 }
 
 #[track_caller]

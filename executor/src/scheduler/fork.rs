@@ -11,7 +11,7 @@
 //! Locks of one executor are not held: a child has no use for its parent's. Nor are std's, which
 //! nobody can reach: one of them is held as a thread starts or ends.
 
-use super::{default, executor_id};
+use super::{default, executor_id, task_name};
 use crate::timer::owned;
 use std::{
     cell::Cell,
@@ -21,7 +21,12 @@ use std::{
 
 /// All locks of the whole process.
 #[expect(dead_code, reason = "they are held, not used")]
-struct Held(default::Held, executor_id::Held, owned::Held);
+struct Held(
+    default::Held,
+    executor_id::Held,
+    owned::Held,
+    task_name::Held,
+);
 
 thread_local! {
     /// What the calling thread, which is about to fork, holds. Has no destructor, so that it is
@@ -41,7 +46,12 @@ pub(super) fn prepare_children() {
 }
 
 extern "C" fn hold() {
-    let held = Held(default::hold(), executor_id::hold(), owned::hold());
+    let held = Held(
+        default::hold(),
+        executor_id::hold(),
+        owned::hold(),
+        task_name::hold(),
+    );
     HELD.set(ManuallyDrop::new(Some(held)));
 }
 

@@ -28,7 +28,10 @@ fn with_outside<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
 pub(crate) fn is_local(timers: &Timers) -> bool {
     match context::own_timers() {
         Some(own) => ptr::eq(own, timers),
-        None => default::started().is_some_and(|default| ptr::eq(default.monitor.timers(), timers)),
+        None => context::with_current(|current| {
+            let mut here = current.into_iter().chain(default::started());
+            here.any(|scheduler| scheduler.is_outside_wheel(timers))
+        }),
     }
 }
 
@@ -45,7 +48,13 @@ pub(crate) fn wake_driver(timers: &Timers) {
         return;
     }
     context::with_current(|current| match current {
-        Some(current) if current.is_outside_wheel(timers) => current.tell_of_outside_timers(timers),
+        Some(current) if current.is_outside_wheel(timers) => {
+            if !context::is_driven_by(current) {
+                // The thread has entered the executor, and looks at no wheel.
+                current.refuse_in_forked_child();
+            }
+            current.tell_of_outside_timers(timers);
+        }
         _ => {
             let default = default::scheduler();
             if current.is_none() {

@@ -1,6 +1,8 @@
 //! What the scheduler does, as numbers.
 
-use super::{Scheduler, processor::Processor};
+use super::{Scheduler, population::Population, processor::Processor};
+use crate::sync::clock;
+use std::time::Duration;
 
 /// A snapshot of an executor's state and counters.
 ///
@@ -28,6 +30,8 @@ pub struct Metrics {
     searching_threads: usize,
     blocked_threads: usize,
     global_queue_len: usize,
+    alive_tasks: usize,
+    spawned_tasks: u64,
     suspended_tasks: usize,
     handoffs: u64,
     processors: Vec<ProcessorMetrics>,
@@ -53,6 +57,7 @@ pub struct ProcessorMetrics {
     global_tasks: u64,
     overflows: u64,
     parks: u64,
+    busy_time: Duration,
 }
 
 macro_rules! getters {
@@ -64,11 +69,13 @@ macro_rules! getters {
 impl Metrics {
     pub(crate) fn of(scheduler: &Scheduler) -> Metrics {
         let machines = scheduler.idle.machines();
+        let Population { spawned, alive } = scheduler.population();
+        let now = clock::now();
         let processors: Vec<_> = scheduler
             .processors
             .iter()
             .enumerate()
-            .map(ProcessorMetrics::of)
+            .map(|(index, processor)| ProcessorMetrics::of(index, processor, now))
             .collect();
         let announced: u64 = scheduler
             .processors
@@ -82,6 +89,8 @@ impl Metrics {
             searching_threads: scheduler.idle.counts().searching,
             blocked_threads: processors.iter().filter(|p| p.blocked).count(),
             global_queue_len: scheduler.global.len(),
+            alive_tasks: alive as usize,
+            spawned_tasks: spawned,
             suspended_tasks: scheduler.suspended.len(),
             handoffs: announced + scheduler.monitor.handoffs(),
             processors,
@@ -104,6 +113,14 @@ impl Metrics {
         blocked_threads: usize,
         /// Returns the number of tasks in the global queue.
         global_queue_len: usize,
+        /// Returns the number of tasks that have been spawned and have not ended: Go's
+        /// `runtime.NumGoroutine`. They are suspended, queued, or being polled.
+        ///
+        /// Whoever has heard of a task's end, by its handle, does not find it counted any more.
+        alive_tasks: usize,
+        /// Returns how many tasks have been spawned so far. Closures of `spawn_blocking` are tasks,
+        /// and so are those that the executor has refused because it had shut down.
+        spawned_tasks: u64,
         /// Returns the number of tasks that a poll has left pending at least once, and that have
         /// not ended.
         suspended_tasks: usize,
@@ -126,7 +143,7 @@ impl Metrics {
 }
 
 impl ProcessorMetrics {
-    fn of((index, processor): (usize, &Processor)) -> ProcessorMetrics {
+    fn of(index: usize, processor: &Processor, now: u64) -> ProcessorMetrics {
         let counters = &processor.counters;
         ProcessorMetrics {
             index,
@@ -138,6 +155,7 @@ impl ProcessorMetrics {
             global_tasks: counters.global_tasks.get(),
             overflows: counters.overflows.get(),
             parks: counters.parks.get(),
+            busy_time: Duration::from_nanos(counters.busy_time.get(now)),
         }
     }
 
@@ -161,5 +179,11 @@ impl ProcessorMetrics {
         overflows: u64,
         /// Returns how often the processor's thread went to sleep so far.
         parks: u64,
+        /// Returns for how long the processor's thread has not been asleep for want of tasks, so
+        /// far: running tasks, looking for them, or in a call that blocks inside of one. The rest
+        /// of the time since its start it slept.
+        ///
+        /// The thread reads the clock as it falls asleep and as it wakes up, and at no other time.
+        busy_time: Duration,
     }
 }

@@ -4,7 +4,9 @@
 //! | ------------- | ------------------------------------------------------------------- |
 //! | `worker`      | a machine that holds a processor: find a task, run it, sleep        |
 //! | `processor`   | local queue, next slot, tick; the table where thieves find them     |
-//! | `task`        | the only file that makes tasks; ids are in `task_id`                |
+//! | `task`        | the only file that makes tasks                                      |
+//! | `task_id`     | their ids; the lines that spawn are in `origin`, `task_name`s apart |
+//! | `aborter`     | references to tasks that end them, and do not await them             |
 //! | `recycle`     | the memory of detached tasks goes back to their makers              |
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
 //! | `leaf`        | which driver serves a future that is polled here                    |
@@ -20,6 +22,7 @@
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
 //! | `config`      | settings; what the environment says is in `env`                     |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
+//! | `population`  | how many tasks there are; how long workers are awake: `busy_time`   |
 //! | `fork`        | what a forked child needs to build an executor of its own           |
 //! | `calls`       | whether announced calls were long of late                           |
 //! | `report`      | what the runtime writes to standard error                           |
@@ -27,8 +30,10 @@
 //!
 //! How an executor ends is told in `idle/README.md`.
 
+pub(crate) mod aborter;
 pub(crate) mod allowance;
 mod boxed_output;
+mod busy_time;
 mod calls;
 pub(crate) mod config;
 pub(crate) mod context;
@@ -41,7 +46,9 @@ mod fork;
 pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
+mod origin;
 pub(crate) mod outside;
+mod population;
 mod processor;
 mod recycle;
 mod report;
@@ -51,6 +58,7 @@ pub(crate) mod schedules;
 mod system;
 pub(crate) mod task;
 pub(crate) mod task_id;
+pub(crate) mod task_name;
 mod threads;
 mod warnings;
 pub(crate) mod worker;
@@ -73,9 +81,12 @@ use driver::SharedSource;
 use executor_id::ExecutorId;
 use monitor::Monitor;
 use outside::Watchers;
+use population::Elsewhere;
 use processor::{Processor, Processors};
 use std::{collections::VecDeque, future::Future, io, iter, process, ptr::NonNull, sync::Arc};
-use task::{Join, Joiner, SpawnMeta, Task};
+use task::{Joiner, Task};
+use task_id::TaskId;
+use task_name::Naming;
 use threads::Threads;
 use worker::Arrival;
 
@@ -93,6 +104,7 @@ pub(crate) struct Scheduler {
     calls: CachePadded<Calls>,
     watchers: Watchers,
     threads: Threads,
+    elsewhere: CachePadded<Elsewhere>,
     /// The process that the threads are in.
     process: u32,
     /// Read for each poll, so it has a cache line away from what changes.
@@ -116,6 +128,7 @@ impl Scheduler {
             calls: CachePadded::default(),
             watchers: Watchers::default(),
             threads: Threads::default(),
+            elsewhere: CachePadded::default(),
             process: process::id(),
             closed: CachePadded::new(AtomicBool::new(false)),
             config,
@@ -153,39 +166,55 @@ impl Scheduler {
     }
 
     /// Spawns a task.
-    pub(crate) fn spawn<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Joiner<F::Output>
+    pub(crate) fn spawn<F, N>(self: &Arc<Self>, id: TaskId, name: N, future: F) -> Joiner<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
+        N: Naming,
+    {
+        let (task, joiner) = self.make(id, name, future);
+        self.launch(task);
+        joiner
+    }
+
+    /// Makes a task, which nobody runs before it is [launched](Scheduler::launch).
+    pub(crate) fn make<F, N>(&self, id: TaskId, name: N, future: F) -> (Task, Joiner<F::Output>)
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+        N: Naming,
     {
         if const { task::is_large::<F::Output>() } {
-            let future = Boxing::new(Box::pin(future));
-            Joiner::of_boxed(self.spawn_sized(meta, future))
+            let boxing = Boxing::new(Box::pin(future));
+            let (task, join) = task::create(self, id, name, boxing);
+            (task, Joiner::of_boxed(join))
         } else if const { task::is_large::<F>() } {
-            Joiner::of_plain(self.spawn_sized(meta, Box::pin(future)))
+            let (task, join) = task::create(self, id, name, Box::pin(future));
+            (task, Joiner::of_plain(join))
         } else {
-            Joiner::of_plain(self.spawn_sized(meta, future))
+            let (task, join) = task::create(self, id, name, future);
+            (task, Joiner::of_plain(join))
         }
     }
 
-    fn spawn_sized<F>(self: &Arc<Self>, meta: SpawnMeta, future: F) -> Join<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        let (task, joiner) = task::create(self, meta, future);
-        if self.is_closed() {
-            task::cancel(task, self);
-        } else {
-            context::with_worker(|worker| match worker {
-                Some(worker) if worker.belongs_to(NonNull::from(&**self)) => {
-                    task.metadata().maker().set(worker.as_maker);
-                    worker.schedule(task, Arrival::Spawned);
-                }
-                _ => self.push_global(task),
-            });
+    /// Makes a new task of this scheduler runnable.
+    #[inline(always)] // Once for each task, and one of the things that a spawn consists of.
+    pub(crate) fn launch(self: &Arc<Self>, task: Task) {
+        // SAFETY: not kept beyond this function.
+        let worker = unsafe { context::worker() };
+        let own = worker.filter(|worker| worker.belongs_to(NonNull::from(&**self)));
+        match own {
+            Some(worker) => worker.counters().spawned.add(1),
+            None => self.spawned_elsewhere(),
         }
-        joiner
+        match own {
+            _ if self.is_closed() => task::cancel(task, self),
+            Some(worker) => {
+                task.metadata().maker().set(worker.as_maker);
+                worker.schedule(task, Arrival::Spawned);
+            }
+            None => self.push_global(task),
+        }
     }
 
     /// Takes a task from outside the workers.

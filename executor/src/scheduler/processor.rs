@@ -7,6 +7,7 @@
 
 use super::{
     Scheduler,
+    busy_time::BusyTime,
     driver::{Driver, SharedSource},
     recycle::Mailbox,
     task::Task,
@@ -66,6 +67,9 @@ pub(crate) struct Counters {
     pub(crate) overflows: Counter,
     pub(crate) parks: Counter,
     pub(crate) handoffs: Counter,
+    pub(crate) spawned: Counter,
+    pub(crate) ended: Counter,
+    pub(crate) busy_time: BusyTime,
     /// Announced calls so far. The monitor sees by it whether a machine is still in the same one.
     pub(crate) calls: Tick,
     /// The id of the task that is polled, or was polled last, as a number; 0 if the machine is on

@@ -40,6 +40,7 @@ use super::{
     context, executor_id,
     recycle::{Maker, MakerByte},
     task_id::TaskId,
+    task_name::{self, Name, Naming},
     worker::Arrival,
 };
 #[cfg(shuttle)]
@@ -58,7 +59,6 @@ use std::{
     cell::Cell,
     future::Future,
     mem::{self, ManuallyDrop},
-    panic::Location,
     pin::Pin,
     ptr::NonNull,
     task::{Context, Poll, ready},
@@ -120,7 +120,7 @@ impl<T> Joiner<T> {
     pub(crate) fn poll<E>(
         &mut self,
         cx: &mut Context<'_>,
-        error: impl FnOnce(Failure) -> E,
+        error: impl FnOnce(Box<Failure>) -> E,
     ) -> Poll<Result<T, E>> {
         if const { is_large::<T>() } {
             // SAFETY: of this type, the field that there is.
@@ -174,23 +174,6 @@ unsafe impl Word for Task {
     }
 }
 
-/// What is known of a task at its birth.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SpawnMeta {
-    /// The line of the user's source that spawns it.
-    site: &'static Location<'static>,
-}
-
-impl SpawnMeta {
-    /// Of a task that the caller spawns.
-    #[track_caller]
-    pub(crate) fn here() -> SpawnMeta {
-        SpawnMeta {
-            site: Location::caller(),
-        }
-    }
-}
-
 /// What the scheduler keeps with each task.
 #[derive(Debug)]
 pub(crate) struct Meta {
@@ -227,20 +210,25 @@ pub(crate) const fn is_large<T>() -> bool {
 }
 
 /// Makes a task on `scheduler`. It is not in any queue yet.
-pub(crate) fn create<F>(
+pub(crate) fn create<F, N>(
     scheduler: &Scheduler,
-    spawned: SpawnMeta,
+    id: TaskId,
+    name: N,
     future: F,
 ) -> (Task, Join<F::Output>)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
+    N: Naming,
 {
     let meta = Meta {
-        id: TaskId::next(spawned.site),
+        id,
         registration: Registration::none(scheduler.id.get(), MakerByte::ELSEWHERE),
     };
-    let guarded = |_: &Meta| Guarded(ManuallyDrop::new(future));
+    let guarded = |_: &Meta| Guarded {
+        future: ManuallyDrop::new(future),
+        name,
+    };
     Builder::new()
         .metadata(meta)
         .spawn(guarded, WithInfo(schedule))
@@ -270,7 +258,36 @@ pub(crate) fn run(task: Task, scheduler: &Scheduler) {
     RUNNING.set(None);
 }
 
-/// The task that this thread runs: what the scheduler keeps with it, and the scheduler.
+impl TaskId {
+    /// Returns the id of the task that the calling code is part of: whose future this thread polls
+    /// or drops. `None` outside of tasks.
+    ///
+    /// A future of [`block_on`](crate::block_on), called in a task, is part of that task. A closure
+    /// of [`spawn_blocking`](crate::spawn_blocking) is a task of its own.
+    ///
+    /// The panic hook is called on the stack of the task that panics, so it may ask, too.
+    ///
+    /// ```
+    /// use executor::TaskId;
+    ///
+    /// let task = executor::spawn(async { TaskId::current() });
+    /// let id = task.id();
+    /// assert_eq!(executor::block_on(task)?, Some(id));
+    /// assert_eq!(TaskId::current(), None);
+    /// # Ok::<(), executor::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<TaskId> {
+        let Running { meta, .. } = RUNNING.get()?;
+        // SAFETY: from `run`, whose task has not ended: `drop_future` clears this.
+        // Only shared references to the metadata exist.
+        Some(unsafe { meta.as_ref() }.id)
+    }
+}
+
+/// The task that this thread runs and that has not ended: what the scheduler keeps with it, and the
+/// scheduler.
+#[inline]
 fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
     // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the
@@ -322,56 +339,72 @@ fn schedule(task: Task, info: ScheduleInfo) {
 pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Box<Failure>>>);
 
 /// Why there is no value. Boxed, because failures are rare, and a small task has room for a word.
-pub(crate) enum Failure {
-    Cancelled,
-    Panicked(Panic),
+pub(crate) struct Failure {
+    pub(crate) id: TaskId,
+    /// The task's, if it has one.
+    pub(crate) name: Option<Name>,
+    /// `None` if the task was cancelled.
+    pub(crate) panic: Option<Panic>,
 }
 
 impl<T> Outcome<T> {
-    fn new(ending: Result<T, Failure>) -> Outcome<T> {
-        Outcome(ManuallyDrop::new(ending.map_err(Box::new)))
+    fn value(value: T) -> Outcome<T> {
+        Outcome(ManuallyDrop::new(Ok(value)))
     }
 
-    /// A panic while the future was dropped is what the handle hears of, unless the poll has
-    /// panicked before.
-    fn or_panicked(self, panic: Panic) -> Outcome<T> {
-        match self.0.as_ref().map_err(|failure| &**failure) {
-            Err(Failure::Panicked(_)) => self,
-            Ok(_) | Err(Failure::Cancelled) => Outcome::new(Err(Failure::Panicked(panic))),
+    /// The task was cancelled, or has panicked.
+    #[inline]
+    fn failure(id: TaskId, name: Option<Name>, panic: Option<Panic>) -> Outcome<T> {
+        if let (Some(name), Some(panic)) = (&name, &panic) {
+            task_name::report_panic(id, name, panic.message());
         }
+        Outcome(ManuallyDrop::new(Err(Box::new(Failure {
+            id,
+            name,
+            panic,
+        }))))
     }
 
     /// Hands the ending out, and with it the care for its destructor.
-    pub(crate) fn into_result(self) -> Result<T, Failure> {
+    pub(crate) fn into_result(self) -> Result<T, Box<Failure>> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never used or dropped again, so the ending is taken once.
-        let ending = unsafe { ManuallyDrop::take(&mut this.0) };
-        ending.map_err(|failure| *failure)
+        unsafe { ManuallyDrop::take(&mut this.0) }
     }
 }
 
 impl<T> Drop for Outcome<T> {
+    #[inline]
     fn drop(&mut self) {
-        if mem::needs_drop::<Result<T, Box<Failure>>>() {
-            // SAFETY: dropped here and nowhere else; `into_result` forgets `self`.
-            let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+        if mem::needs_drop::<T>() || self.0.is_err() {
+            self.drop_caught();
         }
+    }
+}
+
+impl<T> Outcome<T> {
+    #[inline(never)]
+    fn drop_caught(&mut self) {
+        // SAFETY: called by `drop` alone, once; `into_result` forgets `self`.
+        let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
     }
 }
 
 /// The user's future with the guards that async-task lacks. Whether it is there still, its
 /// registration says.
-struct Guarded<F: Future>(
+struct Guarded<F: Future, N: Naming> {
     /// Structurally pinned. (Not an `Option`: few futures have a niche for it.)
-    ManuallyDrop<F>,
-);
+    future: ManuallyDrop<F>,
+    /// Outlives the future, whose drop may panic.
+    name: N,
+}
 
-impl<F: Future> Guarded<F> {
+impl<F: Future, N: Naming> Guarded<F, N> {
     /// The future, pinned as this wrapper is, for one who knows that it is there.
     fn project(self: Pin<&mut Self>) -> Pin<&mut F> {
         // SAFETY: the future is structurally pinned: it is only dropped in place (`drop_future`),
         // never moved; `Guarded` is `Unpin` only if `F` is; it is not packed.
-        unsafe { self.map_unchecked_mut(|this| &mut *this.0) }
+        unsafe { self.map_unchecked_mut(|this| &mut *this.future) }
     }
 
     /// Polls the future. If that panics, the future is dropped as the panic leaves the poll, so that
@@ -383,47 +416,49 @@ impl<F: Future> Guarded<F> {
         poll
     }
 
-    /// Drops the future in place, if it is there still; its panic comes back.
+    /// Drops the future in place, which is there still; its panic comes back. From now on nothing
+    /// on this thread is part of the task: before async-task wakes the handle's awaiter, it gives
+    /// its reference away.
     fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
         let (meta, scheduler) = running();
-        if meta.registration.has_ended() {
-            return Ok(());
-        }
         // SAFETY: moves nothing out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: dropped once, as the registration says from now on.
-        let drop = || unsafe { ManuallyDrop::drop(&mut this.0) };
+        let drop = || unsafe { ManuallyDrop::drop(&mut this.future) };
         let dropped = if mem::needs_drop::<F>() {
             caught(drop)
         } else {
             Ok(())
         };
+        scheduler.count_end();
         scheduler.forget(&meta.registration);
+        RUNNING.set(None);
         dropped
     }
 }
 
 /// Drops the future of a poll that panics.
-struct DropAsItUnwinds<'a, F: Future>(Pin<&'a mut Guarded<F>>);
+struct DropAsItUnwinds<'a, F: Future, N: Naming>(Pin<&'a mut Guarded<F, N>>);
 
-impl<F: Future> Drop for DropAsItUnwinds<'_, F> {
+impl<F: Future, N: Naming> Drop for DropAsItUnwinds<'_, F, N> {
     fn drop(&mut self) {
         // The handle hears of the poll's own panic.
         drop(self.0.as_mut().drop_future());
     }
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future, N: Naming> Future for Guarded<F, N> {
     type Output = Outcome<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (Meta { registration, .. }, scheduler) = running();
-        assert!(
+        let (meta, scheduler) = running();
+        let Meta { id, registration } = meta;
+        debug_assert!(
             !registration.has_ended(),
             "async-task polls no task that has ended"
         );
         let outcome = if scheduler.is_cancelled(registration) {
-            Outcome::new(Err(Failure::Cancelled))
+            Outcome::failure(*id, self.name.name(), None)
         } else {
             let _timers = context::enter_poll(scheduler, cx.waker());
             let _allowance = allowance::begin_poll();
@@ -434,20 +469,27 @@ impl<F: Future> Future for Guarded<F> {
                     scheduler.suspend(registration, shard, cx.waker());
                     return Poll::Pending;
                 }
-                Ok(Poll::Ready(value)) => Outcome::new(Ok(value)),
-                Err(panic) => Outcome::new(Err(Failure::Panicked(panic))),
+                Ok(Poll::Ready(value)) => Outcome::value(value),
+                Err(panic) => {
+                    // The future was dropped on the way here.
+                    return Poll::Ready(Outcome::failure(*id, self.name.name(), Some(panic)));
+                }
             }
         };
         // The handle must find the future dropped, and hears of a panic in that drop.
-        Poll::Ready(match self.drop_future() {
+        Poll::Ready(match self.as_mut().drop_future() {
             Ok(()) => outcome,
-            Err(panic) => outcome.or_panicked(panic),
+            Err(panic) => Outcome::failure(*id, self.name.name(), Some(panic)),
         })
     }
 }
 
-impl<F: Future> Drop for Guarded<F> {
+impl<F: Future, N: Naming> Drop for Guarded<F, N> {
     fn drop(&mut self) {
+        if RUNNING.get().is_none() {
+            // The run that is about to end has dropped the future.
+            return;
+        }
         // SAFETY: `Drop` is the last use, and nothing is moved out of the pinned place.
         let this = unsafe { Pin::new_unchecked(self) };
         // Nobody is left to tell of a panic here; the hook has reported it.

@@ -1,23 +1,20 @@
 //! Task ids, which also say where the task was spawned.
 //!
 //! ```text
-//!   id = serial number (48 bits) | number of the source line that called `spawn` (16 bits)
+//!   id = serial number (48 bits) | number of the source line that called `spawn` (16 bits, `origin`)
 //! ```
 //!
 //! So one store per poll tells the monitor both, and no task carries a pointer for a report that is
 //! hardly ever written.
 
-use crate::sync::lock_static;
+use super::{origin, task_name};
 use std::{
+    borrow::Cow,
     cell::Cell,
-    collections::HashMap,
     fmt,
     num::NonZeroU64,
     panic::Location,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Identifies a task among all tasks of the process. No id is used twice, until 2⁴⁸ tasks have been
@@ -41,23 +38,29 @@ const SITE_BITS: u32 = 16;
 /// shared cache line.
 const SERIALS_PER_BLOCK: u64 = 1 << 10;
 
-/// Source lines whose numbers a thread remembers, for the next spawn from there.
-const SITES_REMEMBERED: usize = 16;
-
-/// Stands for all lines for which no number was left.
-const UNKNOWN_SITE: u16 = 0;
-
 impl TaskId {
-    /// Makes the id of the next task, which is spawned at `site`.
-    pub(crate) fn next(site: &'static Location<'static>) -> TaskId {
-        let id = next_serial() << SITE_BITS | u64::from(number_of(site));
+    /// Makes the id of a task that the caller spawns.
+    #[track_caller]
+    pub(crate) fn here() -> TaskId {
+        TaskId::next(Location::caller(), false)
+    }
+
+    /// Makes the id of a task that has a name.
+    #[track_caller]
+    pub(crate) fn here_with_name() -> TaskId {
+        TaskId::next(Location::caller(), true)
+    }
+
+    fn next(line: &'static Location<'static>, named: bool) -> TaskId {
+        let id = next_serial() << SITE_BITS | u64::from(origin::number_of(line, named));
         TaskId(NonZeroU64::new(id).expect("serial numbers begin at 1"))
     }
 
     /// Returns the source line that spawned the task: the call of `spawn` or `spawn_blocking`.
     ///
-    /// Returns `None` for the lines beyond the first 65,535 that have spawned in this process. For
-    /// a task that a library spawned through `futures::task::Spawn`, the line is one of this crate.
+    /// Returns `None` for a line for which no number was left. That can happen in programs with
+    /// some ten thousand lines that spawn, and to no other. For a task that a library spawned
+    /// through `futures::task::Spawn`, the line is one of this crate.
     ///
     /// ```
     /// let task = executor::spawn(async {});
@@ -65,12 +68,38 @@ impl TaskId {
     /// ```
     #[must_use]
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
-        let number = self.0.get() as u16;
-        lock_static(&SITES)
-            .as_ref()?
-            .locations
-            .get(usize::from(number).checked_sub(1)?)
-            .copied()
+        origin::line(self.origin())
+    }
+
+    /// Returns the name that [`TaskBuilder::name`](crate::TaskBuilder::name) gave the task. `None`
+    /// for a task without a name, and for one that has ended.
+    ///
+    /// A panic hook that asks for the [current](TaskId::current) task's can say which one panics.
+    ///
+    /// ```
+    /// use executor::{TaskBuilder, TaskId};
+    ///
+    /// let task = TaskBuilder::new().name("conn").spawn(async { TaskId::current()?.name() });
+    /// assert_eq!(executor::block_on(task)?.as_deref(), Some("conn"));
+    /// # Ok::<(), executor::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> Option<Cow<'static, str>> {
+        task_name::of(*self)
+    }
+
+    /// The line that spawned the task, for reports.
+    pub(super) fn site(self) -> String {
+        self.spawned_at()
+            .map_or("a line without a number".into(), ToString::to_string)
+    }
+
+    pub(super) fn may_have_name(self) -> bool {
+        origin::may_have_name(self.origin())
+    }
+
+    fn origin(self) -> u16 {
+        self.0.get() as u16
     }
 
     pub(crate) fn as_u64(self) -> u64 {
@@ -82,7 +111,7 @@ impl TaskId {
         NonZeroU64::new(id).map(TaskId)
     }
 
-    fn serial(self) -> u64 {
+    pub(super) fn serial(self) -> u64 {
         self.0.get() >> SITE_BITS
     }
 }
@@ -109,52 +138,6 @@ fn next_block(next: &AtomicU64) -> u64 {
             return block;
         }
     }
-}
-
-/// The numbered lines, in the order of their numbers, which begin at 1.
-struct Sites {
-    locations: Vec<&'static Location<'static>>,
-    numbers: HashMap<usize, u16>,
-}
-
-static SITES: Mutex<Option<Sites>> = Mutex::new(None);
-
-/// Returns the number of a line. If the compiler keeps several copies of a line's `Location`, each
-/// has a number.
-fn number_of(site: &'static Location<'static>) -> u16 {
-    thread_local! {
-        static REMEMBERED: [Cell<(usize, u16)>; SITES_REMEMBERED] =
-            const { [const { Cell::new((0, UNKNOWN_SITE)) }; SITES_REMEMBERED] };
-    }
-    let address = std::ptr::from_ref(site).addr();
-    REMEMBERED.with(|remembered| {
-        // Locations are some words long and lie side by side: divided by their size, the addresses
-        // spread over the entries.
-        let entry = &remembered[address / size_of::<Location<'_>>() % SITES_REMEMBERED];
-        let (known, number) = entry.get();
-        if known == address {
-            return number;
-        }
-        let number = look_up(address, site);
-        entry.set((address, number));
-        number
-    })
-}
-
-#[cold]
-fn look_up(address: usize, site: &'static Location<'static>) -> u16 {
-    let mut sites = lock_static(&SITES);
-    let Sites { locations, numbers } = sites.get_or_insert_with(|| Sites {
-        locations: Vec::new(),
-        numbers: HashMap::new(),
-    });
-    *numbers.entry(address).or_insert_with(|| {
-        let Ok(number) = u16::try_from(locations.len() + 1) else {
-            return UNKNOWN_SITE;
-        };
-        locations.push(site);
-        number
-    })
 }
 
 impl fmt::Display for TaskId {

@@ -8,7 +8,8 @@
 //! A few things are std's in each build. To loom and shuttle a use of them is part of the step
 //! before it, and nothing comes between:
 //!
-//! * What is `static`: the ids of executors and tasks, the clock's epoch. Loom's and shuttle's
+//! * What is `static`: the ids of executors and tasks, the names of tasks, the lines that spawn (more
+//!   than one operation, but nothing waits for it), the clock's epoch. Loom's and shuttle's
 //!   primitives last for one execution only. Each use is one atomic operation, or one critical
 //!   section with nothing from here in it. (The start of the default executor is more than that,
 //!   but models and random schedules do not use this executor.)

@@ -216,6 +216,53 @@ impl Interval {
         self.schedule(Instant::now().checked_add(self.period));
     }
 
+    /// Begins the schedule anew: the next tick comes at once.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut ticks = executor::time::interval(Duration::from_secs(60));
+    /// let start = Instant::now();
+    /// executor::block_on(ticks.tick());
+    /// ticks.reset_immediately();
+    /// executor::block_on(ticks.tick());
+    /// assert!(start.elapsed() < Duration::from_secs(60));
+    /// ```
+    pub fn reset_immediately(&mut self) {
+        self.schedule(Some(Instant::now()));
+    }
+
+    /// Begins the schedule anew: the next tick comes after so long a time, and those behind it a
+    /// period later each. A time that is beyond all time never comes.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut ticks = executor::time::interval(Duration::from_secs(60));
+    /// let start = Instant::now();
+    /// ticks.reset_after(Duration::from_millis(5));
+    /// executor::block_on(ticks.tick());
+    /// assert!(start.elapsed() >= Duration::from_millis(5));
+    /// ```
+    pub fn reset_after(&mut self, after: Duration) {
+        self.schedule(Instant::now().checked_add(after));
+    }
+
+    /// Begins the schedule anew: the next tick comes at `deadline`, and those behind it a period
+    /// later each. If that is in the past, it comes at once, and counts as missed by so much.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut ticks = executor::time::interval(Duration::from_secs(60));
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// ticks.reset_at(deadline);
+    /// assert_eq!(executor::block_on(ticks.tick()), deadline);
+    /// ```
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.schedule(Some(deadline));
+    }
+
     /// Returns the time between two ticks.
     ///
     /// ```

@@ -2,7 +2,7 @@
 
 use crate::common::{eventually, executor, steady_executor, watchdog, work_for};
 use executor::{
-    Executor, JoinHandle, block_on, spawn,
+    AbortHandle, Executor, JoinHandle, JoinSet, block_on, spawn,
     time::{Interval, interval, sleep, timeout},
 };
 use futures::{
@@ -63,6 +63,12 @@ fn endless_loops() -> Vec<Pin<Box<dyn Future<Output = ()> + Send>>> {
                 let mut all = FuturesUnordered::new();
                 all.push(sleep(Duration::ZERO));
                 all.next().await;
+            }
+        }),
+        Box::pin(async {
+            let mut empty = JoinSet::<()>::new();
+            loop {
+                empty.join_next().await;
             }
         }),
         Box::pin(async {
@@ -203,6 +209,53 @@ fn late_ticks() -> Interval {
     let ticks = interval(Duration::from_nanos(1));
     thread::sleep(Duration::from_millis(1));
     ticks
+}
+
+/// A set of so many tasks, all of which have ended.
+async fn ended_set(own: &Executor, tasks: usize) -> JoinSet<()> {
+    let mut set = JoinSet::new();
+    let handles: Vec<_> = (0..tasks)
+        .map(|_| set.spawn_on(async {}, &own.handle()))
+        .collect();
+    while !handles.iter().all(AbortHandle::is_finished) {
+        executor::yield_now().await;
+    }
+    set
+}
+
+#[test]
+fn a_set_gives_128_of_its_ended_tasks_at_once_and_keeps_the_others() {
+    let _watchdog = watchdog(60);
+    let own = Arc::new(executor(1));
+    let counts = |own: Arc<Executor>| async move {
+        let mut set = ended_set(&own, 2 * ALLOWANCE).await;
+        executor::yield_now().await;
+        // Each call leaves the set before the next one.
+        let rings = Arc::new(Rings::default());
+        let waker = Waker::from(rings.clone());
+        let is_given = |set: &mut JoinSet<()>| {
+            let cx = &mut Context::from_waker(&waker);
+            set.poll_join_next(cx).is_ready()
+        };
+        let given = (0..2 * ALLOWANCE).take_while(|_| is_given(&mut set));
+        assert_eq!(given.count(), ALLOWANCE);
+        assert_eq!(rings.0.load(SeqCst), 1);
+        assert_eq!(set.len(), ALLOWANCE);
+        // Who does not wait is refused nothing, and spawns as before.
+        assert!(set.try_join_next().is_some_and(|task| task.is_ok()));
+        let late = set.spawn_on(std::future::pending(), &own.handle());
+        assert!(!is_given(&mut set));
+        executor::yield_now().await;
+        for _ in 0..ALLOWANCE - 1 {
+            set.join_next().await.unwrap().unwrap();
+        }
+        late.abort();
+        let error = set.join_next().await.unwrap().unwrap_err();
+        assert_eq!((error.id(), error.is_cancelled()), (late.id(), true));
+        assert!(set.join_next().await.is_none());
+    };
+    own.block_on(counts(own.clone()));
+    own.block_on(own.spawn(counts(own.clone()))).unwrap();
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What `Metrics` tells.
 
 use crate::common::{Gate, eventually, executor, patient_executor, steady_executor, watchdog};
-use executor::Handle;
-use std::{future::pending, sync::mpsc};
+use executor::{Executor, Handle};
+use std::{future::pending, sync::mpsc, thread, time::Duration};
 
 #[test]
 fn they_tell_workers_threads_and_who_sleeps() {
@@ -205,4 +205,114 @@ fn they_work_through_a_handle_and_can_be_cloned_and_printed() {
         own.block_on(own.spawn(async move { current() })).unwrap(),
         2
     );
+}
+
+#[test]
+fn they_count_tasks_that_live_and_that_were_spawned_wherever_that_happens() {
+    const EACH: usize = 50;
+    let _watchdog = watchdog(60);
+    let (own, other) = (executor(2), executor(1));
+    let handle = own.handle();
+    let spawn_some = move |spawner: &Handle| {
+        let tasks = (0..EACH).map(|_| spawner.spawn(pending::<()>()).abort_on_drop());
+        tasks.collect::<Vec<_>>()
+    };
+    let outside = spawn_some(&handle);
+    let (on_own, on_other) = (handle.clone(), handle.clone());
+    let inside = own
+        .block_on(own.spawn(async move { spawn_some(&on_own) }))
+        .unwrap();
+    let elsewhere = other
+        .block_on(other.spawn(async move { spawn_some(&on_other) }))
+        .unwrap();
+    let metrics = own.metrics();
+    assert_eq!(metrics.alive_tasks(), 3 * EACH);
+    assert_eq!(metrics.spawned_tasks(), 3 * EACH as u64 + 1);
+    assert_eq!(other.metrics().alive_tasks(), 0);
+    assert_eq!(other.metrics().spawned_tasks(), 1);
+    drop((outside, inside));
+    eventually("they have ended", || own.metrics().alive_tasks() == EACH);
+    drop(elsewhere);
+    eventually("all have ended", || own.metrics().alive_tasks() == 0);
+    assert_eq!(own.metrics().spawned_tasks(), 3 * EACH as u64 + 1);
+}
+
+#[test]
+fn who_has_heard_of_the_end_of_a_task_does_not_find_it_among_the_living() {
+    let _watchdog = watchdog(60);
+    let own = executor(2);
+    for i in 1..=1_000 {
+        let task = own.spawn(async {
+            if fastrand::bool() {
+                executor::yield_now().await;
+            }
+        });
+        own.block_on(task).unwrap();
+        let metrics = own.metrics();
+        assert_eq!((metrics.alive_tasks(), metrics.spawned_tasks()), (0, i));
+    }
+}
+
+#[test]
+fn tasks_are_counted_once_however_they_end() {
+    let _watchdog = watchdog(60);
+    let own = executor(1);
+    let handle = own.handle();
+    let alive = || handle.metrics().alive_tasks();
+    let panics = own.spawn(async { crate::common::quiet_panic("no") });
+    assert!(
+        own.block_on(async { panics.await.map(|never: ()| never) })
+            .is_err()
+    );
+    let aborted = own.spawn(pending::<()>());
+    assert_eq!(alive(), 1);
+    own.block_on(aborted.cancel());
+    own.block_on(own.spawn_blocking(|| ())).unwrap();
+    drop(own.spawn(async {}));
+    eventually("the detached one has ended", || alive() == 0);
+    for _ in 0..10 {
+        own.spawn(pending::<()>());
+    }
+    assert_eq!(alive(), 10);
+    drop(own);
+    assert_eq!(alive(), 0);
+    assert!(handle.spawn(async {}).is_finished());
+    assert_eq!((alive(), handle.metrics().spawned_tasks()), (0, 15));
+}
+
+/// How long all processors have been busy.
+fn busy_time(own: &Executor) -> Duration {
+    own.metrics()
+        .processors()
+        .iter()
+        .map(|p| p.busy_time())
+        .sum()
+}
+
+#[test]
+fn they_tell_how_long_a_processor_was_busy_also_in_the_poll_that_asks() {
+    const BUSY: Duration = Duration::from_millis(50);
+    let _watchdog = watchdog(60);
+    let own = steady_executor(1);
+    let handle = own.handle();
+    let inside = own.spawn(async move {
+        let of_own = || handle.metrics().processors()[0].busy_time();
+        let before = of_own();
+        thread::sleep(BUSY);
+        of_own() - before
+    });
+    assert!(own.block_on(inside).unwrap() >= BUSY);
+    assert!(busy_time(&own) >= BUSY);
+}
+
+#[test]
+fn a_processor_whose_thread_sleeps_is_not_busy() {
+    let _watchdog = watchdog(60);
+    let own = executor(2);
+    own.block_on(own.spawn(async {})).unwrap();
+    eventually("all sleep, and stay so for a while", || {
+        let before = busy_time(&own);
+        thread::sleep(Duration::from_millis(20));
+        own.metrics().idle_threads() == 2 && busy_time(&own) == before
+    });
 }

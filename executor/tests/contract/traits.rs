@@ -2,8 +2,8 @@
 
 use crate::common::{Ledger, executor, watchdog};
 use executor::{
-    AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, Metrics, ProcessorMetrics,
-    ShutdownError, TaskId, YieldNow,
+    AbortHandle, AbortOnDrop, Builder, Executor, Handle, JoinError, JoinHandle, JoinSet, Metrics,
+    ProcessorMetrics, ShutdownError, TaskBuilder, TaskId, YieldNow,
 };
 use futures::task::{Spawn, SpawnExt};
 use std::{error::Error, fmt::Debug, hash::Hash, marker::PhantomPinned, sync::mpsc, thread};
@@ -20,10 +20,12 @@ fn every_public_type_is_send_sync_and_debug() {
     send_sync_debug::<Handle>();
     send_sync_debug::<JoinHandle<u32>>();
     send_sync_debug::<AbortOnDrop<u32>>();
+    send_sync_debug::<AbortHandle>();
     send_sync_debug::<JoinError>();
     send_sync_debug::<ShutdownError>();
     send_sync_debug::<Metrics>();
     send_sync_debug::<ProcessorMetrics>();
+    send_sync_debug::<TaskBuilder>();
     send_sync_debug::<TaskId>();
     send_sync_debug::<YieldNow>();
     fn debug<T: Debug + Send + Sync>() {}
@@ -34,12 +36,15 @@ fn every_public_type_is_send_sync_and_debug() {
 fn handles_are_send_and_sync_even_if_the_output_is_not_sync() {
     send_sync_debug::<JoinHandle<std::cell::Cell<u32>>>();
     send_sync_debug::<AbortOnDrop<std::cell::Cell<u32>>>();
+    send_sync_debug::<JoinSet<std::cell::Cell<u32>>>();
 }
 
 #[test]
 fn handles_are_unpin_whatever_the_output() {
     unpin::<JoinHandle<PhantomPinned>>();
     unpin::<AbortOnDrop<PhantomPinned>>();
+    unpin::<AbortHandle>();
+    unpin::<JoinSet<PhantomPinned>>();
     unpin::<YieldNow>();
     unpin::<Executor>();
     unpin::<Handle>();
@@ -52,6 +57,7 @@ fn errors_are_errors_and_ids_are_keys() {
     id::<TaskId>();
     clone::<Handle>();
     clone::<Builder>();
+    clone::<AbortHandle>();
     clone::<Metrics>();
 }
 

@@ -60,6 +60,7 @@ use super::{
     processor::{Counters, Processor},
     system,
     task_id::TaskId,
+    task_name::Called,
     warnings::warn,
 };
 use crate::{
@@ -334,14 +335,14 @@ impl<'a> Rounds<'a> {
         let Some(id) = TaskId::from_u64(processor.counters.task.load(Ordering::Relaxed)) else {
             return;
         };
-        let spawned_at = id.spawned_at();
-        let site = spawned_at.map_or("a line without a number".into(), ToString::to_string);
+        let (name, site) = (id.name(), id.site());
+        let task = Called(id, name.as_deref());
         let text = format!(
-            "task {id}, spawned at {site}, has been in one poll for {stuck_for:?} and blocks its \
+            "{task}, spawned at {site}, has been in one poll for {stuck_for:?} and blocks its \
              thread: use `spawn_blocking` or `block_in_place` for calls that block, and \
              `yield_now` in long computations"
         );
-        warn(Level::Warn, text, self.told.insert(spawned_at));
+        warn(Level::Warn, text, self.told.insert(id.spawned_at()));
     }
 }
 

@@ -11,7 +11,7 @@ mod sleep;
 use super::{
     Scheduler, context,
     driver::Driver,
-    processor::{Lease, Processor},
+    processor::{Counters, Lease, Processor},
     recycle::{Maker, Recycler},
     system,
     task::{self, Task},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     idle::{pool::Pool, work_loop::WorkLoop},
     queue::local::LocalQueue,
-    sync::clock::NEVER,
+    sync::clock::{self, NEVER},
 };
 use pace::Pace;
 pub(super) use schedule::Arrival;
@@ -71,6 +71,7 @@ pub(super) fn run_machine(lease: Lease) {
             .thread
             .store(system::current_thread(), Ordering::Relaxed);
         worker.clear_current_task();
+        counters.busy_time.begin(clock::now());
         permit.hold();
         // The hook is foreign code and may take its time: nobody may rely on this searcher.
         worker.machine().stop_searching();
@@ -79,6 +80,7 @@ pub(super) fn run_machine(lease: Lease) {
         worker.settle_recycler();
         scheduler.abandon_driver(worker.processor());
         scheduler.config.call_on_thread_stop();
+        worker.counters().busy_time.end(clock::now());
     }
     drop(worker);
     scheduler.machine_ended();
@@ -122,6 +124,11 @@ impl Worker {
 
     fn processor(&self) -> &Processor {
         self.lease.processor()
+    }
+
+    /// What is counted on its thread.
+    pub(super) fn counters(&self) -> &Counters {
+        &self.processor().counters
     }
 
     /// The sources that it looks after.

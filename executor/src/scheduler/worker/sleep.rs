@@ -8,7 +8,7 @@ use crate::{
         work_loop::{WorkLoop, spare_until},
     },
     scheduler::{Scheduler, task::Task},
-    sync::clock::NEVER,
+    sync::clock::{self, NEVER},
 };
 use std::sync::Arc;
 
@@ -59,7 +59,10 @@ impl WorkLoop for Worker {
     }
 
     fn doze(&self) -> Parked {
-        self.driver().park(self.parker(), self.spare_until.get())
+        self.counters().busy_time.end(clock::now());
+        let parked = self.driver().park(self.parker(), self.spare_until.get());
+        self.counters().busy_time.begin(clock::now());
+        parked
     }
 
     fn parker(&self) -> &Parker {

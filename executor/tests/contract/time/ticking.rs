@@ -178,3 +178,59 @@ fn the_panic_about_a_period_of_zero_names_the_callers_line() {
         assert_eq!(lines, [line, line + 1].map(|l| (file!().to_owned(), l)));
     });
 }
+
+#[test]
+fn a_reset_says_when_the_next_tick_comes_and_those_behind_it_come_a_period_later_each() {
+    let _watchdog = watchdog(60);
+    let mut ticks = interval_at(Instant::now() + HOUR, PERIOD);
+    block_on(async {
+        let start = Instant::now();
+        ticks.reset_immediately();
+        let first = ticks.tick().await;
+        assert!(first >= start && first <= Instant::now());
+        assert!(ticks.tick().await >= first + PERIOD);
+
+        let start = Instant::now();
+        ticks.reset_after(Duration::from_millis(5));
+        let first = ticks.tick().await;
+        assert!(first >= start + Duration::from_millis(5) && first <= Instant::now());
+        assert!(ticks.tick().await >= first + PERIOD);
+
+        let deadline = Instant::now() + Duration::from_millis(5);
+        ticks.reset_at(deadline);
+        assert_eq!(ticks.tick().await, deadline);
+        assert!(Instant::now() >= deadline);
+        assert!(ticks.tick().await >= deadline + PERIOD);
+    });
+    assert_eq!(ticks.period(), PERIOD);
+}
+
+#[test]
+fn a_reset_to_the_past_makes_ticks_that_were_missed() {
+    let _watchdog = watchdog(60);
+    let now = Instant::now();
+    let past = now - Duration::from_secs(10);
+    let mut ticks = interval_at(now + HOUR, Duration::from_secs(4));
+    block_on(async {
+        ticks.reset_at(past);
+        for i in 0..3 {
+            assert_eq!(ticks.tick().await, past + i * Duration::from_secs(4));
+        }
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        ticks.reset_at(past);
+        assert_eq!(ticks.tick().await, past);
+        ticks.reset_immediately();
+        assert!(ticks.tick().await >= now);
+    });
+}
+
+#[test]
+fn a_reset_beyond_all_time_never_comes() {
+    let _watchdog = watchdog(60);
+    let mut ticks = interval(Duration::from_millis(1));
+    ticks.reset_after(Duration::MAX);
+    let short = Duration::from_millis(20);
+    assert!(block_on(timeout(short, ticks.tick())).is_err());
+    ticks.reset_immediately();
+    block_on(ticks.tick());
+}
