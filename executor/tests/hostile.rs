@@ -366,11 +366,8 @@ fn the_start_hook_of_a_stand_in_may_drop_the_executor() {
         let guard = ledger.guard();
         let nested = handle.spawn(async move {
             let _guard = guard;
-            executor::block_in_place(|| {
-                // Asks for the stand-in.
-                executor::spawn(async {});
-                thread::sleep(Duration::from_millis(1));
-            });
+            // Asks for the stand-in.
+            let _ = executor::block_on(executor::spawn(async {}));
             pending::<()>().await
         });
         eventually("its threads end", || handle.metrics().threads() == 0);
