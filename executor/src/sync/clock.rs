@@ -40,6 +40,57 @@ pub(crate) fn now() -> u64 {
     since_epoch(Instant::now())
 }
 
+/// The present; or a time in the recent past, if `deadline` has come neither then nor since. To know
+/// that is enough for a timer that has long to go, and takes a fraction of the time.
+pub(crate) fn now_or_before(deadline: u64) -> u64 {
+    match coarse::now() {
+        Some(past) if past.saturating_add(coarse::BEHIND) < deadline => past,
+        _ => now(),
+    }
+}
+
+/// The clock that Linux sets forward with its ticks, a few milliseconds at a time.
+#[cfg(all(target_os = "linux", not(any(loom, shuttle))))]
+mod coarse {
+    use crate::sync::clock;
+    use std::sync::OnceLock;
+
+    /// How far it may be behind, with a margin, in nanoseconds. (If ticks stay out for longer, a
+    /// timer that is over looks as if it were not, to whoever polls it before anybody has fired it.)
+    pub(super) const BEHIND: u64 = 50_000_000;
+
+    pub(super) fn now() -> Option<u64> {
+        /// What the timers' time is ahead of the system's.
+        static AHEAD: OnceLock<Option<u64>> = OnceLock::new();
+        let ahead = AHEAD.get_or_init(|| {
+            let now = clock::now();
+            Some(now.wrapping_sub(read(libc::CLOCK_MONOTONIC)?))
+        });
+        Some(read(libc::CLOCK_MONOTONIC_COARSE)?.wrapping_add((*ahead)?))
+    }
+
+    fn read(clock: libc::clockid_t) -> Option<u64> {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: it writes to `time`, which is ours.
+        let ok = unsafe { libc::clock_gettime(clock, &raw mut time) } == 0;
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        let nanoseconds = u64::try_from(time.tv_nsec).ok()?;
+        ok.then(|| seconds * 1_000_000_000 + nanoseconds)
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(any(loom, shuttle)))))]
+mod coarse {
+    pub(super) const BEHIND: u64 = 0;
+
+    pub(super) fn now() -> Option<u64> {
+        None
+    }
+}
+
 /// An instant as timers count it.
 pub(crate) fn since_epoch(instant: Instant) -> u64 {
     nanoseconds(instant.saturating_duration_since(epoch()))
@@ -68,6 +119,18 @@ mod tests {
     fn instants_survive_the_way_there_and_back() {
         let soon = Instant::now() + Duration::from_nanos(1_234_567_891);
         assert_eq!(instant(since_epoch(soon)), soon);
+    }
+
+    #[test]
+    fn a_time_in_the_past_is_told_only_for_what_lies_ahead() {
+        const HOUR: u64 = 3_600_000_000_000;
+        for _ in 0..1_000 {
+            let before = now();
+            let past = now_or_before(before + HOUR);
+            assert!(past <= now() && before - past.min(before) < HOUR / 2);
+            let deadline = now();
+            assert!(now_or_before(deadline) >= deadline, "it is over");
+        }
     }
 
     #[test]

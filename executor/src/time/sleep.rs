@@ -181,7 +181,9 @@ impl Sleep {
     /// As `poll`, but does not give way.
     pub(super) fn poll_at_any_rate(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let (entry, waker) = (self.project().entry, cx.waker());
-        match entry.poll(waker, clock::now, || leaf::timers(waker)) {
+        let deadline = entry.deadline();
+        let now = || clock::now_or_before(deadline);
+        match entry.poll(waker, now, || leaf::timers(waker)) {
             State::Fired => return Poll::Ready(()),
             State::Waiting => {}
             State::First(timers) => leaf::wake_driver(timers),
