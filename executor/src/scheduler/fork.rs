@@ -11,7 +11,7 @@
 //! Locks of one executor are not held: a child has no use for its parent's. Nor are std's, which
 //! nobody can reach: one of them is held as a thread starts or ends.
 
-use super::{default, executor_id, task_name};
+use super::{default, executor_id, task_name, warnings};
 use crate::timer::owned;
 use std::{
     cell::Cell,
@@ -26,6 +26,7 @@ struct Held(
     executor_id::Held,
     owned::Held,
     task_name::Held,
+    warnings::Held,
 );
 
 thread_local! {
@@ -51,6 +52,7 @@ extern "C" fn hold() {
         executor_id::hold(),
         owned::hold(),
         task_name::hold(),
+        warnings::hold(),
     );
     HELD.set(ManuallyDrop::new(Some(held)));
 }

@@ -5,19 +5,14 @@
 //! when there is nothing left to say. Where there is no logger, the text goes to standard error.
 
 use super::report;
-use crate::sync::panic::caught;
+use crate::sync::{lock_static, panic::caught};
 use log::Level;
-use std::{
-    collections::VecDeque,
-    process,
-    sync::{Mutex, TryLockError},
-    thread,
-};
+use std::{collections::VecDeque, process, sync::Mutex, thread};
 
 /// As long as the logger takes its time, so many wait. Further ones are lost.
 const MOST_WAITING: usize = 64;
 
-struct Warnings {
+pub(super) struct Warnings {
     waiting: VecDeque<Warning>,
     /// The process whose thread is at work. (A forked child has no thread.)
     at_work_in: Option<u32>,
@@ -35,19 +30,23 @@ static WARNINGS: Mutex<Warnings> = Mutex::new(Warnings {
     at_work_in: None,
 });
 
+/// The lock, for `fork`.
+#[cfg(all(unix, not(shuttle)))]
+pub(super) type Held = std::sync::MutexGuard<'static, Warnings>;
+
+/// Takes the lock.
+#[cfg(all(unix, not(shuttle)))]
+pub(super) fn hold() -> Held {
+    lock_static(&WARNINGS)
+}
+
 /// Says `text` soon. `without_logger`: also if there is no logger to take it.
 pub(super) fn warn(level: Level, text: String, without_logger: bool) {
     if cfg!(shuttle) {
         // A thread that shuttle does not know.
         return;
     }
-    let mut warnings = match WARNINGS.try_lock() {
-        Ok(warnings) => warnings,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Another executor says something just now; or did when this process was forked, and
-        // then the lock stays as it is. The text is not worth waiting for.
-        Err(TryLockError::WouldBlock) => return,
-    };
+    let mut warnings = lock_static(&WARNINGS);
     if warnings.waiting.len() < MOST_WAITING {
         warnings.waiting.push_back(Warning {
             level,
@@ -56,10 +55,14 @@ pub(super) fn warn(level: Level, text: String, without_logger: bool) {
         });
     }
     let this_process = Some(process::id());
-    if warnings.at_work_in != this_process {
+    let is_at_work = warnings.at_work_in == this_process;
+    warnings.at_work_in = this_process;
+    drop(warnings);
+    if !is_at_work {
         let thread = thread::Builder::new().name("executor-report".into());
-        if thread.spawn(emit_all).is_ok() {
-            warnings.at_work_in = this_process;
+        if thread.spawn(emit_all).is_err() {
+            // The next warning tries again.
+            lock_static(&WARNINGS).at_work_in = None;
         }
     }
 }
@@ -73,7 +76,7 @@ fn emit_all() {
 }
 
 fn next() -> Option<Warning> {
-    let mut warnings = crate::sync::lock_static(&WARNINGS);
+    let mut warnings = lock_static(&WARNINGS);
     let next = warnings.waiting.pop_front();
     if next.is_none() {
         warnings.at_work_in = None;

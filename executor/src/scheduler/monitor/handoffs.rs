@@ -44,6 +44,9 @@ use std::time::Duration;
 /// `handoff_after`.
 const ASK_WITHIN: Duration = Duration::from_millis(10);
 
+/// And not before the shorter of this time and half a `handoff_after`.
+const ASK_AFTER: Duration = Duration::from_millis(1);
+
 /// And one whose permit was taken within this time.
 const ASK_STUCK_WITHIN: Duration = Duration::from_millis(100);
 
@@ -76,12 +79,13 @@ impl Rounds<'_> {
         let storm = self.storm.is_on(now);
         for index in 0..self.seen.len() {
             let samples = &self.seen[index];
-            let is_candidate = samples.last.place == Place::InPoll
-                && (samples.stuck_for >= handoff_after || storm);
+            let is_stuck = samples.stuck_for >= handoff_after;
+            // One that runs poll after poll is not worth the question.
+            let may_be_stuck = storm && samples.polls_since <= 1;
+            let is_candidate = samples.last.place == Place::InPoll && (is_stuck || may_be_stuck);
             if !is_candidate || samples.stuck_for < samples.ask_again {
                 continue;
             }
-            let is_stuck = samples.stuck_for >= handoff_after;
             match self.ask(index) {
                 // Polls that sleep for a moment and then compute would all do so at once.
                 ThreadState::Asleep if is_stuck || self.computing() < workers => {
@@ -205,7 +209,11 @@ impl Rounds<'_> {
             let patience = if samples.last.place == Place::Stuck {
                 half_as_long.clamp(ASK_WITHIN, ASK_STUCK_WITHIN)
             } else {
-                half_as_long.min(handoff_after.max(ASK_WITHIN))
+                let (least, most) = (
+                    ASK_AFTER.min(handoff_after / 2),
+                    ASK_WITHIN.max(handoff_after),
+                );
+                half_as_long.clamp(least, most)
             };
             samples.ask_again = samples.stuck_for + patience;
         }

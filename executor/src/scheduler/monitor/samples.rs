@@ -67,6 +67,8 @@ pub(super) struct Samples {
     pub(super) stuck_for: Duration,
     /// The same, in full.
     pub(super) lasts_for: Duration,
+    /// Polls that began since the look before.
+    pub(super) polls_since: u64,
     /// How long the same announced call has been seen.
     pub(super) in_call_for: Duration,
     /// The thread of the stuck poll was found computing when it was asked last.
@@ -98,6 +100,7 @@ impl Samples {
         },
         stuck_for: Duration::ZERO,
         lasts_for: Duration::ZERO,
+        polls_since: 0,
         in_call_for: Duration::ZERO,
         computes: false,
         ask_again: Duration::ZERO,
@@ -134,6 +137,7 @@ impl Samples {
         } else {
             self.in_call_for = Duration::ZERO;
         }
+        self.polls_since = sight.polls.wrapping_sub(last.polls);
         self.last = sight;
         ended
     }
