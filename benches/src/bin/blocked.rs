@@ -9,10 +9,10 @@ use benches::{
 use clap::Parser;
 use executor::{Executor, block_in_place, block_on, spawn, time, yield_now};
 use std::{
-    hint::black_box,
+    hint::{self, black_box},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -78,16 +78,21 @@ fn main() {
             );
         }
     }
-    for workers in [1, 2, 8] {
-        let mut threads = 0;
-        let fresh = arguments.measure(|| {
-            let (delay, most) = fresh_task_beside_many(workers, block);
-            threads = threads.max(most);
-            delay
-        });
-        println!(
-            "| {workers} workers, {MANY} tasks sleep for {block:?} each ({threads} threads): delay of a fresh task | {fresh} |"
-        );
+    for (how, sleep) in [
+        ("sleep", sleeps as fn(Duration)),
+        ("announce that they sleep", announces),
+    ] {
+        for workers in [1, 2, 8] {
+            let mut threads = 0;
+            let fresh = arguments.measure(|| {
+                let (delay, most) = fresh_task_beside_many(workers, sleep, block);
+                threads = threads.max(most);
+                delay
+            });
+            println!(
+                "| {workers} workers, {MANY} tasks {how} for {block:?} each ({threads} threads): delay of a fresh task | {fresh} |"
+            );
+        }
     }
     let fresh = arguments.measure(|| fresh_task_beside_block_in_place(block));
     println!("| 1 worker in `block_in_place`: delay of a fresh task | {fresh} |");
@@ -101,7 +106,16 @@ fn main() {
             "| 2 workers, after {MANY} stand-ins: until 2 threads are left | {back:.0} | {back:.0} |"
         );
     }
+    endless_polls(&arguments);
     long_polls(&arguments);
+}
+
+fn sleeps(time: Duration) {
+    thread::sleep(time);
+}
+
+fn announces(time: Duration) {
+    block_in_place(|| thread::sleep(time));
 }
 
 fn executor(workers: usize, handoff: bool) -> Executor {
@@ -143,10 +157,14 @@ fn delay_of_fresh(own: &Executor) -> Duration {
 }
 
 /// The delay of a task that comes after many that sleep, and the number of threads then.
-fn fresh_task_beside_many(workers: usize, block: Duration) -> (Duration, usize) {
+fn fresh_task_beside_many(
+    workers: usize,
+    sleep: fn(Duration),
+    block: Duration,
+) -> (Duration, usize) {
     let own = executor(workers, true);
     let sleepers: Vec<_> = (0..MANY)
-        .map(|_| own.spawn(async move { thread::sleep(block) }))
+        .map(|_| own.spawn(async move { sleep(block) }))
         .collect();
     let delay = delay_of_fresh(&own);
     let threads = own.metrics().threads();
@@ -202,6 +220,60 @@ fn back_at_rest(workers: usize) -> f64 {
         thread::sleep(Duration::from_millis(50));
     }
     begin.elapsed().as_secs_f64() * 1e3
+}
+
+/// Polls that compute without an end, when all of them do.
+fn endless_polls(arguments: &Arguments) {
+    println!(
+        "\n| polls that compute without an end | all compute after | delay of a fresh task | longest gap of a {PERIOD:?} ticker in 1 s | threads then |\n| --- | ---: | ---: | ---: | ---: |"
+    );
+    let all_workers: &[usize] = if arguments.quick { &[1] } else { &[1, 2, 8] };
+    for &workers in all_workers {
+        for times in [2, 4, 16] {
+            let own = executor(workers, true);
+            let stop = Arc::new(AtomicBool::new(false));
+            let begun = Arc::new(AtomicUsize::new(0));
+            let begin = Instant::now();
+            let polls: Vec<_> = (0..times * workers)
+                .map(|_| {
+                    let (stop, begun) = (stop.clone(), begun.clone());
+                    own.spawn(async move {
+                        begun.fetch_add(1, Ordering::Relaxed);
+                        while !stop.load(Ordering::Relaxed) {
+                            hint::spin_loop();
+                        }
+                    })
+                })
+                .collect();
+            while begun.load(Ordering::Relaxed) < times * workers {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let all = begin.elapsed();
+            let fresh = delay_of_fresh(&own);
+            let gap = own.spawn(gap_of_ticker(Duration::from_secs(1)));
+            let gap = own.block_on(gap).expect("it ends");
+            let threads = own.metrics().threads();
+            stop.store(true, Ordering::Relaxed);
+            for poll in polls {
+                own.block_on(poll).expect("it ends");
+            }
+            println!(
+                "| {times} N, {workers} workers | {all:.0?} | {fresh:.1?} | {gap:.1?} | {threads} |"
+            );
+        }
+    }
+}
+
+/// The longest time from one tick to the next.
+async fn gap_of_ticker(time: Duration) -> Duration {
+    let begin = Instant::now();
+    let (mut worst, mut last) = (Duration::ZERO, begin);
+    while begin.elapsed() < time {
+        time::sleep(PERIOD).await;
+        worst = worst.max(last.elapsed());
+        last = Instant::now();
+    }
+    worst
 }
 
 /// Tasks that compute in polls of 15 ms, with hand-off and without, in turn.
