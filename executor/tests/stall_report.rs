@@ -199,3 +199,24 @@ fn the_limit_of_threads_is_logged_also_when_the_monitor_sleeps_since_all_of_them
         assert_only_line_names_the_way_out(&limits);
     });
 }
+
+#[test]
+fn a_poll_that_goes_on_after_a_long_call_or_wait_is_not_reported() {
+    in_process_whose_log_is_kept(|| {
+        let own = Executor::builder().workers(1).build().unwrap();
+        for call in [
+            || executor::block_in_place(|| thread::sleep(Duration::from_millis(1_200))),
+            || executor::block_on(executor::time::sleep(Duration::from_millis(1_200))),
+        ] {
+            let task = own.spawn(async move {
+                call();
+                // Some rounds of the monitor.
+                common::work_for(Duration::from_millis(30));
+            });
+            let id = task.id();
+            own.block_on(task).unwrap();
+            thread::sleep(AGAIN);
+            assert!(stalls_of(id).is_empty(), "{:?}", stalls_of(id));
+        }
+    });
+}

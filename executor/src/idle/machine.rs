@@ -9,7 +9,7 @@
 //! | `step_back`      | given, if there is a machine too many | gives its queue away, looks again, parks |
 //! | `wake_up`        |                     | if there is a permit for it: `woken`         |
 //! | `woken`          | held                | searches                                     |
-//! | `offer`          | offered             | sees to it that the monitor watches          |
+//! | `offer`          | offered; away, if it was taken | sees to it that the monitor watches; gives its queue away |
 //! | `give_offer`     | away, unless taken  | `Pool::hand_off`                             |
 //! | `unblock`        | held                | comes back, if somebody took the offer       |
 //! | `after_poll`     |                     | comes back, if the monitor took the permit   |
@@ -49,7 +49,7 @@ impl<P: Pool> Machine<'_, P> {
     }
 
     /// Goes to sleep; the caller parks. Returns whether the machine should wake up by itself some
-    /// time. Must agree with "to fall asleep or block" in `accounting`, as `step_back` and `block`.
+    /// time. Must agree with "to fall asleep or block" in `accounting`, as `step_back`.
     pub(crate) fn sleep(&self) -> bool {
         let part = self.give_up();
         let may_retire = self.pool.idle().sleep(self.number, part);
@@ -96,10 +96,22 @@ impl<P: Pool> Machine<'_, P> {
 
     /// Offers its permit for the time that it sits in code which says that it blocks. The monitor
     /// takes the offer if that lasts.
-    pub(crate) fn offer(&self) {
-        if self.permit.offer() {
+    pub(crate) fn offer(&self, give_queue_away: impl FnOnce()) {
+        if self.offer_unwatched(give_queue_away) {
             self.pool.monitor_sleep().watch();
         }
+    }
+
+    /// The same, for a machine that will take the offer itself. Returns whether there is one: the
+    /// monitor may have taken the permit from the poll, and emptied the queue, just before the poll
+    /// made a task runnable here.
+    pub(crate) fn offer_unwatched(&self, give_queue_away: impl FnOnce()) -> bool {
+        let offered = self.permit.offer();
+        if !offered {
+            give_queue_away();
+            self.pool.notify_if_work();
+        }
+        offered
     }
 
     /// Takes its own offer, for such code will last; returns whether nobody has done so before.

@@ -33,7 +33,7 @@ const ASLEEP: u8 = 2;
 pub(crate) struct MonitorSleep {
     parker: Parker,
     depth: AtomicU8,
-    /// Until when it rests at most, but for a sleep.
+    /// Until when it rests at most.
     next_round: AtomicU64,
 }
 

@@ -57,8 +57,9 @@ impl Permit {
     pub(crate) fn offer(&self) -> bool {
         let offered = self.change(HELD, OFFERED);
         if !offered {
-            // Nobody but the machine leaves `TAKEN`.
-            self.0.store(AWAY, Ordering::Relaxed);
+            // Nobody but the machine leaves `TAKEN`. Ordering: Release, as in `change`; and it hands
+            // on what the monitor published.
+            self.0.swap(AWAY, Ordering::AcqRel);
         }
         offered
     }
@@ -75,7 +76,12 @@ impl Permit {
 
     /// For the machine: gives the permit away; false if the monitor was faster.
     pub(crate) fn give(&self) -> bool {
-        self.0.swap(GIVEN, Ordering::Relaxed) == HELD
+        let before = self.0.swap(GIVEN, Ordering::Relaxed);
+        debug_assert_ne!(
+            before, OFFERED,
+            "a call has ended before its machine sleeps"
+        );
+        before == HELD
     }
 
     /// For the machine: it has a permit again.

@@ -74,6 +74,48 @@ impl Threads {
         self.to_join.load(Ordering::Relaxed) > 0
     }
 
+    /// Joins all threads. (The monitor, one of the first, may start others until it has ended.)
+    fn join_all(&self) {
+        loop {
+            let running = mem::take(&mut lock(&self.state).running);
+            if running.is_empty() {
+                return;
+            }
+            running.into_iter().for_each(join);
+        }
+    }
+
+    /// Joins the threads that have ended by then, and returns how many have not: destructors of
+    /// thread-locals, and wakers, are foreign code.
+    #[cfg(not(shuttle))]
+    fn join_until(&self, deadline: Instant) -> usize {
+        /// Nobody says when a thread is gone.
+        const PAUSE: Duration = Duration::from_millis(1);
+        let own = thread::current().id();
+        loop {
+            let left = {
+                let mut state = lock(&self.state);
+                let all = mem::take(&mut state.running);
+                let (gone, running): (Vec<_>, _) = all.into_iter().partition(Thread::is_gone);
+                gone.into_iter().for_each(join);
+                state.running = running;
+                let others = state.running.iter();
+                others.filter(|t| t.handle.thread().id() != own).count()
+            };
+            if left == 0 || Instant::now() >= deadline {
+                return left;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Shuttle does not tell whether a thread has ended.
+    #[cfg(shuttle)]
+    fn join_until(&self, _: Instant) -> usize {
+        self.join_all();
+        0
+    }
+
     /// Joins those threads that have ended, if it takes no time.
     pub(super) fn join_ended(&self) {
         if self.have_ended() {
@@ -133,9 +175,11 @@ impl Scheduler {
                 },
             };
         }
-        let ended = mem::take(&mut state.running);
         drop(state);
-        ended.into_iter().for_each(join);
+        match deadline {
+            None => self.threads.join_all(),
+            Some(deadline) => return self.threads.join_until(deadline),
+        }
         0
     }
 }

@@ -46,7 +46,15 @@ pub(super) fn warn(level: Level, text: String, without_logger: bool) {
         // A thread that shuttle does not know.
         return;
     }
+    let this_process = Some(process::id());
     let mut warnings = lock_static(&WARNINGS);
+    if warnings
+        .at_work_in
+        .is_some_and(|process| Some(process) != this_process)
+    {
+        // In a forked child: these are for the parent's thread.
+        warnings.waiting.clear();
+    }
     if warnings.waiting.len() < MOST_WAITING {
         warnings.waiting.push_back(Warning {
             level,
@@ -54,7 +62,6 @@ pub(super) fn warn(level: Level, text: String, without_logger: bool) {
             without_logger,
         });
     }
-    let this_process = Some(process::id());
     let is_at_work = warnings.at_work_in == this_process;
     warnings.at_work_in = this_process;
     drop(warnings);

@@ -41,13 +41,16 @@ impl Wake for Slow {
 /// So short sleeps that others have end though that waker takes as long as it likes.
 const SHORT: Duration = Duration::from_millis(50);
 
+/// Time enough to poll a sleep before it is over.
+const BEFORE: Duration = Duration::from_millis(500);
+
 #[test]
 fn a_slow_waker_of_a_timer_delays_no_other_timer() {
     let _watchdog = watchdog(100);
     let slow = Slow::new();
     let waker = Waker::from(slow.clone());
     // On a thread of no executor: the default one serves them.
-    let mut first = Box::pin(sleep(Duration::from_millis(1)));
+    let mut first = Box::pin(sleep(BEFORE));
     assert!(poll_with(&waker, &mut first).is_pending());
     eventually("it is woken", || slow.woken.load(SeqCst));
     let (done, is_done) = mpsc::channel();
@@ -68,7 +71,7 @@ fn a_slow_waker_delays_no_timer_that_is_due_with_it() {
     let own = executor(1);
     let slow = Slow::new();
     let waker = Waker::from(slow.clone());
-    let deadline = Instant::now() + SHORT;
+    let deadline = Instant::now() + BEFORE;
     let task = own.spawn(async move {
         // In the worker's own wheel, both.
         let mut first = Box::pin(executor::time::sleep_until(deadline));

@@ -290,7 +290,7 @@ impl<W: Work> Actor<W> {
 
     /// Gives its permit away for a call that lasts, as `Worker::begin_wait`.
     fn block(&self) {
-        self.machine().offer();
+        self.machine().offer_unwatched(|| self.give_queue_away());
         self.machine().give_offer(|| self.give_queue_away());
     }
 

@@ -5,7 +5,10 @@ use crate::{
     idle::{parker::Parker, pool::Pool, work_loop::WorkLoop},
     sync::{AtomicBool, AtomicU64, AtomicUsize, clock::NEVER},
 };
-use loom::{sync::atomic::Ordering::Relaxed, thread};
+use loom::{
+    sync::atomic::Ordering::{AcqRel, Relaxed},
+    thread,
+};
 use std::sync::Arc;
 
 /// What the monitor does with a machine that it believes to be stuck.
@@ -96,7 +99,7 @@ fn monitor_against_a_call(name: &str, call: impl Fn(&Actor) + Send + Sync + Copy
 #[test]
 fn monitor_takes_an_offer_against_the_return_of_the_call() {
     monitor_against_a_call("monitor against a short call", |actor| {
-        actor.machine().offer();
+        actor.machine().offer(|| {});
     });
 }
 
@@ -110,12 +113,12 @@ fn a_call_in_which_nobody_takes_the_offer_leaves_the_counts_as_they_are() {
     explore("a call without a monitor", None, || {
         let model = Model::new(1, 1);
         let actor = model.active(0);
-        actor.machine().offer();
+        actor.machine().offer(|| {});
         assert_eq!(model.idle.counts().active, 1);
         assert!(!actor.machine().unblock());
         assert!(model.permits[0].is_held());
         take_permit(&model, 0);
-        actor.machine().offer();
+        actor.machine().offer(|| {});
         assert!(actor.machine().unblock());
         assert_eq!(model.idle.counts().active, 1);
     });
@@ -134,9 +137,48 @@ fn monitor_naps_against_a_permit_that_is_offered() {
                 model.monitor_sleep.nap(NEVER, offered, || NEVER);
             })
         };
-        actor.machine().offer();
+        actor.machine().offer(|| {});
         monitor.join().unwrap();
     });
+}
+
+#[test]
+fn monitor_takes_a_permit_against_a_poll_that_then_waits_for_what_it_has_woken() {
+    // The poll holds its permit when it puts a task where nobody looks, the next slot, and tells
+    // nobody. Then the monitor takes the permit; or it has done so, and emptied the slot, a moment
+    // before the task came. Then the poll announces a call that waits for this task.
+    explore(
+        "a task that is woken beside a permit that is taken",
+        Some(3),
+        || {
+            let model = Model::new(1, 2);
+            let done = Arc::new(Parker::new());
+            let stand_in = spawn_stand_in(&model, &done);
+            let slot = Arc::new(AtomicUsize::new(0));
+            let give_away = |model: &Model, slot: &AtomicUsize| {
+                model.work.fetch_add(slot.swap(0, AcqRel), Relaxed);
+            };
+            let poll = {
+                let slot = slot.clone();
+                spawn(model.active(0), move |actor| {
+                    let model = actor.model.clone();
+                    if model.permits[0].is_held() {
+                        slot.swap(1, AcqRel);
+                    } else {
+                        model.post();
+                    }
+                    actor.machine().offer_unwatched(|| give_away(&model, &slot));
+                    actor.machine().give_offer(|| give_away(&model, &slot));
+                    done.park();
+                    actor.machine().unblock();
+                })
+            };
+            model.hand_off(|| model.permits[0].take(), || give_away(&model, &slot));
+            poll.join().unwrap();
+            stand_in.join().unwrap();
+            assert!(!model.has_work());
+        },
+    );
 }
 
 #[test]
@@ -148,7 +190,7 @@ fn monitor_takes_an_offer_against_push() {
         let done = Arc::new(Parker::new());
         let stand_in = spawn_stand_in(&model, &done);
         let call = spawn(model.active(0), move |actor| {
-            actor.machine().offer();
+            actor.machine().offer(|| {});
             done.park();
             actor.machine().unblock();
         });

@@ -2,7 +2,8 @@
 //!
 //! | the machine is                     | its permit is taken                                      |
 //! | ---------------------------------- | -------------------------------------------------------- |
-//! | in an announced call               | when the same call has been seen for 400 µs              |
+//! | in an announced call               | when the same call has been seen for 400 µs, or          |
+//! |                                    | `handoff_after` if that is shorter                       |
 //! | in a poll, its thread asleep       | after `handoff_after`; in a storm at once                |
 //! | in a poll, its thread computing    | after one and a half of it, if anything waits, and       |
 //! |                                    | fewer than N others compute without a permit; or nothing |
@@ -62,7 +63,8 @@ impl Rounds<'_> {
         for index in 0..self.seen.len() {
             if self.seen[index].in_call_for >= long {
                 let processor = self.scheduler.processors.get(index);
-                if self.hand_off(processor, || processor.permit.take_offered()) {
+                let same_call = processor.counters.calls.get() == self.seen[index].last.calls;
+                if same_call && self.hand_off(processor, || processor.permit.take_offered()) {
                     self.scheduler.calls.set_long(true);
                 }
             }

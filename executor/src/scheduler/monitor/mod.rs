@@ -44,7 +44,7 @@
 //! # Foreign code
 //!
 //! None runs on this thread: wakers are for workers (`sources`), and the logger is called on a
-//! thread of its own (`warnings`).
+//! thread of its own (`warnings`). One exception is told in `idle/README.md`, "Whose stack".
 
 mod handoffs;
 mod neglected;
@@ -105,6 +105,10 @@ const WATCH: Duration = Duration::from_micros(400);
 
 /// A sample counts for so many times the rest that was planned, at most.
 const OVERSLEPT: u32 = 2;
+
+/// Between two attempts to join a thread that has ended.
+const MIN_JOIN_PAUSE: Duration = Duration::from_millis(5);
+const MAX_JOIN_PAUSE: Duration = Duration::from_secs(10);
 
 /// Rounds without an announced call before the monitor looks less often again.
 const QUIET_ROUNDS: u32 = 10;
@@ -184,6 +188,8 @@ struct Rounds<'a> {
     silence: Silence,
     /// Since when something is neglected, and no worker has come for it.
     neglected_since: Option<Instant>,
+    /// Until the next attempt to join threads, if that is all there is to do.
+    join_pause: Duration,
     idle_rounds: u32,
     /// Rounds to go in which it looks as often as announced calls need it.
     watchful_rounds: u32,
@@ -201,6 +207,7 @@ impl<'a> Rounds<'a> {
             storm: Storm::none(now),
             silence: Silence::from(now),
             neglected_since: None,
+            join_pause: MIN_JOIN_PAUSE,
             idle_rounds: 0,
             watchful_rounds: 0,
             reported_limit: false,
@@ -235,8 +242,10 @@ impl<'a> Rounds<'a> {
         let after = |time| last.checked_add(time).map_or(NEVER, clock::since_epoch);
         if self.idle_rounds > IDLE_ROUNDS {
             let stalls = self.seen.iter().filter_map(Samples::until_stall);
-            let time = stalls.min().unwrap_or(Duration::MAX);
+            let joins = (self.scheduler.threads.have_ended()).then_some(self.join_pause);
+            let time = stalls.chain(joins).min().unwrap_or(Duration::MAX);
             rest.sleep(after(time), || self.is_needed(), first_deadline);
+            self.silence.end(Instant::now());
             return time;
         }
         let period = self.period(last);
@@ -259,9 +268,7 @@ impl<'a> Rounds<'a> {
     }
 
     fn is_needed(&self) -> bool {
-        self.scheduler.needs_monitor()
-            || self.scheduler.shared_source.needs_monitor()
-            || self.scheduler.threads.have_ended()
+        self.scheduler.needs_monitor() || self.scheduler.shared_source.needs_monitor()
     }
 
     fn is_permit_offered(&self) -> bool {
@@ -271,7 +278,7 @@ impl<'a> Rounds<'a> {
 
     fn round(&mut self, now: Instant, passed: Passed) {
         let scheduler = self.scheduler;
-        scheduler.threads.join_ended();
+        self.join_threads();
         self.find_neglected(now);
         self.look(now, passed);
         self.take_offers();
@@ -279,6 +286,18 @@ impl<'a> Rounds<'a> {
         self.report();
         // Also where an earlier attempt to start a machine has failed.
         scheduler.notify_if_work();
+    }
+
+    /// Joins the threads that have ended. One may be in the destructor of a thread-local, for as long
+    /// as that likes: so the pause until the next attempt grows.
+    fn join_threads(&mut self) {
+        let threads = &self.scheduler.threads;
+        threads.join_ended();
+        self.join_pause = if threads.have_ended() {
+            (2 * self.join_pause).min(MAX_JOIN_PAUSE)
+        } else {
+            MIN_JOIN_PAUSE
+        };
     }
 
     /// Takes a sample of each processor.

@@ -38,6 +38,12 @@ impl Place {
     }
 }
 
+impl Place {
+    fn is_in_poll(self) -> bool {
+        matches!(self, Place::InPoll | Place::Stuck)
+    }
+}
+
 /// A processor at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sight {
@@ -113,21 +119,22 @@ impl Samples {
     pub(super) fn add(&mut self, sight: Sight, passed: Passed, handoff_after: Duration) -> Ended {
         let last = self.last;
         let same_poll = sight.polls == last.polls;
-        let was_in_poll = last.place != Place::Away;
+        let was_seen = last.place != Place::Away;
         let ended = Ended {
-            poll: !same_poll && (was_in_poll || sight.polls.wrapping_sub(last.polls) > 1),
+            poll: !same_poll && (was_seen || sight.polls.wrapping_sub(last.polls) > 1),
             belief: self.believed_stuck
                 && (!same_poll || sight.place != Place::Stuck)
                 && self.lasts_for < handoff_after,
         };
-        if same_poll && matches!(sight.place, Place::InPoll | Place::Stuck) {
+        // What passed in an announced call, or asleep, is no part of it.
+        if same_poll && last.place.is_in_poll() && sight.place.is_in_poll() {
             self.stuck_for += passed.counts;
             self.lasts_for += passed.time;
             self.believed_stuck &= sight.place == Place::Stuck;
         } else {
-            let in_call_for = self.in_call_for;
             *self = Samples {
-                in_call_for,
+                in_call_for: self.in_call_for,
+                reported: self.reported && same_poll,
                 ..Samples::NEW
             };
         }
@@ -199,6 +206,18 @@ mod tests {
         assert_eq!(samples.stuck_for, STEP.time);
         add(&mut samples, in_poll(8));
         assert_eq!(samples.stuck_for, Duration::ZERO);
+    }
+
+    #[test]
+    fn what_passed_asleep_or_in_a_call_is_no_part_of_a_poll() {
+        let mut samples = Samples::NEW;
+        for place in [Place::Away, Place::InCall] {
+            add(&mut samples, at(place, 7));
+            samples.add(in_poll(7), passed(STALL), HANDOFF_AFTER);
+            assert_eq!(samples.lasts_for, Duration::ZERO);
+            add(&mut samples, in_poll(7));
+            assert_eq!(samples.lasts_for, STEP.time);
+        }
     }
 
     #[test]

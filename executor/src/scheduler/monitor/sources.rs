@@ -161,17 +161,35 @@ impl Rounds<'_> {
 
     /// The first deadline in the sources that nobody else looks after.
     pub(super) fn first_deadline(&self) -> u64 {
-        if self.scheduler.monitor.neglected.is_set() {
-            // Somebody has been told.
-            return NEVER;
-        }
-        let neglected = self.sampled().filter(|&sampled| self.is_neglected(sampled));
-        let deadlines = neglected.map(|(_, processor)| processor.driver.next_due());
         let outside = self.scheduler.monitor.outside.get();
-        deadlines
-            .chain(outside.map(|driver| driver.next_due()))
-            .min()
-            .unwrap_or(NEVER)
+        let deadlines = self
+            .sampled()
+            .map(|sampled| self.deadline(sampled))
+            .chain(outside.map(|driver| driver.next_due()));
+        if !self.scheduler.monitor.neglected.is_set() {
+            return deadlines.min().unwrap_or(NEVER);
+        }
+        // Somebody has been told of what is due, and has some time to come.
+        let errand = self
+            .neglected_since
+            .map(|since| clock::since_epoch(since + ERRAND_AFTER));
+        let now = clock::now();
+        let later = deadlines.filter(|&deadline| deadline > now).chain(errand);
+        later.min().unwrap_or(NEVER)
+    }
+
+    /// When the monitor has something to do for a processor's sources.
+    fn deadline(&self, sampled: (&Samples, &Processor)) -> u64 {
+        let processor = sampled.1;
+        let due = processor.driver.next_due();
+        if has_no_driver(processor) {
+            due
+        } else if self.is_neglected(sampled) {
+            // Nobody else fires it before: see `fire_neglected`.
+            due.saturating_add(PATIENCE)
+        } else {
+            NEVER
+        }
     }
 
     /// Says so if anything is due that nobody else looks after.
@@ -187,17 +205,17 @@ impl Rounds<'_> {
         for sampled in self.sampled() {
             let processor = sampled.1;
             let driver = &processor.driver;
-            if driver.next_due() > now && !driver.is_due_at(now) {
-                continue;
-            }
-            if self.is_neglected(sampled) {
-                neglected |= driver.is_due();
-            } else if driver.next_due().saturating_add(PATIENCE) <= now {
+            let is_late = driver.next_due().saturating_add(PATIENCE) <= now;
+            if has_no_driver(processor) || is_late && self.is_neglected(sampled) {
+                let may_be_due = driver.next_due() <= now || driver.is_due_at(now);
+                neglected |= may_be_due && driver.is_due();
+            } else if is_late {
                 processor.request_maintenance();
             }
         }
-        if neglected {
+        if neglected && !self.scheduler.monitor.neglected.is_set() {
             self.scheduler.monitor.neglected.set();
+            self.neglected_since = Some(time);
             // The round ends with a look for work.
         }
     }

@@ -4,8 +4,10 @@
 //! offer depends on how long the code takes:
 //!
 //! * If it is over in a moment, the worker goes on as if nothing had been said: queue and permit are
-//!   where they were. That costs two changes of the permit's state.
-//! * If the monitor sees it twice, some 400 µs apart, it takes the offer.
+//!   where they were. That costs two changes of the permit's state, and a look at whether the monitor
+//!   rests.
+//! * If the monitor sees it twice, some 400 µs apart, it takes the offer. (Earlier, if
+//!   `handoff_after` is shorter.)
 //! * If such calls were *long* of late, the worker takes its own offer at once, for others to run in
 //!   its stead. That costs both sides some microseconds, and the call is worth it.
 //!
@@ -50,9 +52,11 @@ impl Worker {
             at: clock::now(),
             switches: examine.then(system::voluntary_switches).flatten(),
         });
-        self.offer();
         if are_long {
-            self.give_offer();
+            self.give_permit();
+        } else {
+            self.processor().counters.calls.advance();
+            self.machine().offer(|| self.give_queue_away());
         }
         Some(Call {
             worker: self,
@@ -68,9 +72,10 @@ impl Worker {
         }
         let is_first = self.processor().permit.may_be_offered();
         if is_first {
-            self.offer();
+            self.give_permit();
+        } else {
+            self.take_offer();
         }
-        self.give_offer();
         is_first.then_some(Call {
             worker: self,
             began: None,
@@ -83,13 +88,14 @@ impl Worker {
         calls.is_multiple_of(MEASURED)
     }
 
-    fn offer(&self) {
-        self.processor().counters.calls.advance();
-        self.machine().offer();
+    fn give_permit(&self) {
+        let give_queue_away = || self.give_queue_away();
+        self.machine().offer_unwatched(give_queue_away);
+        self.take_offer();
     }
 
     /// Takes its own offer, if it is still there.
-    fn give_offer(&self) {
+    fn take_offer(&self) {
         let Processor {
             permit, counters, ..
         } = self.processor();
