@@ -228,12 +228,15 @@ fn where_nobody_logs_the_panic_of_a_task_with_a_name_is_told_on_standard_error()
         let own = executor(1);
         let task = conn().spawn_on(async { panic!("no cheese") }, &own.handle());
         own.block_on(async {
-            // One after the other: two panics at once write into each other's lines.
             let _: Result<(), _> = task.await;
+        });
+        // A thread that nobody waits for writes the line. What is written at the same time comes
+        // between its parts.
+        thread::sleep(Duration::from_secs(1));
+        own.block_on(async {
             let _: Result<(), _> = own.spawn(async { panic!("without a name") }).await;
         });
-        // A thread that nobody waits for writes the line.
-        thread::sleep(Duration::from_secs(1));
+        thread::sleep(Duration::from_millis(200));
         return;
     }
     let output = output_of(child());
