@@ -8,8 +8,11 @@
 //!
 //! When all lessons run, each in a process of its own, the program ends as the lesson does.
 
-use std::process::{self, ExitStatus};
-use std::{io, panic};
+use std::{
+    io, panic,
+    process::{self, ExitStatus},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// The exit code of what a signal would end, where there are no signals: the shell's figure for
 /// `SIGINT`.
@@ -54,22 +57,31 @@ pub fn on_interrupt(mut clean_up: impl FnMut() + Send + 'static) -> Result<(), c
     })
 }
 
+/// Somebody has interrupted the program, perhaps as no lesson ran that would have ended.
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
 /// Leaves Ctrl-C to the lesson that runs, which the terminal tells as well.
 pub fn leave_interrupts_to_the_lesson() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {})
+    // Relaxed: nothing else is read.
+    ctrlc::set_handler(|| IS_INTERRUPTED.store(true, Ordering::Relaxed))
 }
 
-/// Ends as the lesson did, if that was ended by nobody reading on, or by Ctrl-C.
+/// Ends as the lesson did, if that was ended by nobody reading on, or by Ctrl-C. To be called after
+/// each lesson.
 pub fn end_with(status: ExitStatus) {
+    let is_interrupted = IS_INTERRUPTED.load(Ordering::Relaxed);
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;
         if let Some(signal @ (libc::SIGPIPE | libc::SIGINT)) = status.signal() {
             end_by(signal);
         }
+        if is_interrupted {
+            end_by(libc::SIGINT);
+        }
     }
     #[cfg(not(unix))]
-    if status.code() == Some(INTERRUPTED) {
+    if is_interrupted || status.code() == Some(INTERRUPTED) {
         process::exit(INTERRUPTED);
     }
 }
