@@ -18,7 +18,8 @@
 //! other: so before anybody is refused for the sake of others, these are asked again.
 //!
 //! *Nothing ends.* All polls may compute until a task has run that waits. If none has ended for
-//! 50 ms, one more permit is taken each `handoff_after`, until one ends.
+//! 50 ms (in which this process had the cores, for else its polls may wait for one), one more permit
+//! is taken each `handoff_after`, until one ends.
 //!
 //! *A storm.* The stand-in of a sleeper may take the next task that sleeps, and so on: each would
 //! wait for `handoff_after` before the next got its turn. So for a while after the permit of a
@@ -99,7 +100,7 @@ impl Rounds<'_> {
                 {
                     if self.computing() < workers {
                         self.take_from_computer(index);
-                    } else if self.silence.lasts(now, handoff_after) {
+                    } else if self.silence.lasts(now, &self.scheduler.config) {
                         self.silence.use_up(now);
                         self.take_from_computer(index);
                     } else {

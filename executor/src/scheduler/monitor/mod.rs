@@ -305,7 +305,7 @@ impl<'a> Rounds<'a> {
         let processors = &self.scheduler.processors;
         let handoff_after = self.scheduler.config.handoff_after;
         self.seen.resize(processors.in_use(), Samples::NEW);
-        let (mut calls, mut stuck) = (false, Vec::new());
+        let (mut calls, mut some_ended, mut stuck) = (false, false, Vec::new());
         for (index, samples) in self.seen.iter_mut().enumerate() {
             let processor = processors.get(index);
             let sight = sight_of(processor);
@@ -314,15 +314,16 @@ impl<'a> Rounds<'a> {
             }
             calls |= sight.place == Place::InCall || sight.calls != samples.last.calls;
             let ended = samples.add(sight, passed, handoff_after);
-            if ended.poll {
-                self.silence.end(now);
-            }
+            some_ended |= ended.poll;
             if ended.belief {
                 self.storm.doubt(now, handoff_after);
             }
             if sight.place == Place::Stuck {
                 stuck.push(index);
             }
+        }
+        if some_ended {
+            self.silence.end(now);
         }
         // What was put there while the permit was being taken.
         stuck

@@ -1,7 +1,10 @@
 //! Two things that the monitor knows of all polls together: whether many sleep (a *storm*), and
 //! whether any end. What follows from them is told in `handoffs`.
 
-use crate::sync::Instant;
+use crate::{
+    scheduler::{config::Config, system},
+    sync::Instant,
+};
 use std::time::Duration;
 
 /// Samples in a `handoff_after`, in a storm.
@@ -72,6 +75,8 @@ impl Storm {
 /// Whether polls end.
 pub(super) struct Silence {
     since: Instant,
+    /// What this process had computed by then.
+    cpu_time: Option<Duration>,
     /// When a permit was taken for that reason.
     latest: Instant,
 }
@@ -80,6 +85,7 @@ impl Silence {
     pub(super) fn from(now: Instant) -> Silence {
         Silence {
             since: now,
+            cpu_time: system::process_cpu_time(),
             latest: now,
         }
     }
@@ -87,6 +93,7 @@ impl Silence {
     /// A poll has ended.
     pub(super) fn end(&mut self, now: Instant) {
         self.since = now;
+        self.cpu_time = system::process_cpu_time();
     }
 
     /// A permit is taken for that reason.
@@ -95,8 +102,20 @@ impl Silence {
     }
 
     /// Whether it is time to take one more permit for that reason.
-    pub(super) fn lasts(&self, now: Instant, handoff_after: Duration) -> bool {
+    pub(super) fn lasts(&self, now: Instant, config: &Config) -> bool {
         now.saturating_duration_since(self.since) >= SILENCE
-            && now.saturating_duration_since(self.latest) >= handoff_after
+            && now.saturating_duration_since(self.latest) >= config.handoff_after
+            && self.has_computed(config.workers)
+    }
+
+    /// Whether this process has had as many cores as it has workers for as long, in sum, or all of
+    /// them. Else others have them, and its polls may take long because they wait for a core: more
+    /// threads would make that worse.
+    fn has_computed(&self, workers: usize) -> bool {
+        let (Some(before), Some(now)) = (self.cpu_time, system::process_cpu_time()) else {
+            return true;
+        };
+        let cores = u32::try_from(workers.min(num_cpus::get())).unwrap_or(1);
+        now.saturating_sub(before) >= SILENCE * cores
     }
 }
