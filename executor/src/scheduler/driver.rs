@@ -73,9 +73,9 @@ pub(crate) trait Source {
         self.next_due()
     }
 
-    /// Wakes whoever waits for what has happened by `now`, and stops after the batch in which their
-    /// number has reached `limit`. Returns whether there were any. Wakers are foreign code: no lock
-    /// is held, and their panics are caught.
+    /// Wakes whoever waits for what has happened by `now`, and stops when their number has reached
+    /// `limit`. Returns whether there were any. Wakers are foreign code: no lock is held, and their
+    /// panics are caught.
     fn fire(&self, now: u64, limit: usize) -> bool;
 
     /// Makes [`next_look`](Source::next_look) later. For the driver, which has just fired
@@ -290,9 +290,8 @@ impl<S: Source> Driver<S> {
         self.timers.next_due().min(self.shared.next_due())
     }
 
-    /// Fires what is due at `now`. Of each source, stops after the batch in which the number of
-    /// what it fired has reached `limit`. Returns whether there was anything. For the driver's
-    /// thread.
+    /// Fires what is due at `now`. Of each source, stops when the number of what it fired has reached
+    /// `limit`. Returns whether there was anything. For the driver's thread.
     pub(crate) fn fire_moderated(&self, now: u64, limit: usize) -> bool {
         // Both, not only the first that has something.
         fire_moderated(&self.timers, now, limit) | fire_moderated(&self.shared, now, limit)

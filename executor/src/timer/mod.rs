@@ -77,10 +77,10 @@
 //!
 //! # The end of a wheel
 //!
-//! When an executor, a worker or a call of `block_on` ends, its wheel may have entries left, of futures that
-//! have gone elsewhere. These entries are *evicted*: unlinked and woken, so that they are polled,
-//! and registered in the wheel of whoever polls them. Their owners may learn of it only by taking
-//! the lock of the wheel that ended: hence wheels are never freed.
+//! When an executor, a worker or a call of `block_on` ends, its wheel may have entries left, of
+//! futures that have gone elsewhere. These entries are *evicted*: unlinked and woken, so that they
+//! are polled, and registered in the wheel of whoever polls them. Their owners may learn of it only
+//! by taking the lock of the wheel that ended: hence wheels are never freed.
 
 pub(crate) mod entry;
 mod list;

@@ -21,9 +21,9 @@
 //! a hint, without the fence of a post: this worker is active, and comes to the task itself.)
 //!
 //! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it
-//! to measure how long a woken task waits for the current poll to return. While that wait is long, a lone task in the next slot wakes
-//! another worker too. The wake-up is a hint: if a searcher has looked there just before, it is
-//! lost, and the task waits as it would without.
+//! to measure how long a woken task waits for the current poll to return. While that wait is long, a
+//! lone task in the next slot wakes another worker too. The wake-up is a hint: if a searcher has
+//! looked there just before, it is lost, and the task waits as it would without.
 
 use super::Worker;
 use crate::{
