@@ -74,6 +74,15 @@ impl Threads {
         self.to_join.load(Ordering::Relaxed) > 0
     }
 
+    /// Takes the threads that it takes no time to join.
+    fn take_gone(&self) -> Vec<Thread> {
+        let mut state = lock(&self.state);
+        let all = mem::take(&mut state.running);
+        let (gone, running) = all.into_iter().partition(Thread::is_gone);
+        state.running = running;
+        gone
+    }
+
     /// Joins all threads. (The monitor, one of the first, may start others until it has ended.)
     fn join_all(&self) {
         loop {
@@ -93,15 +102,11 @@ impl Threads {
         const PAUSE: Duration = Duration::from_millis(1);
         let own = thread::current().id();
         loop {
-            let left = {
-                let mut state = lock(&self.state);
-                let all = mem::take(&mut state.running);
-                let (gone, running): (Vec<_>, _) = all.into_iter().partition(Thread::is_gone);
-                gone.into_iter().for_each(join);
-                state.running = running;
-                let others = state.running.iter();
-                others.filter(|t| t.handle.thread().id() != own).count()
-            };
+            self.take_gone().into_iter().for_each(join);
+            let state = lock(&self.state);
+            let others = state.running.iter();
+            let left = others.filter(|t| t.handle.thread().id() != own).count();
+            drop(state);
             if left == 0 || Instant::now() >= deadline {
                 return left;
             }
@@ -119,13 +124,7 @@ impl Threads {
     /// Joins those threads that have ended, if it takes no time.
     pub(super) fn join_ended(&self) {
         if self.have_ended() {
-            let gone: Vec<_> = {
-                let mut state = lock(&self.state);
-                let all = mem::take(&mut state.running);
-                let (gone, running) = all.into_iter().partition(Thread::is_gone);
-                state.running = running;
-                gone
-            };
+            let gone = self.take_gone();
             self.to_join.fetch_sub(gone.len(), Ordering::Relaxed);
             gone.into_iter().for_each(join);
         }

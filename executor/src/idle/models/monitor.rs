@@ -16,24 +16,35 @@ fn take_permit(model: &Arc<Model>, machine: usize) {
     model.hand_off(|| model.permits[machine].take(), || {});
 }
 
-/// One machine with a permit, and the monitor, which tries to take it twice. In the end the machine
-/// has gone to sleep, so nobody may be counted.
-fn monitor_against(name: &str, machine: impl Fn(&Actor) + Send + Sync + Copy + 'static) {
+/// What the monitor does with an announced call that lasts.
+fn take_offer(model: &Arc<Model>, machine: usize) {
+    model.hand_off(|| model.permits[machine].take_offered(), || {});
+}
+
+/// One machine with a permit, and the monitor, which takes these steps. In the end the machine has
+/// gone to sleep, so nobody may be counted.
+fn race(
+    name: &str,
+    steps: &'static [fn(&Arc<Model>, usize)],
+    machine: impl Fn(&Actor) + Send + Sync + Copy + 'static,
+) {
     explore(name, None, move || {
         let model = Model::new(1, 1);
         let actor = model.active(0);
         let monitor = {
             let model = model.clone();
-            thread::spawn(move || {
-                take_permit(&model, 0);
-                take_permit(&model, 0);
-            })
+            thread::spawn(move || steps.iter().for_each(|step| step(&model, 0)))
         };
         machine(&actor);
         actor.machine().sleep();
         monitor.join().unwrap();
         assert_at_rest(&model, (1, 1));
     });
+}
+
+/// The monitor tries to take the permit twice.
+fn monitor_against(name: &str, machine: impl Fn(&Actor) + Send + Sync + Copy + 'static) {
+    race(name, &[take_permit, take_permit], machine);
 }
 
 #[test]
@@ -70,29 +81,11 @@ fn monitor_takes_a_permit_against_an_announced_block() {
     });
 }
 
-/// What the monitor does with an announced call that lasts.
-fn take_offer(model: &Arc<Model>, machine: usize) {
-    model.hand_off(|| model.permits[machine].take_offered(), || {});
-}
-
 /// One machine in a call, and the monitor, which believes that the call lasts, or that a poll does.
 fn monitor_against_a_call(name: &str, call: impl Fn(&Actor) + Send + Sync + Copy + 'static) {
-    explore(name, None, move || {
-        let model = Model::new(1, 1);
-        let actor = model.active(0);
-        let monitor = {
-            let model = model.clone();
-            thread::spawn(move || {
-                take_offer(&model, 0);
-                take_permit(&model, 0);
-                take_offer(&model, 0);
-            })
-        };
-        call(&actor);
+    race(name, &[take_offer, take_permit, take_offer], move |actor| {
+        call(actor);
         actor.machine().unblock();
-        actor.machine().sleep();
-        monitor.join().unwrap();
-        assert_at_rest(&model, (1, 1));
     });
 }
 

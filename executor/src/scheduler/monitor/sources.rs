@@ -106,9 +106,7 @@ impl Scheduler {
         }
         fired
     }
-}
 
-impl Scheduler {
     /// Fires what is due in place of a worker, on a thread of its own.
     fn run_errand(self: &Arc<Self>) {
         {

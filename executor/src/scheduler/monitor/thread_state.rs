@@ -7,10 +7,7 @@
 //! a stand-in that was not needed.)
 
 use crate::scheduler::system::{self, RunState};
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// What a stuck poll's thread does, for all that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +57,8 @@ fn by_cpu_time(thread: u64, before: &mut Option<CpuTimes>) -> ThreadState {
 
 /// Whether this process alone has kept nearly all cores busy.
 fn may_wait_for_core(before: CpuTimes, now: CpuTimes) -> bool {
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    // Remembered, where std opens files each time: this is for when none is to be had.
+    let cores = u32::try_from(num_cpus::get()).unwrap_or(1);
     let busy = now.process.saturating_sub(before.process);
     let all = now.at.saturating_duration_since(before.at) * cores;
     busy * 10 >= all * 9

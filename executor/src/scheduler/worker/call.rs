@@ -89,8 +89,7 @@ impl Worker {
     }
 
     fn give_permit(&self) {
-        let give_queue_away = || self.give_queue_away();
-        self.machine().offer_unwatched(give_queue_away);
+        self.machine().offer_unwatched(|| self.give_queue_away());
         self.take_offer();
     }
 
@@ -106,10 +105,7 @@ impl Worker {
         }
         // Counted before anybody can run in its stead: a task that does may ask.
         counters.handoffs.add(1);
-        if !self
-            .machine()
-            .give_offer(|| scheduler.give_queue_away(self.processor()))
-        {
+        if !self.machine().give_offer(|| self.give_queue_away()) {
             counters.handoffs.take_back(1);
         }
         scheduler.driver_is_left(self.processor());
