@@ -2,7 +2,7 @@
 
 use crate::{
     idle::parker::{Parked, Parker},
-    scheduler::{Scheduler, allowance, context, driver::LoneDriver, worker::Worker},
+    scheduler::{Scheduler, allowance, context, driver::LoneDriver, refused, worker::Worker},
     sync::{
         clock::{self, NEVER},
         thread_local,
@@ -154,6 +154,7 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
             return output;
         }
         drop(allowance);
+        refused::settle();
         if waiting.take_wake_up() {
             continue;
         }

@@ -98,7 +98,7 @@ impl Builder {
     /// Sets a function that every thread which runs tasks, stand-ins included, calls before its
     /// first one.
     ///
-    /// A panic of `f` is caught.
+    /// A panic of `f` is caught. `f` is dropped when the executor has ended.
     ///
     /// ```
     /// let executor = executor::Executor::builder()
@@ -107,13 +107,13 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Builder {
-        self.config.on_thread_start = Some(Arc::new(f));
+        self.config.hooks.on_thread_start = Some(Arc::new(f));
         self
     }
 
     /// Sets a function that every thread which runs tasks calls after its last one.
     ///
-    /// A panic of `f` is caught.
+    /// A panic of `f` is caught. `f` is dropped when the executor has ended.
     ///
     /// ```
     /// let executor = executor::Executor::builder()
@@ -122,7 +122,7 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn on_thread_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Builder {
-        self.config.on_thread_stop = Some(Arc::new(f));
+        self.config.hooks.on_thread_stop = Some(Arc::new(f));
         self
     }
 

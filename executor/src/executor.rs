@@ -208,20 +208,17 @@ impl Executor {
         self.handle.metrics()
     }
 
-    /// Ends the executor as dropping it does, but waits for at most `timeout` until every thread
-    /// has left its tasks.
-    ///
-    /// After that the call joins the threads, which has no limit: it waits for the destructors of
-    /// their thread-locals, and for a logger that is being called.
+    /// Ends the executor as dropping it does, but waits for at most `timeout`: until every thread
+    /// has left its tasks, and has run the destructors of its thread-locals.
     ///
     /// On one of the executor's own threads, in one of its tasks for example, the call waits for
     /// nothing: a thread cannot wait for itself. The executor then ends by itself.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError`] if threads still sit in a blocking call when the time is up, or if the
-    /// call came from one of the executor's own threads. Threads that are left poll nothing any
-    /// more, and end when the call that they sit in returns.
+    /// [`ShutdownError`] if threads still sit in a blocking call, or in a destructor, when the time
+    /// is up, or if the call came from one of the executor's own threads. Threads that are left
+    /// poll nothing any more, and end when the call that they sit in returns.
     ///
     /// # Panics
     ///

@@ -21,7 +21,9 @@ use std::{
 /// Spawns tasks on an executor from anywhere, and may outlive it.
 ///
 /// After the end of the executor, a future that is spawned is dropped at once, and its
-/// [`JoinHandle`] yields an error that [is a cancellation](crate::JoinError::is_cancelled).
+/// [`JoinHandle`] yields an error that [is a cancellation](crate::JoinError::is_cancelled). Its
+/// destructor finds the ended executor to be the current one. (If 16 such destructors run inside
+/// each other, what the innermost spawns is dropped when it has returned, or waits in `block_on`.)
 ///
 /// # Examples
 ///

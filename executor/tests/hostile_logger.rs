@@ -101,3 +101,22 @@ fn a_logger_may_drop_the_executor() {
         ledger.assert_settled();
     });
 }
+
+#[test]
+fn a_logger_that_waits_for_a_lock_of_whoever_ends_the_executor_keeps_nobody() {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let reports = Arc::new(AtomicUsize::new(0));
+    let count = reports.clone();
+    let log = move |_: &Record<'_>| {
+        count.fetch_add(1, SeqCst);
+        drop(LOCK.lock());
+    };
+    in_process_with_log(log, || {
+        let held = LOCK.lock().unwrap();
+        let [first, second] = [executor(1), executor(1)];
+        stall(&first, &reports, 1);
+        first.shutdown_timeout(PATIENCE).unwrap();
+        drop(second);
+        drop(held);
+    });
+}

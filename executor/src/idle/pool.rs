@@ -46,6 +46,9 @@ pub(crate) trait Pool: Sized {
     /// The last machine has ended.
     fn all_ended(self: &Arc<Self>);
 
+    /// The same, for a caller on whose stack no foreign code may run: somebody else makes the end.
+    fn leave_the_end(&self);
+
     /// There is work: wakes a worker for it unless somebody looks already.
     fn notify(self: &Arc<Self>) {
         self.carry_out(self.idle().notify());
@@ -67,7 +70,8 @@ pub(crate) trait Pool: Sized {
                         self.monitor_sleep().wake_if_asleep();
                         decision = other;
                     }
-                    None => return self.all_ended(),
+                    // It was the last machine, and the caller may be a waker.
+                    None => return self.leave_the_end(),
                 },
                 // Machines that end are in nobody's way.
                 Notify::Limit if self.is_closed() => return,

@@ -1,8 +1,8 @@
 //! The settings of an executor, as the scheduler uses them.
 
 use super::env;
-use crate::sync::panic::caught;
-use std::{io, sync::Arc, time::Duration};
+use crate::sync::{Mutex, lock, panic::caught};
+use std::{io, mem, sync::Arc, time::Duration};
 
 /// Threads beyond the workers that may exist by default.
 const DEFAULT_STAND_INS: usize = 512;
@@ -28,14 +28,48 @@ pub(crate) struct Config {
     pub(crate) max_machines: usize,
     pub(crate) thread_name: String,
     pub(crate) thread_stack_size: Option<usize>,
-    pub(crate) on_thread_start: Option<Hook>,
-    pub(crate) on_thread_stop: Option<Hook>,
+    pub(crate) hooks: Hooks,
     pub(crate) handoff: bool,
     pub(crate) handoff_after: Duration,
 }
 
-/// What the user wants called on each thread.
+/// Foreign code.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// What the user wants called on each thread.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) on_thread_start: Option<Hook>,
+    pub(crate) on_thread_stop: Option<Hook>,
+}
+
+/// The hooks of an executor, until it has ended. Whoever drops the last reference to it, a waker for
+/// one, drops no closure of the user's.
+pub(crate) struct HooksInUse(Mutex<Hooks>);
+
+impl HooksInUse {
+    pub(super) fn new(hooks: Hooks) -> HooksInUse {
+        HooksInUse(Mutex::new(hooks))
+    }
+
+    /// Calls the user's hook on a thread that starts.
+    pub(super) fn call_on_thread_start(&self) {
+        let hook = lock(&self.0).on_thread_start.clone();
+        call(hook);
+    }
+
+    /// Calls the user's hook on a thread that ends.
+    pub(super) fn call_on_thread_stop(&self) {
+        let hook = lock(&self.0).on_thread_stop.clone();
+        call(hook);
+    }
+
+    /// No thread will start or end any more.
+    pub(super) fn drop_all(&self) {
+        let hooks = mem::take(&mut *lock(&self.0));
+        drop(caught(|| drop(hooks)));
+    }
+}
 
 impl Default for Config {
     fn default() -> Config {
@@ -44,8 +78,7 @@ impl Default for Config {
             max_machines: 0,
             thread_name: "executor".into(),
             thread_stack_size: None,
-            on_thread_start: None,
-            on_thread_stop: None,
+            hooks: Hooks::default(),
             handoff: true,
             handoff_after: Duration::from_millis(10),
         }
@@ -110,16 +143,6 @@ impl Config {
         }
         Ok(())
     }
-
-    /// Calls the user's hook on a thread that starts.
-    pub(crate) fn call_on_thread_start(&self) {
-        call(self.on_thread_start.as_ref());
-    }
-
-    /// Calls the user's hook on a thread that ends.
-    pub(crate) fn call_on_thread_stop(&self) {
-        call(self.on_thread_stop.as_ref());
-    }
 }
 
 #[track_caller]
@@ -148,7 +171,7 @@ fn resolve_workers(asked: Option<usize>) -> io::Result<usize> {
 }
 
 /// A hook is foreign code: its panic has been reported by the panic hook, and the thread goes on.
-fn call(hook: Option<&Hook>) {
+fn call(hook: Option<Hook>) {
     if let Some(hook) = hook {
         drop(caught(|| hook()));
     }

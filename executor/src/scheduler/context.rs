@@ -8,6 +8,8 @@ use super::{Scheduler, worker::Worker};
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
 use crate::{sync::thread_local, timer::Timers};
+#[cfg(not(shuttle))]
+use std::cell::OnceCell;
 use std::{
     cell::Cell,
     marker::PhantomData,
@@ -147,6 +149,28 @@ impl Drop for CurrentGuard<'_> {
         CURRENT.set(self.outer);
     }
 }
+
+/// Makes `scheduler` the current executor of this thread for good. Call first of all: thread-locals
+/// are dropped in the reverse order, so the destructors of all others find this executor.
+#[cfg(not(shuttle))]
+pub(super) fn stay(scheduler: Arc<Scheduler>) {
+    /// What a thread belongs to.
+    struct Home(OnceCell<Arc<Scheduler>>);
+
+    impl Drop for Home {
+        fn drop(&mut self) {
+            // Nobody is left on this thread who could have entered another one.
+            CURRENT.set(ptr::null());
+        }
+    }
+
+    std::thread_local!(static HOME: Home = const { Home(OnceCell::new()) });
+    HOME.with(|home| CURRENT.set(home.0.get_or_init(|| scheduler)));
+}
+
+/// No random schedule asks for the current executor as its thread ends.
+#[cfg(shuttle)]
+pub(super) fn stay(_: Arc<Scheduler>) {}
 
 /// An executor that this thread is in until somebody says otherwise.
 ///

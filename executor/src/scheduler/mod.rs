@@ -6,6 +6,7 @@
 //! | `processor`   | local queue, next slot, tick; the table where thieves find them     |
 //! | `task`        | the only file that makes tasks                                      |
 //! | `task_id`     | their ids; the lines that spawn are in `origin`, `task_name`s apart |
+//! | `refused`     | what an executor that has ended refuses is dropped                   |
 //! | `aborter`     | references to tasks that end them, and do not await them             |
 //! | `recycle`     | the memory of detached tasks goes back to their makers              |
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
@@ -51,6 +52,7 @@ pub(crate) mod outside;
 mod population;
 mod processor;
 mod recycle;
+pub(crate) mod refused;
 mod report;
 pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
@@ -75,7 +77,7 @@ use crate::{
 };
 use boxed_output::Boxing;
 use calls::Calls;
-use config::Config;
+use config::{Config, HooksInUse};
 use crossbeam_utils::CachePadded;
 use driver::SharedSource;
 use executor_id::ExecutorId;
@@ -83,7 +85,7 @@ use monitor::Monitor;
 use outside::Watchers;
 use population::Elsewhere;
 use processor::{Processor, Processors};
-use std::{collections::VecDeque, future::Future, io, iter, process, ptr::NonNull, sync::Arc};
+use std::{collections::VecDeque, future::Future, io, iter, mem, process, ptr::NonNull, sync::Arc};
 use task::{Joiner, Task};
 use task_id::TaskId;
 use task_name::Naming;
@@ -94,6 +96,7 @@ use worker::Arrival;
 pub(crate) struct Scheduler {
     pub(crate) id: ExecutorId,
     pub(crate) config: Config,
+    hooks: HooksInUse,
     pub(crate) idle: Idle,
     pub(crate) global: GlobalQueue<Task>,
     pub(crate) processors: Processors,
@@ -113,12 +116,13 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     /// Starts the N workers.
-    pub(crate) fn start(config: Config) -> io::Result<Arc<Scheduler>> {
+    pub(crate) fn start(mut config: Config) -> io::Result<Arc<Scheduler>> {
         #[cfg(all(unix, not(shuttle)))]
         fork::prepare_children();
         let (workers, max_machines) = (config.workers, config.max_machines);
         let scheduler = Arc::new(Scheduler {
             id: ExecutorId::take()?,
+            hooks: HooksInUse::new(mem::take(&mut config.hooks)),
             idle: Idle::new(workers, max_machines),
             global: GlobalQueue::new(),
             processors: Processors::new(max_machines),
@@ -208,7 +212,7 @@ impl Scheduler {
             None => self.spawned_elsewhere(),
         }
         match own {
-            _ if self.is_closed() => task::cancel(task, self),
+            _ if self.is_closed() => refused::refuse(task, self),
             Some(worker) => {
                 task.metadata().maker().set(worker.as_maker);
                 worker.schedule(task, Arrival::Spawned);
@@ -219,21 +223,21 @@ impl Scheduler {
 
     /// Takes a task from outside the workers.
     pub(crate) fn push_global(self: &Arc<Self>, task: Task) {
-        self.post_to(&self.global, task, |refused| task::cancel(refused, self));
+        self.post_to(&self.global, task, |refused| refused::refuse(refused, self));
     }
 
     /// Takes several, for a caller that will notify.
-    fn push_batch_quietly(&self, batch: Batch<Task>) {
+    fn push_batch_quietly(self: &Arc<Self>, batch: Batch<Task>) {
         if let Err(refused) = self.global.push_batch(batch) {
             refused
                 .into_iter()
-                .for_each(|task| task::cancel(task, self));
+                .for_each(|task| refused::refuse(task, self));
         }
     }
 
     /// Moves what waits at `processor` to where others look first, the oldest first. Its machine will
     /// not run it soon. The caller will notify.
-    fn give_queue_away(&self, processor: &Processor) {
+    fn give_queue_away(self: &Arc<Self>, processor: &Processor) {
         let queued = iter::from_fn(|| processor.queue.steal_one());
         let mut tasks = queued.chain(iter::from_fn(|| processor.next.take()));
         loop {
@@ -321,7 +325,13 @@ impl Pool for Scheduler {
     }
 
     fn all_ended(self: &Arc<Self>) {
+        let _current = context::enter(self);
         self.evict_outside_timers();
         self.end();
+    }
+
+    fn leave_the_end(&self) {
+        self.threads.leave_the_end();
+        self.monitor.rest.wake();
     }
 }

@@ -64,7 +64,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A task that is ready to be polled: run it or [`cancel`] it. (Dropping it would leave its handle
+/// A task that is ready to be polled: [`run`] it, or have it refused (`refused`). (Dropping it would leave its handle
 /// without an outcome.)
 pub(crate) type Task = Runnable<Meta>;
 
@@ -299,9 +299,9 @@ fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     (meta, scheduler)
 }
 
-/// Drops the future of a task on this thread. Its executor has ended, so the run does not poll the
-/// future (`Guarded::poll`), and the handle yields `Cancelled`.
-pub(crate) fn cancel(task: Task, scheduler: &Scheduler) {
+/// Drops the future of a task on this thread, for `refused`. Its executor has ended, so the run does
+/// not poll the future (`Guarded::poll`), and the handle yields `Cancelled`.
+pub(super) fn cancel(task: Task, scheduler: &Scheduler) {
     // Of all that runs tasks, this alone may be called by one.
     let outer = RUNNING.get();
     run(task, scheduler);

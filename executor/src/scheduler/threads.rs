@@ -4,7 +4,9 @@
 //! and not before the system has forgotten it, for until then it may be in the destructor of a
 //! thread-local, which is foreign code and may take its time.
 
-use super::{Scheduler, driver::Source, processor::Lease, system, task, worker::run_machine};
+use super::{
+    Scheduler, context, driver::Source, processor::Lease, refused, system, worker::run_machine,
+};
 use crate::idle::pool::Pool;
 #[cfg(shuttle)]
 use crate::sync::shuttle::IsFinished as _;
@@ -24,15 +26,26 @@ pub(crate) struct Threads {
     state: Mutex<State>,
     /// How many have ended, or are about to.
     to_join: AtomicUsize,
-    /// Signalled, with the lock of `state`, when all have ended.
-    all_ended: Condvar,
+    /// Signalled, with the lock of `state`, when `end` changes.
+    end_changes: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     running: Vec<Thread>,
-    /// The last machine has ended, and nothing is left in the queues.
-    ended: bool,
+    end: End,
+}
+
+/// What has become of the executor's end.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There are machines, or the last one is making the end.
+    #[default]
+    ToCome,
+    /// There are no machines, and it is left to the monitor, or to whoever waits without a limit.
+    Left,
+    /// Nothing is left in the queues.
+    Over,
 }
 
 struct Thread {
@@ -121,6 +134,13 @@ impl Threads {
         0
     }
 
+    /// The last machine was one that the system has refused: somebody who may run foreign code
+    /// makes the end.
+    pub(super) fn leave_the_end(&self) {
+        lock(&self.state).end = End::Left;
+        self.end_changes.notify_all();
+    }
+
     /// Joins those threads that have ended, if it takes no time.
     pub(super) fn join_ended(&self) {
         if self.have_ended() {
@@ -139,7 +159,20 @@ impl Scheduler {
         if let Some(bytes) = self.config.thread_stack_size {
             builder = builder.stack_size(bytes);
         }
-        self.threads.start(builder, move || run_machine(lease))
+        self.start_thread(builder, move || run_machine(lease))
+    }
+
+    /// Starts a thread that runs foreign code, with this executor as the current one.
+    pub(super) fn start_thread(
+        self: &Arc<Self>,
+        builder: thread::Builder,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let scheduler = self.clone();
+        self.threads.start(builder, move || {
+            context::stay(scheduler);
+            run();
+        })
     }
 
     /// For the thread of a machine that has ended as a spare, as its last act.
@@ -149,37 +182,48 @@ impl Scheduler {
     }
 
     /// Ends the executor, in the name of its last machine.
-    pub(super) fn end(&self) {
+    pub(super) fn end(self: &Arc<Self>) {
         self.processors.iter().for_each(|p| p.driver.evict());
         self.shared_source.evict();
         // Everybody is gone, so nothing is registered; what is in the queue now was never polled.
-        self.close_queue(&self.global, |task| task::cancel(task, self));
+        self.close_queue(&self.global, |task| refused::refuse(task, self));
+        self.hooks.drop_all();
         self.monitor.rest.wake();
-        lock(&self.threads.state).ended = true;
-        self.threads.all_ended.notify_all();
+        lock(&self.threads.state).end = End::Over;
+        self.threads.end_changes.notify_all();
+    }
+
+    /// Once there are no machines: waits for the end, and makes it if it was left.
+    pub(super) fn see_to_the_end(self: &Arc<Self>) {
+        let mut state = lock(&self.threads.state);
+        while state.end != End::Over {
+            if state.end == End::Left {
+                state.end = End::ToCome;
+                drop(state);
+                return self.all_ended();
+            }
+            state = wait(&self.threads.end_changes, state);
+        }
     }
 
     /// Waits until every machine has ended, for `timeout` at most if there is one, and joins their
     /// threads. Returns how many machines there still are.
-    pub(crate) fn join_machines(&self, timeout: Option<Duration>) -> usize {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    pub(crate) fn join_machines(self: &Arc<Self>, timeout: Option<Duration>) -> usize {
+        let Some(deadline) = timeout.and_then(|timeout| Instant::now().checked_add(timeout)) else {
+            self.see_to_the_end();
+            self.threads.join_all();
+            return 0;
+        };
         let mut state = lock(&self.threads.state);
-        while !state.ended {
-            state = match deadline {
-                None => wait(&self.threads.all_ended, state),
-                Some(deadline) => match wait_until(&self.threads.all_ended, state, deadline) {
-                    Some(state) => state,
-                    // The last one may just be emptying the queues.
-                    None => return self.idle.machines().total.max(1),
-                },
+        while state.end != End::Over {
+            state = match wait_until(&self.threads.end_changes, state, deadline) {
+                Some(state) => state,
+                // The last one may just be emptying the queues.
+                None => return self.idle.machines().total.max(1),
             };
         }
         drop(state);
-        match deadline {
-            None => self.threads.join_all(),
-            Some(deadline) => return self.threads.join_until(deadline),
-        }
-        0
+        self.threads.join_until(deadline)
     }
 }
 
@@ -191,5 +235,7 @@ fn join(Thread { handle, .. }: Thread) {
     }
 }
 
+#[cfg(all(test, not(shuttle)))]
+mod last_start;
 #[cfg(all(test, not(shuttle)))]
 pub(crate) mod refusals;

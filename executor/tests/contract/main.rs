@@ -17,6 +17,7 @@ mod handle;
 mod idle;
 mod join;
 mod join_set;
+mod last_steps;
 mod metrics;
 mod shutdown;
 mod spawn;

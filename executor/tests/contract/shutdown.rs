@@ -7,13 +7,13 @@ use crate::common::{
 use executor::{Executor, JoinHandle};
 use futures::task::Spawn as _;
 use std::{
-    future::{pending, poll_fn},
+    future::{Future as _, pending, poll_fn},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
-    task::Poll,
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -375,6 +375,72 @@ fn shutdown_timeout_of_zero_only_looks() {
     assert!((1..=2).contains(&error.threads()), "{error}");
     gate.open();
     assert!(executor::block_on(task).unwrap_err().is_cancelled());
+}
+
+/// Ends it within a limit, while foreign code of its threads waits for what comes later.
+#[track_caller]
+fn gives_up(own: Executor, gate: &Gate) {
+    let handle = own.handle();
+    let error = own.shutdown_timeout(Duration::from_millis(50)).unwrap_err();
+    assert!(error.threads() >= 1, "{error}");
+    gate.open();
+    eventually("it ends", || handle.metrics().threads() == 0);
+}
+
+#[test]
+fn shutdown_timeout_gives_up_waiting_for_destructors_of_all_kinds() {
+    let _watchdog = watchdog(60);
+    for own in [executor(1), executor(2), steady_executor(1)] {
+        // Of a thread-local.
+        let (gate, inside) = (Gate::new(), Gate::new());
+        let waits = inside.clone();
+        let local = async move { at_thread_end(move || waits.wait()) };
+        own.block_on(own.spawn(local)).unwrap();
+        gives_up(own, &inside);
+        // Of a future that is dropped at the end.
+        let own = executor(1);
+        let waits = gate.clone();
+        let guard = OnDrop(move || waits.wait());
+        own.spawn(async move {
+            let _guard = guard;
+            pending::<()>().await
+        });
+        eventually("it waits", || own.metrics().suspended_tasks() == 1);
+        gives_up(own, &gate);
+        // Of a hook.
+        let gate = Gate::new();
+        let waits = gate.clone();
+        let guard = OnDrop(move || waits.wait());
+        let builder = Executor::builder().workers(1);
+        let own = builder.on_thread_stop(move || _ = &guard).build().unwrap();
+        gives_up(own, &gate);
+    }
+}
+
+#[test]
+fn shutdown_timeout_gives_up_waiting_for_a_waker() {
+    struct Waits(Gate);
+    impl Wake for Waits {
+        fn wake(self: Arc<Self>) {
+            self.0.wait();
+        }
+    }
+    let _watchdog = watchdog(60);
+    for own in [executor(1), steady_executor(1)] {
+        let gate = Gate::new();
+        let waker = Waker::from(Arc::new(Waits(gate.clone())));
+        // It is evicted as the executor ends, and this wakes whoever waits for it.
+        let mut sleep = Box::pin(executor::time::sleep(Duration::from_secs(3600)));
+        let sleep = own
+            .block_on(own.spawn(async move {
+                let poll = sleep.as_mut().poll(&mut Context::from_waker(&waker));
+                assert!(poll.is_pending());
+                sleep
+            }))
+            .unwrap();
+        gives_up(own, &gate);
+        drop(sleep);
+    }
 }
 
 #[test]

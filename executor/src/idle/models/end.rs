@@ -14,7 +14,7 @@ use loom::{
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize as Count, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize as Count, Ordering::SeqCst},
     },
     task::{Wake, Waker},
 };
@@ -224,6 +224,9 @@ impl Wake for Woken {
 struct Spawned {
     global: GlobalQueue<Number>,
     drops: Count,
+    poster: thread::ThreadId,
+    /// While it posts.
+    posts: AtomicBool,
 }
 
 impl Spawned {
@@ -247,6 +250,11 @@ impl Work for Spawned {
 
     fn end(model: &Model<Spawned>) {
         let Spawned { global, .. } = &model.work;
+        let is_poster = thread::current().id() == model.work.poster;
+        assert!(
+            !is_poster || !model.work.posts.load(SeqCst),
+            "not on the stack of whoever posts"
+        );
         model.close_queue(global, |_| model.work.drop_one());
     }
 }
@@ -257,6 +265,8 @@ fn spawn_against_the_end(name: &str, max_machines: usize, start: super::Start<Sp
         let work = Spawned {
             global: GlobalQueue::new(),
             drops: Count::new(0),
+            poster: thread::current().id(),
+            posts: AtomicBool::new(true),
         };
         let mut model = Model::with(work, 1, max_machines);
         model.start = start;
@@ -266,7 +276,8 @@ fn spawn_against_the_end(name: &str, max_machines: usize, start: super::Start<Sp
         let last = spawn(last, Actor::live);
         let Spawned { global, .. } = &model.work;
         model.post_to(global, Number(1), |_| model.work.drop_one());
-        model.over.park();
+        model.work.posts.store(false, SeqCst);
+        model.see_to_the_end();
         assert_eq!(model.work.drops.load(SeqCst), 1, "it is dropped once");
         assert!(!model.has_work());
         assert_at_rest(&model, (0, 0));

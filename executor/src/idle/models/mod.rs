@@ -88,6 +88,8 @@ struct Model<W = AtomicUsize> {
     limit_reached: AtomicBool,
     /// Of machines that were started.
     threads: std::sync::Mutex<Vec<thread::JoinHandle<()>>>,
+    /// The last machine was one that could not be had.
+    end_is_left: AtomicBool,
     /// Unparked when the last machine has ended.
     over: Parker,
 }
@@ -122,7 +124,16 @@ impl<W: Work> Model<W> {
             start: start_last,
             limit_reached: AtomicBool::new(false),
             threads: std::sync::Mutex::default(),
+            end_is_left: AtomicBool::new(false),
             over: Parker::new(),
+        }
+    }
+
+    /// For whoever waits for the end, and is the one to make it if nobody else may.
+    fn see_to_the_end(self: &Arc<Self>) {
+        self.over.park();
+        if self.end_is_left.load(Relaxed) {
+            W::end(self);
         }
     }
 
@@ -204,6 +215,11 @@ impl<W: Work> Pool for Model<W> {
 
     fn all_ended(self: &Arc<Self>) {
         W::end(self);
+        self.over.unpark();
+    }
+
+    fn leave_the_end(&self) {
+        self.end_is_left.store(true, Relaxed);
         self.over.unpark();
     }
 }

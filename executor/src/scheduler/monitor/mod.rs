@@ -44,7 +44,8 @@
 //! # Foreign code
 //!
 //! None runs on this thread: wakers are for workers (`sources`), and the logger is called on a
-//! thread of its own (`warnings`). One exception is told in `idle/README.md`, "Whose stack".
+//! thread of its own (`warnings`). Only when no machine is left, and there is nothing to look at any
+//! more, it may have to make the end: see `idle/README.md`, "Whose stack".
 
 mod handoffs;
 mod neglected;
@@ -164,9 +165,9 @@ impl Scheduler {
         let rounds = move || {
             system::sleep_precisely();
             Rounds::new(&scheduler).run();
+            scheduler.see_to_the_end();
         };
-        self.threads
-            .start(thread::Builder::new().name(name), rounds)
+        self.start_thread(thread::Builder::new().name(name), rounds)
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Rounds, samples::Samples};
 use crate::{
     idle::pool::Pool,
     scheduler::{
-        Scheduler, context,
+        Scheduler,
         driver::{LoneDriver, Source},
         processor::Processor,
     },
@@ -109,11 +109,8 @@ impl Scheduler {
 
     /// Fires what is due in place of a worker, on a thread of its own.
     fn run_errand(self: &Arc<Self>) {
-        {
-            let _current = context::enter(self);
-            if self.monitor.neglected.take() {
-                self.fire_neglected(usize::MAX);
-            }
+        if self.monitor.neglected.take() {
+            self.fire_neglected(usize::MAX);
         }
         // Ordering: Relaxed; a limit that may be missed by one.
         self.monitor.errands.fetch_sub(1, Ordering::Relaxed);
@@ -139,7 +136,7 @@ impl Rounds<'_> {
         let name = self.scheduler.config.thread_name.clone();
         let builder = thread::Builder::new().name(name);
         let run = move || scheduler.run_errand();
-        if self.scheduler.threads.start(builder, run).is_err() {
+        if self.scheduler.start_thread(builder, run).is_err() {
             errands.fetch_sub(1, Ordering::Relaxed);
         }
     }

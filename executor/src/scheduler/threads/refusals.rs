@@ -16,7 +16,7 @@ const CHILD: &str = "EXECUTOR_TEST_CHILD";
 
 /// Runs `body` in a process of its own, since what is refused is refused to the whole process; with
 /// the thread that traces, too.
-fn in_own_process(test: &str, body: impl FnOnce()) {
+pub(super) fn in_own_process(test: &str, module: &str, body: impl FnOnce()) {
     if env::var_os(CHILD).is_some() {
         // A task that is forgotten would be waited for.
         thread::spawn(|| {
@@ -25,7 +25,7 @@ fn in_own_process(test: &str, body: impl FnOnce()) {
         });
         return body();
     }
-    let name = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
+    let name = format!("{}::{test}", module.split_once("::").unwrap().1);
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", &name, "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")
@@ -51,6 +51,7 @@ fn end(executor: Executor) {
 fn a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task() {
     in_own_process(
         "a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task",
+        module_path!(),
         || {
             plan(0, 1);
             let error = Executor::builder().workers(2).build().unwrap_err();
@@ -114,6 +115,7 @@ fn wait_for_each_other(executor: &Executor, tasks: usize) {
 fn whichever_thread_is_refused_the_build_fails_or_all_tasks_finish() {
     in_own_process(
         "whichever_thread_is_refused_the_build_fails_or_all_tasks_finish",
+        module_path!(),
         || {
             for refusals in [1, 3] {
                 for nth in 1..=20 {
@@ -154,6 +156,7 @@ fn whichever_thread_is_refused_the_build_fails_or_all_tasks_finish() {
 fn an_executor_that_never_gets_a_stand_in_still_finishes_what_needs_none() {
     in_own_process(
         "an_executor_that_never_gets_a_stand_in_still_finishes_what_needs_none",
+        module_path!(),
         || {
             let executor = Executor::builder()
                 .workers(WORKERS)
@@ -193,7 +196,7 @@ fn assert_no_thread_is_left() {
 }
 
 #[track_caller]
-fn soon(condition: impl Fn() -> bool) {
+pub(super) fn soon(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");

@@ -75,11 +75,11 @@ pub(super) fn run_machine(lease: Lease) {
         permit.hold();
         // The hook is foreign code and may take its time: nobody may rely on this searcher.
         worker.machine().stop_searching();
-        scheduler.config.call_on_thread_start();
+        scheduler.hooks.call_on_thread_start();
         worker.work();
         worker.settle_recycler();
         scheduler.abandon_driver(worker.processor());
-        scheduler.config.call_on_thread_stop();
+        scheduler.hooks.call_on_thread_stop();
         worker.counters().busy_time.end(clock::now());
     }
     drop(worker);
