@@ -212,7 +212,7 @@ impl Scheduler {
             None => self.spawned_elsewhere(),
         }
         match own {
-            _ if self.is_closed() => refused::refuse(task, self),
+            _ if self.is_closed() => self.refuse(task),
             Some(worker) => {
                 task.metadata().maker().set(worker.as_maker);
                 worker.schedule(task, Arrival::Spawned);
@@ -223,16 +223,24 @@ impl Scheduler {
 
     /// Takes a task from outside the workers.
     pub(crate) fn push_global(self: &Arc<Self>, task: Task) {
-        self.post_to(&self.global, task, |refused| refused::refuse(refused, self));
+        self.post_to(&self.global, task, |refused| self.refuse(refused));
     }
 
     /// Takes several, for a caller that will notify.
     fn push_batch_quietly(self: &Arc<Self>, batch: Batch<Task>) {
         if let Err(refused) = self.global.push_batch(batch) {
-            refused
-                .into_iter()
-                .for_each(|task| refused::refuse(task, self));
+            refused.into_iter().for_each(|task| self.refuse(task));
         }
+    }
+
+    /// Drops the future of a task that comes after the end, on this thread, which is in this
+    /// executor meanwhile.
+    fn refuse(self: &Arc<Self>, task: Task) {
+        let scheduler = self.clone();
+        refused::drop_in_turn(move || {
+            let _current = context::enter(&scheduler);
+            task::cancel(task, &scheduler);
+        });
     }
 
     /// Moves what waits at `processor` to where others look first, the oldest first. Its machine will

@@ -4,9 +4,7 @@
 //! and not before the system has forgotten it, for until then it may be in the destructor of a
 //! thread-local, which is foreign code and may take its time.
 
-use super::{
-    Scheduler, context, driver::Source, processor::Lease, refused, system, worker::run_machine,
-};
+use super::{Scheduler, context, driver::Source, processor::Lease, system, worker::run_machine};
 use crate::idle::pool::Pool;
 #[cfg(shuttle)]
 use crate::sync::shuttle::IsFinished as _;
@@ -186,7 +184,7 @@ impl Scheduler {
         self.processors.iter().for_each(|p| p.driver.evict());
         self.shared_source.evict();
         // Everybody is gone, so nothing is registered; what is in the queue now was never polled.
-        self.close_queue(&self.global, |task| refused::refuse(task, self));
+        self.close_queue(&self.global, |task| self.refuse(task));
         self.hooks.drop_all();
         self.monitor.rest.wake();
         lock(&self.threads.state).end = End::Over;

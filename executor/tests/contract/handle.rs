@@ -122,14 +122,14 @@ fn in_the_hooks_it_is_the_threads() {
 }
 
 #[test]
-fn in_the_destructor_of_a_workers_thread_local_there_is_none() {
+fn in_the_destructor_of_a_workers_thread_local_it_is_the_workers_executor() {
     let _watchdog = watchdog(60);
     let three = executor(3);
     let (send, seen) = mpsc::channel();
     let task = three.spawn(async move { at_thread_end(move || send.send(current()).unwrap()) });
     three.block_on(task).unwrap();
     drop(three);
-    assert_eq!(seen.recv().unwrap(), None);
+    assert_eq!(seen.recv().unwrap(), Some(3));
 }
 
 #[test]

@@ -435,7 +435,7 @@ fn shutdown_timeout_gives_up_waiting_for_a_waker() {
             .block_on(own.spawn(async move {
                 let poll = sleep.as_mut().poll(&mut Context::from_waker(&waker));
                 assert!(poll.is_pending());
-                sleep
+                [sleep]
             }))
             .unwrap();
         gives_up(own, &gate);
