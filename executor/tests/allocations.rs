@@ -64,7 +64,7 @@ static ALLOCATOR: Failing = Failing;
 /// A little of everything that allocates; returns what it should come to.
 fn everything(workers: usize) -> usize {
     let own = common::executor(workers);
-    let sum = own.block_on(async {
+    let mut sum = own.block_on(async {
         let waits = own.spawn(pending::<()>());
         let tasks = (0..10).map(|i| {
             own.spawn(async move {
@@ -85,15 +85,21 @@ fn everything(workers: usize) -> usize {
         waits.abort();
         sum + usize::from(waits.await.unwrap_err().is_cancelled())
     });
+    // A set of timers, which wake another than their task.
+    let naps = (0..40).map(|_| sleep(Duration::from_micros(50)));
+    sum += own.block_on(join_all(naps)).len();
+    drop(own.spawn(async { executor::yield_now().await }));
     own.spawn(pending::<()>());
+    let handle = own.handle();
     drop(own);
-    sum
+    let _entered = handle.enter();
+    sum + usize::from(executor::spawn(async {}).is_finished())
 }
 
 /// Of `handle_alloc_error`, and of async-task, which aborts by itself where it gets no task.
 const WORDS: [&str; 2] = ["memory allocation of", "aborting the process"];
 
-const RIGHT: usize = 45 + 100 + 1_000 + 3;
+const RIGHT: usize = 45 + 100 + 1_000 + 3 + 40 + 1;
 
 /// What the child process is told.
 const NTH: &str = "EXECUTOR_TEST_NTH";

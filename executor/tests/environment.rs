@@ -331,8 +331,7 @@ mod standard_error {
     use super::*;
     use std::{
         fs::File,
-        io::{self, Read, Write},
-        os::fd::{AsRawFd, OwnedFd},
+        io::{self, Read},
         panic,
         process::{Command, Stdio},
         sync::atomic::{AtomicBool, Ordering::SeqCst},
@@ -398,19 +397,7 @@ mod standard_error {
     #[test]
     fn a_trace_into_a_full_pipe_disturbs_nobody() {
         let _watchdog = watchdog(60);
-        let (reader, writer) = io::pipe().unwrap();
-        let mut full = File::from(OwnedFd::from(writer));
-        let set_blocking = |on: bool| {
-            let flags = if on { 0 } else { libc::O_NONBLOCK };
-            // SAFETY: an open file, and a flag that files have.
-            let set = unsafe { libc::fcntl(full.as_raw_fd(), libc::F_SETFL, flags) };
-            assert_eq!(set, 0);
-        };
-        set_blocking(false);
-        while (&full).write(&[b'x'; 4096]).is_ok() {}
-        while (&full).write(b"x").is_ok() {}
-        set_blocking(true);
-        full.flush().unwrap();
+        let (reader, full) = common::full_pipe();
         assert_undisturbed(&traced_into(full));
         drop(reader);
     }

@@ -4,7 +4,10 @@
 
 mod common;
 
-use common::{Ledger, PATIENCE, eventually, in_own_process};
+use common::{
+    Ledger, PATIENCE, eventually, in_own_process,
+    limits::{become_an_ordinary_user, limit_threads},
+};
 use executor::{Executor, time::sleep};
 use futures::future::join_all;
 use std::{
@@ -169,34 +172,6 @@ fn beside_processes_that_spin_all_goes_on_with_few_threads() {
         // limit is for those that compute.
         assert!(most <= 2 * WORKERS + 1 + 2, "{most} threads");
     });
-}
-
-/// The soft limit of threads (and processes) of this process's user.
-fn limit_threads(limit: libc::rlim_t) {
-    let mut limits = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: a place for the answer.
-    let asked = unsafe { libc::getrlimit(libc::RLIMIT_NPROC, &mut limits) };
-    limits.rlim_cur = limit.min(limits.rlim_max);
-    // SAFETY: reads the limits, which are there.
-    let set = unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &limits) };
-    assert_eq!((asked, set), (0, 0), "{}", io::Error::last_os_error());
-}
-
-/// The limit does not hold for root: become somebody who has no other process.
-fn become_an_ordinary_user() {
-    // SAFETY: asks only.
-    if unsafe { libc::geteuid() } == 0 {
-        let user = 60_000 + process::id() % 5_000;
-        // It fails in a user namespace that has no other user, where the limit holds for its root,
-        // too. SAFETY: takes numbers; the C library changes all threads.
-        let _ = unsafe { libc::setresuid(user, user, user) };
-        // Which hides the process from itself, and from a sanitizer that looks for leaks at the
-        // end. SAFETY: takes numbers.
-        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
-    }
 }
 
 #[test]

@@ -4,8 +4,9 @@
 mod common;
 
 use common::{
-    Ledger, PATIENCE, assert_passed, child, eventually, executor, in_own_process, output_of,
-    quiet_panic, watchdog,
+    Ledger, assert_passed, child, eventually, executor, in_own_process,
+    limits::{in_fork, wait_for},
+    output_of, quiet_panic, watchdog,
 };
 use executor::{
     Executor, Handle,
@@ -22,7 +23,7 @@ use std::{
         mpsc,
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// After so long a time without work the workers have long parked, and so has the monitor.
@@ -37,40 +38,6 @@ fn rest(handle: &Handle) {
         metrics.idle_threads() + metrics.blocked_threads() == metrics.threads()
     });
     thread::sleep(TIME_TO_PARK);
-}
-
-/// Runs `body` in a fork of this process, where no other thread exists, and waits for its end.
-#[track_caller]
-fn in_fork(body: impl FnOnce()) {
-    // SAFETY: the C library keeps its own locks, the allocator's among them, usable in the child;
-    // of what else a vanished thread may have left half done the child uses what is to be tested.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0, "the system does not fork");
-    if pid == 0 {
-        let outcome = catch_unwind(AssertUnwindSafe(body));
-        // SAFETY: takes a number; nothing of this process is used after it.
-        unsafe { libc::_exit(i32::from(outcome.is_err())) };
-    }
-    let status = wait_for(pid);
-    assert!(libc::WIFEXITED(status), "the child ended with {status:#x}");
-    assert_eq!(libc::WEXITSTATUS(status), 0, "the child's exit code");
-}
-
-/// How a forked child ended, which it must in good time.
-#[track_caller]
-fn wait_for(pid: libc::pid_t) -> libc::c_int {
-    let begin = Instant::now();
-    let mut status = 0;
-    // SAFETY: a child of ours that nobody else waits for, and a place for its status.
-    while unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
-        if begin.elapsed() > PATIENCE {
-            // SAFETY: not waited for yet, so the number is still that child's.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-            panic!("the forked child hangs");
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-    status
 }
 
 /// `body` panics with the text about forks.

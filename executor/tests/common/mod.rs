@@ -4,6 +4,7 @@
 
 mod bell;
 mod figures;
+pub mod limits;
 mod logger;
 pub mod mischief;
 mod process;
@@ -16,6 +17,8 @@ use executor::{Executor, Metrics};
 pub use fastrand::Rng;
 pub use figures::*;
 pub use logger::in_process_with_log;
+#[cfg(unix)]
+pub use process::full_pipe;
 pub use process::{
     assert_passed, child, in_own_process, is_child, output_of, output_within, passed, role,
 };

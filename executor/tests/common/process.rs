@@ -10,6 +10,12 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+#[cfg(unix)]
+use std::{
+    fs::File,
+    io::{self, PipeReader, Write},
+    os::fd::{AsRawFd, OwnedFd},
+};
 
 /// Set in a process that [`in_own_process`], [`child`] or [`role`] has started.
 const CHILD: &str = "EXECUTOR_TEST_CHILD";
@@ -139,4 +145,22 @@ pub fn in_own_process(body: impl FnOnce()) {
         command.env("EXECUTOR_WORKERS", workers);
     }
     assert_passed("in its own process", &output_of(command));
+}
+
+/// A pipe that takes nothing more, and who could empty it.
+#[cfg(unix)]
+pub fn full_pipe() -> (PipeReader, File) {
+    let (reader, writer) = io::pipe().unwrap();
+    let full = File::from(OwnedFd::from(writer));
+    let set_blocking = |on: bool| {
+        let flags = if on { 0 } else { libc::O_NONBLOCK };
+        // SAFETY: an open file, and a flag that files have.
+        let set = unsafe { libc::fcntl(full.as_raw_fd(), libc::F_SETFL, flags) };
+        assert_eq!(set, 0);
+    };
+    set_blocking(false);
+    while (&full).write(&[b'x'; 4096]).is_ok() {}
+    while (&full).write(b"x").is_ok() {}
+    set_blocking(true);
+    (reader, full)
 }

@@ -5,7 +5,7 @@ use crate::common::{
     Gate, OnDrop, at_thread_end, eventually, executor as workers, in_own_process, quiet_panic,
     steady_executor, watchdog,
 };
-use executor::{Executor, Handle, JoinHandle};
+use executor::{Executor, Handle, JoinHandle, JoinSet};
 use std::{
     future::{pending, ready},
     sync::{
@@ -345,5 +345,72 @@ fn the_hooks_are_dropped_at_the_end_although_handles_are_left() {
         assert_eq!(late.load(SeqCst), 1, "before the drop returns");
         assert_eq!(heard.recv().unwrap(), "hook");
         drop(handle);
+    });
+}
+
+/// Tasks of which each has the handle of the one before, and lets it go as it is dropped.
+fn chained<T: Send + 'static>(
+    own: &Executor,
+    keep: impl Fn(JoinHandle<()>) -> T,
+) -> JoinHandle<()> {
+    let first = own.spawn(pending());
+    (1..LINKS).fold(first, |before, _| {
+        let kept = keep(before);
+        own.spawn(async move {
+            let _kept = kept;
+            pending().await
+        })
+    })
+}
+
+/// Nothing here nests: an abort puts its task into a queue.
+#[test]
+fn a_chain_of_tasks_that_abort_each_other_is_dropped_aborted_and_ended() {
+    without_the_default_executor(|own| {
+        let last = chained(&own, JoinHandle::abort_on_drop);
+        drop(last.abort_on_drop());
+        eventually("all are aborted", || own.metrics().alive_tasks() == 0);
+        let abort = |last: JoinHandle<()>| drop(last.abort_on_drop());
+        let detach = |last: JoinHandle<()>| drop(last);
+        for end in [abort, detach] {
+            let own = workers(1);
+            end(chained(&own, JoinHandle::abort_on_drop));
+            drop(own);
+            let own = workers(1);
+            end(chained(&own, |before| {
+                OnDrop({
+                    let mut before = Some(before);
+                    move || drop(before.take())
+                })
+            }));
+            drop(own);
+        }
+    });
+}
+
+/// Each has the next one.
+#[test]
+fn sets_in_tasks_of_sets_end_with_the_executor() {
+    fn set_with(own: &Handle, behind: usize) -> JoinSet<()> {
+        let mut set = JoinSet::new();
+        let handle = own.clone();
+        set.spawn_on(
+            async move {
+                let _set = (behind > 0).then(|| set_with(&handle, behind - 1));
+                pending::<()>().await
+            },
+            own,
+        );
+        set
+    }
+    without_the_default_executor(|own| {
+        let handle = own.handle();
+        let set = set_with(&handle, LINKS / 10);
+        eventually("all wait", || {
+            own.metrics().alive_tasks() == LINKS / 10 + 1
+                && own.metrics().suspended_tasks() == LINKS / 10 + 1
+        });
+        drop(own);
+        drop(set);
     });
 }
