@@ -139,13 +139,16 @@ impl Threads {
         self.end_changes.notify_all();
     }
 
-    /// Joins those threads that have ended, if it takes no time.
-    pub(super) fn join_ended(&self) {
-        if self.have_ended() {
-            let gone = self.take_gone();
-            self.to_join.fetch_sub(gone.len(), Ordering::Relaxed);
-            gone.into_iter().for_each(join);
+    /// Joins those threads that have ended, if it takes no time. Returns whether there were any.
+    pub(super) fn join_ended(&self) -> bool {
+        if !self.have_ended() {
+            return false;
         }
+        let gone = self.take_gone();
+        let any = !gone.is_empty();
+        self.to_join.fetch_sub(gone.len(), Ordering::Relaxed);
+        gone.into_iter().for_each(join);
+        any
     }
 }
 

@@ -290,11 +290,12 @@ impl<'a> Rounds<'a> {
     }
 
     /// Joins the threads that have ended. One may be in the destructor of a thread-local, for as long
-    /// as that likes: so the pause until the next attempt grows.
+    /// as that likes: so the pause until the next attempt grows. Not while others come to their end
+    /// beside it, each of which may bring a round.
     fn join_threads(&mut self) {
         let threads = &self.scheduler.threads;
-        threads.join_ended();
-        self.join_pause = if threads.have_ended() {
+        let some_were_gone = threads.join_ended();
+        self.join_pause = if threads.have_ended() && !some_were_gone {
             (2 * self.join_pause).min(MAX_JOIN_PAUSE)
         } else {
             MIN_JOIN_PAUSE
