@@ -12,7 +12,10 @@
 //! nobody can reach: one of them is held as a thread starts or ends.
 
 use super::{default, executor_id, task_name, warnings};
-use crate::timer::owned;
+use crate::{
+    sync::clock::{self, NEVER},
+    timer::owned,
+};
 use std::{
     cell::Cell,
     mem::ManuallyDrop,
@@ -47,6 +50,8 @@ pub(super) fn prepare_children() {
 }
 
 extern "C" fn hold() {
+    // Whose first reading is a lock as well: now nobody is in it any more.
+    clock::now_or_before(NEVER);
     let held = Held(
         default::hold(),
         executor_id::hold(),
