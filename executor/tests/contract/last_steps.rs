@@ -3,7 +3,7 @@
 
 use crate::common::{
     Gate, OnDrop, at_thread_end, eventually, executor as workers, in_own_process, quiet_panic,
-    steady_executor, watchdog,
+    sanitized, steady_executor, watchdog,
 };
 use executor::{Executor, Handle, JoinHandle, JoinSet};
 use std::{
@@ -17,7 +17,10 @@ use std::{
 };
 
 /// Links of a chain, each of which spawns the next one as it is dropped.
-const LINKS: usize = 100_000;
+fn links() -> usize {
+    // A sanitizer takes its time.
+    if sanitized() { 10_000 } else { 100_000 }
+}
 
 /// Counts the links that were dropped.
 type Dropped = Arc<AtomicUsize>;
@@ -31,7 +34,7 @@ struct Link {
 impl Link {
     fn first(dropped: &Dropped) -> Link {
         Link {
-            behind: LINKS - 1,
+            behind: links() - 1,
             dropped: dropped.clone(),
         }
     }
@@ -80,7 +83,7 @@ fn a_chain_of_destructors_that_spawn_as_long_as_workers_drop_what_is_left() {
         own.spawn(Link::first(&dropped).wait());
         eventually("it waits", || own.metrics().suspended_tasks() == 1);
         drop(own);
-        assert_eq!(dropped.load(SeqCst), LINKS);
+        assert_eq!(dropped.load(SeqCst), links());
     });
 }
 
@@ -95,7 +98,7 @@ fn a_chain_of_destructors_that_spawn_once_a_task_has_dropped_the_executor() {
             drop(own);
             drop(executor::spawn(first.wait()));
         });
-        eventually("all are dropped", || dropped.load(SeqCst) == LINKS);
+        eventually("all are dropped", || dropped.load(SeqCst) == links());
         eventually("its threads end", || handle.metrics().threads() == 0);
     });
 }
@@ -108,7 +111,7 @@ fn a_chain_of_destructors_that_spawn_as_a_workers_thread_ends() {
         own.block_on(own.spawn(async { at_thread_end(move || drop(first)) }))
             .unwrap();
         drop(own);
-        assert_eq!(dropped.load(SeqCst), LINKS);
+        assert_eq!(dropped.load(SeqCst), links());
     });
 }
 
@@ -118,14 +121,14 @@ fn a_chain_of_destructors_that_spawn_long_after_the_end() {
         let (dropped, handle) = (Dropped::default(), own.handle());
         drop(own);
         let first = handle.spawn(Link::first(&dropped).wait());
-        assert_eq!(dropped.load(SeqCst), LINKS, "before the spawn returns");
+        assert_eq!(dropped.load(SeqCst), links(), "before the spawn returns");
         assert!(first.is_finished());
         let (again, outside) = (Dropped::default(), handle.clone());
         let first = Link::first(&again);
         thread::spawn(move || drop(outside.spawn(first.wait())))
             .join()
             .unwrap();
-        assert_eq!(again.load(SeqCst), LINKS);
+        assert_eq!(again.load(SeqCst), links());
     });
 }
 
@@ -163,8 +166,8 @@ fn a_chain_over_two_executors_that_have_ended() {
     in_own_process(|| {
         let handles = [workers(1), workers(1)].map(|own| own.handle());
         let dropped = Dropped::default();
-        spawn_both(LINKS - 1, &handles, &dropped);
-        assert_eq!(dropped.load(SeqCst), LINKS);
+        spawn_both(links() - 1, &handles, &dropped);
+        assert_eq!(dropped.load(SeqCst), links());
     });
 }
 
@@ -354,7 +357,7 @@ fn chained<T: Send + 'static>(
     keep: impl Fn(JoinHandle<()>) -> T,
 ) -> JoinHandle<()> {
     let first = own.spawn(pending());
-    (1..LINKS).fold(first, |before, _| {
+    (1..links() / 10).fold(first, |before, _| {
         let kept = keep(before);
         own.spawn(async move {
             let _kept = kept;
@@ -405,10 +408,10 @@ fn sets_in_tasks_of_sets_end_with_the_executor() {
     }
     without_the_default_executor(|own| {
         let handle = own.handle();
-        let set = set_with(&handle, LINKS / 10);
+        let set = set_with(&handle, links() / 10);
         eventually("all wait", || {
-            own.metrics().alive_tasks() == LINKS / 10 + 1
-                && own.metrics().suspended_tasks() == LINKS / 10 + 1
+            own.metrics().alive_tasks() == links() / 10 + 1
+                && own.metrics().suspended_tasks() == links() / 10 + 1
         });
         drop(own);
         drop(set);
