@@ -172,7 +172,7 @@ impl Worker {
         let scheduler = self.scheduler();
         let (task, taken) = scheduler
             .global
-            .pop_share(scheduler.config.workers, self.queue())?;
+            .pop_share(scheduler.idle.permits(), self.queue())?;
         self.processor().counters.global_tasks.add(taken as u64);
         if taken > 1 && !self.searching.get() {
             // Between the two queues nobody saw them.
