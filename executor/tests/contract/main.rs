@@ -18,6 +18,7 @@ mod idle;
 mod join;
 mod join_set;
 mod metrics;
+mod set_workers;
 mod shutdown;
 mod spawn;
 mod task_builder;
