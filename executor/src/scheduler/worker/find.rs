@@ -43,7 +43,7 @@ const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 
 /// Finding a task.
 impl Worker {
-    #[inline]
+    #[inline(always)] // As `WorkLoop::find_task`.
     pub(super) fn look_everywhere(&self) -> Option<Task> {
         let task = if self.is_maintenance_due() {
             self.maintain()
