@@ -185,7 +185,8 @@ impl Handle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn set_workers(&self, n: usize) -> io::Result<usize> {
-        self.scheduler.set_workers(n)
+        let scheduler = &self.scheduler;
+        scheduler.workers.set(scheduler, &scheduler.config, n)
     }
 
     /// Tells executors apart that live at the same time: their threads' name may be the same, the

@@ -107,7 +107,7 @@ pub(crate) struct Scheduler {
     /// Read for each announced call, seldom written.
     calls: CachePadded<Calls>,
     watchers: Watchers,
-    workers: Workers,
+    pub(crate) workers: Workers,
     threads: Threads,
     elsewhere: CachePadded<Elsewhere>,
     /// The process that the threads are in.

@@ -1,9 +1,9 @@
 //! N while tasks run. It is the number of permits of `idle`; here is who changes it: the program,
 //! and as long as that has not chosen a number, the monitor, as the number of `cores` changes.
 
-use super::{Scheduler, cores::Following};
+use super::{config::Config, cores::Following};
 use crate::{
-    idle::{accounting::PermitsSet, pool::Pool},
+    idle::pool::Pool,
     sync::{Instant, Mutex, lock},
 };
 use std::{io, sync::Arc};
@@ -15,68 +15,75 @@ pub(crate) struct Workers {
     are_chosen: Mutex<bool>,
 }
 
-impl Scheduler {
+impl Workers {
     /// Changes N; returns what it was. See `Handle::set_workers`.
-    pub(crate) fn set_workers(self: &Arc<Self>, n: usize) -> io::Result<usize> {
-        if let Some(text) = self.objection_to(n) {
+    pub(crate) fn set<P: Pool>(
+        &self,
+        pool: &Arc<P>,
+        config: &Config,
+        n: usize,
+    ) -> io::Result<usize> {
+        if let Some(text) = objection(config, n) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let change = {
-            let mut are_chosen = lock(&self.workers.are_chosen);
+            let mut are_chosen = lock(&self.are_chosen);
             *are_chosen = true;
-            self.idle.set_permits(n)
+            pool.idle().set_permits(n)
         };
-        Ok(self.apply(change))
-    }
-
-    fn objection_to(&self, n: usize) -> Option<String> {
-        let most = self.idle.max_machines();
-        if !self.config.handoff {
-            Some(format!(
-                "`set_workers({n})`: an executor that was built with `handoff(false)` has the threads \
-                 that it was started with; leave that out, or give it other `workers` from the start"
-            ))
-        } else if n == 0 {
-            Some(
-                "`set_workers(0)`: an executor needs at least one worker; to end it, drop the \
-                 `Executor`"
-                    .into(),
-            )
-        } else if n > most {
-            Some(format!(
-                "`set_workers({n})`: the executor may have {most} threads; raise \
-                 `Builder::max_threads`"
-            ))
-        } else {
-            None
-        }
+        let before = change.before;
+        pool.permits_changed(change);
+        Ok(before)
     }
 
     /// For the monitor: has N follow the cores, if it is time to. Returns whether that may be of use
     /// another time.
-    pub(super) fn follow(self: &Arc<Self>, following: &mut Following, now: Instant) -> bool {
+    pub(super) fn follow<P: Pool>(
+        &self,
+        pool: &Arc<P>,
+        following: &mut Following,
+        now: Instant,
+    ) -> bool {
         if !following.is_due(now) {
             return true;
         }
-        if *lock(&self.workers.are_chosen) {
+        if *lock(&self.are_chosen) {
             return false;
         }
         if let Some(cores) = following.change(now) {
-            let n = cores.clamp(1, self.idle.max_machines());
+            let n = cores.clamp(1, pool.idle().max_machines());
             let change = {
-                let are_chosen = lock(&self.workers.are_chosen);
-                (!*are_chosen).then(|| self.idle.set_permits(n))
+                let are_chosen = lock(&self.are_chosen);
+                (!*are_chosen).then(|| pool.idle().set_permits(n))
             };
-            change.map(|change| self.apply(change));
+            // Without the lock, for it may start a thread, or fail to and end the executor.
+            change.map(|change| pool.permits_changed(change));
         }
         true
     }
+}
 
-    /// Does what a change of N asks for, without a lock.
-    fn apply(self: &Arc<Self>, change: PermitsSet) -> usize {
-        let before = change.before;
-        self.permits_changed(change);
-        before
+/// Why N cannot be that, if so.
+fn objection(config: &Config, n: usize) -> Option<String> {
+    let most = config.max_machines;
+    if !config.handoff {
+        Some(format!(
+            "`set_workers({n})`: an executor that was built with `handoff(false)` has the threads \
+                 that it was started with; leave that out, or give it other `workers` from the start"
+        ))
+    } else if n == 0 {
+        Some(
+            "`set_workers(0)`: an executor needs at least one worker; to end it, drop the \
+                 `Executor`"
+                .into(),
+        )
+    } else if n > most {
+        Some(format!(
+            "`set_workers({n})`: the executor may have {most} threads; raise \
+                 `Builder::max_threads`"
+        ))
+    } else {
+        None
     }
 }
 

@@ -294,7 +294,7 @@ impl<'a> Rounds<'a> {
         self.take_permits(now);
         self.report();
         self.following
-            .take_if(|following| !scheduler.follow(following, now));
+            .take_if(|following| !scheduler.workers.follow(scheduler, following, now));
         // Also where an earlier attempt to start a machine has failed.
         scheduler.notify_if_work();
     }
