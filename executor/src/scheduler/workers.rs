@@ -57,7 +57,9 @@ impl Workers {
                 (!*are_chosen).then(|| pool.idle().set_permits(n))
             };
             // Without the lock, for it may start a thread, or fail to and end the executor.
-            change.map(|change| pool.permits_changed(change));
+            change
+                .into_iter()
+                .for_each(|change| pool.permits_changed(change));
         }
         true
     }
