@@ -54,6 +54,12 @@ impl Builder {
     /// [`num_cpus::get`](https://docs.rs/num_cpus/1/num_cpus/fn.get.html) returns, which heeds the
     /// affinity mask and a container's quota.
     ///
+    /// While tasks run, [`Handle::set_workers`] changes the number. Where nobody has chosen one, by
+    /// any of these ways, N follows the affinity mask and the quota: it becomes what
+    /// [`available_parallelism`](std::thread::available_parallelism) says when that changes, up to
+    /// [`max_threads`](Builder::max_threads). The executor asks at most once a second, and not while
+    /// it is idle. (With `handoff(false)` it never does.) Source: Go's `GOMAXPROCS`, since 1.25.
+    ///
     /// ```
     /// let executor = executor::Executor::builder().workers(3).build()?;
     /// assert_eq!(executor.metrics().workers(), 3);

@@ -14,6 +14,7 @@ use futures_task::{FutureObj, Spawn, SpawnError};
 use std::{
     fmt,
     future::Future,
+    io,
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
 };
@@ -153,14 +154,53 @@ impl Handle {
         Metrics::of(&self.scheduler)
     }
 
+    /// Changes the number of workers, N, while tasks run: from now on the executor polls `n` tasks at
+    /// a time. Returns the number before. (Go's `runtime.GOMAXPROCS(n)`.)
+    ///
+    /// More workers take up the tasks that wait at once: threads that sleep are woken, and others are
+    /// started as far as there is work for them. Fewer: whichever threads are too many stop running
+    /// tasks once the polls are over that they are in, and others run what waits for them. Those
+    /// that nobody has needed for 10 s end.
+    ///
+    /// May be called from anywhere, as often as one likes, and from several threads: one of the calls
+    /// is the last, and its number stays. Each call returns what the one before it has set. As for
+    /// [`Builder::workers`](crate::Builder::workers), the number may exceed that of the cores. On an
+    /// executor that has ended the call returns the number as always, and has no other effect.
+    ///
+    /// Where nobody has chosen the number, it follows the cores that the process may use. From the
+    /// first call on it does not.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput), with a text that says the way out, if `n` is 0,
+    /// or above [`Builder::max_threads`](crate::Builder::max_threads), which by default is 512 more
+    /// than the workers at the start; and for any `n` if the executor was built with
+    /// [`handoff(false)`](crate::Builder::handoff), for its threads are as many as its workers. The
+    /// number stays what it was.
+    ///
+    /// ```
+    /// let executor = executor::Executor::builder().workers(1).build()?;
+    /// let handle = executor.handle();
+    /// assert_eq!(handle.set_workers(4)?, 1);
+    /// assert_eq!(handle.metrics().workers(), 4);
+    /// assert_eq!(handle.set_workers(2)?, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn set_workers(&self, n: usize) -> io::Result<usize> {
+        let scheduler = &self.scheduler;
+        scheduler.workers.set(scheduler, &scheduler.config, n)
+    }
+
     /// Tells executors apart that live at the same time: their threads' name may be the same, the
     /// id is not.
     pub(crate) fn fmt_as(&self, type_name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scheduler { id, config, .. } = &*self.scheduler;
+        let Scheduler {
+            id, config, idle, ..
+        } = &*self.scheduler;
         f.debug_struct(type_name)
             .field("thread_name", &config.thread_name)
             .field("id", &id.get())
-            .field("workers", &config.workers)
+            .field("workers", &idle.permits())
             .finish()
     }
 }

@@ -52,6 +52,43 @@ fn role_a_stand_in_that_stays_unused_for_ten_seconds_ends() {
     assert!(ended && start.elapsed() >= Duration::from_secs(10));
 }
 
+/// Those that slept without an end, since they were no more than N, find out that they are. Also
+/// where there is room for no stand-in, others are started for them when N is raised again.
+#[test]
+#[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
+fn role_threads_that_are_more_than_a_lower_n_end_after_ten_seconds() {
+    let _watchdog = watchdog(100);
+    let all = [8, 100].map(|max_threads| {
+        let builder = Executor::builder().workers(8).max_threads(max_threads);
+        let builder = builder.handoff_after(Duration::from_secs(3600));
+        let own = builder.build().unwrap();
+        eventually("all sleep", || own.metrics().idle_threads() == 8);
+        own
+    });
+    let begin = Instant::now();
+    for own in &all {
+        own.handle().set_workers(2).unwrap();
+    }
+    for own in &all {
+        eventually("two are left", || own.metrics().threads() == 2);
+        assert!(begin.elapsed() >= Duration::from_secs(10));
+        own.handle().set_workers(8).unwrap();
+        let (gate, inside) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+        let tasks = (0..8).map(|_| {
+            let (gate, inside) = (gate.clone(), inside.clone());
+            own.spawn(async move {
+                inside.fetch_add(1, SeqCst);
+                gate.wait();
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        eventually("eight run", || inside.load(SeqCst) == 8);
+        assert_eq!(own.metrics().threads(), 8);
+        gate.open();
+        own.block_on(join_all(tasks));
+    }
+}
+
 #[test]
 #[ignore = "a part of `each_end_of_a_thread_that_nobody_needs`"]
 fn role_the_destructor_of_a_thread_local_of_an_ending_stand_in_may_spawn() {
@@ -280,6 +317,7 @@ fn each_end_of_a_thread_that_nobody_needs() {
     let _watchdog = watchdog(100);
     let roles = [
         "role_a_stand_in_that_stays_unused_for_ten_seconds_ends",
+        "role_threads_that_are_more_than_a_lower_n_end_after_ten_seconds",
         "role_the_destructor_of_a_thread_local_of_an_ending_stand_in_may_spawn",
         "role_an_executor_may_be_dropped_by_a_thread_local_of_its_own_ending_stand_in",
         "role_the_stop_hook_of_an_ending_stand_in_may_spawn_and_block",

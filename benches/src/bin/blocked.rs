@@ -1,5 +1,5 @@
-//! What blocked tasks cost the others, with figures for what the executor promises about them:
-//! `cargo run --release -p benches --bin blocked`. A Markdown table goes to standard output.
+//! What blocked tasks cost the others, with figures for what the executor promises about them, and how
+//! fast another number of workers takes effect: `cargo run --release -p benches --bin blocked`. A Markdown table goes to standard output.
 
 use benches::{
     stats::{median, quantile},
@@ -7,7 +7,7 @@ use benches::{
     workload::{Blocker, PERIOD, compute},
 };
 use clap::Parser;
-use executor::{Executor, block_in_place, block_on, spawn, time, yield_now};
+use executor::{Executor, JoinHandle, block_in_place, block_on, spawn, time, yield_now};
 use std::{
     hint::{self, black_box},
     sync::{
@@ -24,8 +24,14 @@ const MANY: usize = 200;
 /// Calls of `block_on`, one within the other.
 const NESTED: usize = 64;
 
+/// How long the polls take that end because there are fewer workers.
+const SHORT_POLL: Duration = Duration::from_micros(100);
+
 /// How long the computing polls take that a hand-off should not slow down.
 const LONG_POLL: Duration = Duration::from_millis(15);
+
+/// To so many workers from one, and back.
+const RAISED: usize = 64;
 
 /// Spares end after ten seconds.
 const RETIRED: Duration = Duration::from_secs(15);
@@ -57,7 +63,7 @@ impl Arguments {
         let all: Vec<f64> = (0..self.rounds())
             .map(|_| once().as_secs_f64() * 1e3)
             .collect();
-        format!("{:.1} | {:.1}", median(&all), quantile(&all, 1.0))
+        format!("{:.2} | {:.2}", median(&all), quantile(&all, 1.0))
     }
 }
 
@@ -106,6 +112,16 @@ fn main() {
             "| 2 workers, after {MANY} stand-ins: until 2 threads are left | {back:.0} | {back:.0} |"
         );
     }
+    for (from, are_there) in [("asleep", true), ("still to be started", false)] {
+        let up = arguments.measure(|| more_workers(are_there));
+        println!(
+            "| `set_workers({RAISED})` from 1, threads {from}: until {RAISED} tasks run that waited | {up} |"
+        );
+    }
+    let down = arguments.measure(fewer_workers);
+    println!(
+        "| `set_workers(1)` from {RAISED}, polls of {SHORT_POLL:?}: until one is left that runs | {down} |"
+    );
     endless_polls(&arguments);
     long_polls(&arguments);
 }
@@ -220,6 +236,101 @@ fn back_at_rest(workers: usize) -> f64 {
         thread::sleep(Duration::from_millis(50));
     }
     begin.elapsed().as_secs_f64() * 1e3
+}
+
+/// Tasks each of which sleeps in polls of its own, until they are told to stop.
+struct Sleepers {
+    running: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Sleepers {
+    /// As many as there may be workers, either in one poll or in many short ones.
+    fn spawn(own: &Executor, yields: bool) -> (Sleepers, Vec<JoinHandle<()>>) {
+        let all = Sleepers {
+            running: Arc::default(),
+            stop: Arc::default(),
+        };
+        let tasks = (0..RAISED).map(|_| {
+            let (running, stop) = (all.running.clone(), all.stop.clone());
+            own.spawn(async move {
+                running.fetch_add(1, Ordering::Relaxed);
+                while !stop.load(Ordering::Relaxed) {
+                    thread::sleep(SHORT_POLL);
+                    if yields {
+                        running.fetch_sub(1, Ordering::Relaxed);
+                        yield_now().await;
+                        running.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                running.fetch_sub(1, Ordering::Relaxed);
+            })
+        });
+        let tasks = tasks.collect();
+        (all, tasks)
+    }
+
+    fn wait_until(&self, done: impl Fn(usize) -> bool) {
+        while !done(self.running.load(Ordering::Relaxed)) {
+            thread::yield_now();
+        }
+    }
+
+    fn stop(&self, own: &Executor, tasks: Vec<JoinHandle<()>>) {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in tasks {
+            own.block_on(task).expect("it ends");
+        }
+    }
+}
+
+/// An executor that takes no permit from a poll.
+fn patient_executor() -> Executor {
+    let builder = Executor::builder().workers(1);
+    let builder = builder.handoff_after(Duration::from_secs(3600));
+    builder.build().expect("an executor starts")
+}
+
+fn set_workers(own: &Executor, n: usize) {
+    own.handle().set_workers(n).expect("there may be as many");
+}
+
+/// From the call until as many tasks run.
+fn more_workers(threads_are_there: bool) -> Duration {
+    let own = patient_executor();
+    if threads_are_there {
+        set_workers(&own, RAISED);
+        let (sleepers, tasks) = Sleepers::spawn(&own, false);
+        sleepers.wait_until(|running| running == RAISED);
+        sleepers.stop(&own, tasks);
+        set_workers(&own, 1);
+    }
+    let (sleepers, tasks) = Sleepers::spawn(&own, false);
+    sleepers.wait_until(|running| running == 1);
+    thread::sleep(Duration::from_millis(10));
+    let begin = Instant::now();
+    set_workers(&own, RAISED);
+    sleepers.wait_until(|running| running == RAISED);
+    let took = begin.elapsed();
+    sleepers.stop(&own, tasks);
+    took
+}
+
+/// From the call until one runs.
+fn fewer_workers() -> Duration {
+    let own = patient_executor();
+    set_workers(&own, RAISED);
+    let (sleepers, tasks) = Sleepers::spawn(&own, true);
+    while own.metrics().threads() < RAISED {
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread::sleep(Duration::from_millis(10));
+    let begin = Instant::now();
+    set_workers(&own, 1);
+    sleepers.wait_until(|running| running <= 1);
+    let took = begin.elapsed();
+    sleepers.stop(&own, tasks);
+    took
 }
 
 /// Polls that compute without an end, when all of them do.

@@ -6,14 +6,18 @@
 //! steps back. A machine that holds a permit is *active*: it runs tasks or *searches* for one. A
 //! machine without a permit is *asleep* here, *blocked* in somebody's code, or *stuck* in a poll.
 //!
-//! One word holds both counts; all changes of it are read-modify-writes, so they have one order:
+//! One word holds N and both counts; all changes of it are read-modify-writes, so they have one
+//! order:
 //!
 //! ```text
-//!   state = searching (upper half) | active (lower half)
+//!   bits    63 … 48   47 … 32   31 … 16     15 … 0
+//!   state =    0    |    N    | searching | active
 //! ```
 //!
 //! | step               | active | searching | sleepers | under the lock |
 //! | ------------------ | ------ | --------- | -------- | -------------- |
+//! | `set_permits`      | + sleepers that may be spares now | the same | the others | yes |
+//! | `wake_several`     | + so many | + so many | − so many | yes        |
 //! | `notify`           | + 1    | + 1       | − 1, or a new machine | yes |
 //! | `sleep`            | − 1 if it had a permit | − 1 if it searched | + 1 | yes |
 //! | `wake_up`          | + 1    | + 1       | − 1      | yes            |
@@ -39,6 +43,10 @@
 //! **To stop searching with work in hand:** leave the searchers; whoever was the last of them does
 //! a full fence, looks at every queue, and if there is more work, `notify`.
 //!
+//! **To raise N:** raise it; a full fence; look at every queue; if there is work, wake sleepers for
+//! it, and `notify` as if it had just been posted. **To lower N:** lower it. Whoever passes a
+//! scheduling point while more than N are active steps back.
+//!
 //! **To move work from one queue to another** without being a searcher: as to post it, for in
 //! between others did not see it. (From the next slot to the local queue nobody need be told: in
 //! the slot nobody was.)
@@ -48,10 +56,12 @@
 //! Poster: *push, fence, read word.* Leaver: *write word, fence, read queues.* Of the two fences
 //! one comes first. If the poster's does, the leaver sees the push and notifies in its stead. If
 //! the leaver's does, the poster sees the leaver gone. That covers the machine that sleeps, the one
-//! that blocks and the last searcher, each of which writes the word before it looks. A wake-up that
-//! is skipped because somebody searches is thereby in the hands of that searcher, and it either
-//! finds the work, or sleeps and looks again. The counts of a woken machine are raised by the one
-//! that wakes it, under the lock, so a second poster already sees a searcher.
+//! that blocks, the last searcher, and whoever raises N, each of which writes the word before it
+//! looks. (A lower N makes no permit free, and whoever steps back leaves N others active, each of
+//! which looks again before it sleeps.) A wake-up that is skipped because somebody searches is
+//! thereby in the hands of that searcher, and it either finds the work, or sleeps and looks again.
+//! The counts of a woken machine are raised by the one that wakes it, under the lock, so a second
+//! poster already sees a searcher.
 //!
 //! Every machine that sleeps looks again, not only the last searcher: with the number of searchers
 //! limited, a machine may sleep without having searched at all.
@@ -66,7 +76,11 @@
 use crate::sync::{AtomicU64, Mutex, Ordering, fence, lock};
 
 const ONE_ACTIVE: u64 = 1;
-const ONE_SEARCHING: u64 = 1 << 32;
+const ONE_SEARCHING: u64 = 1 << 16;
+const ONE_PERMIT: u64 = 1 << 32;
+
+/// More machines than this there cannot be, nor permits: no field of the word overflows.
+pub(crate) const MAX_MACHINES: usize = 1 << 15;
 
 /// The counts as one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +92,24 @@ pub(crate) struct Counts {
 impl From<u64> for Counts {
     fn from(word: u64) -> Counts {
         Counts {
-            active: (word & (ONE_SEARCHING - 1)) as usize,
-            searching: (word >> 32) as usize,
+            active: usize::from(word as u16),
+            searching: usize::from((word / ONE_SEARCHING) as u16),
         }
     }
+}
+
+/// N, in the same snapshot.
+fn permits(word: u64) -> usize {
+    (word / ONE_PERMIT) as usize
+}
+
+/// What N was, and whom a change of it wakes.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PermitsSet {
+    pub(crate) before: usize,
+    /// Unpark these: they are searchers.
+    pub(crate) woken: Vec<usize>,
 }
 
 /// What one machine counts for in the word.
@@ -138,7 +166,6 @@ pub(crate) enum WakeUp {
 #[derive(Debug)]
 pub(crate) struct Idle {
     state: AtomicU64,
-    permits: usize,
     max_machines: usize,
     machines: Mutex<Machines>,
 }
@@ -149,18 +176,21 @@ struct Machines {
     asleep: Vec<usize>,
     /// Machines that exist or are being started: active, asleep and blocked.
     total: usize,
+    /// Others than the initial ones may be started: there is room for stand-ins, or N has changed.
+    may_start: bool,
 }
 
 impl Idle {
     /// No machine exists yet; `permits` is N.
     pub(crate) fn new(permits: usize, max_machines: usize) -> Idle {
+        debug_assert!(permits <= max_machines && max_machines <= MAX_MACHINES);
         let machines = Machines {
             asleep: Vec::new(),
             total: 0,
+            may_start: max_machines > permits,
         };
         Idle {
-            state: AtomicU64::new(0),
-            permits,
+            state: AtomicU64::new(permits as u64 * ONE_PERMIT),
             max_machines,
             machines: Mutex::new(machines),
         }
@@ -168,8 +198,63 @@ impl Idle {
 
     /// The two counts.
     pub(crate) fn counts(&self) -> Counts {
+        Counts::from(self.word())
+    }
+
+    /// N, at this moment.
+    pub(crate) fn permits(&self) -> usize {
+        permits(self.word())
+    }
+
+    fn word(&self) -> u64 {
         // Ordering: Relaxed; for show, and for decisions that the lock or a fence repeats.
-        Counts::from(self.state.load(Ordering::Relaxed))
+        self.state.load(Ordering::Relaxed)
+    }
+
+    /// The machines that may exist, and so the most that N can be.
+    pub(crate) fn max_machines(&self) -> usize {
+        self.max_machines
+    }
+
+    /// Changes N. If it is higher now, the caller looks at the queues: see "to raise N". If it is
+    /// lower, whoever is too many finds out by [`surplus`](Idle::surplus).
+    ///
+    /// As long as no machine is a spare, machines sleep without an end. When the first become
+    /// spares, all that sleep are woken, and sleep again as such. There are no more machines than
+    /// the N before then, so no more than that are active.
+    pub(crate) fn set_permits(&self, permits: usize) -> PermitsSet {
+        let mut machines = lock(&self.machines);
+        machines.may_start = true;
+        let before = self.permits();
+        let had_spares = self.has_spares(&machines);
+        let change = (permits as u64).wrapping_sub(before as u64);
+        self.add(change.wrapping_mul(ONE_PERMIT));
+        let woken = if !had_spares && self.has_spares(&machines) {
+            self.take_sleepers(&mut machines, usize::MAX)
+        } else {
+            Vec::new()
+        };
+        PermitsSet { before, woken }
+    }
+
+    /// Wakes at most so many sleepers for work that waits, each as a searcher, as far as permits
+    /// are free. The caller unparks them.
+    pub(crate) fn wake_several(&self, most: usize) -> Vec<usize> {
+        let mut machines = lock(&self.machines);
+        let word = self.word();
+        let free = permits(word).saturating_sub(Counts::from(word).active);
+        self.take_sleepers(&mut machines, most.min(free))
+    }
+
+    /// Takes at most so many sleepers off the list, those who slept least, and counts them as
+    /// searchers.
+    fn take_sleepers(&self, machines: &mut Machines, most: usize) -> Vec<usize> {
+        let rest = machines.asleep.len().saturating_sub(most);
+        let taken = machines.asleep.split_off(rest);
+        if !taken.is_empty() {
+            self.add((ONE_ACTIVE + ONE_SEARCHING) * taken.len() as u64);
+        }
+        taken
     }
 
     /// Machines that exist, and those of them that are asleep.
@@ -183,9 +268,12 @@ impl Idle {
 
     /// Whether a poster should call [`notify`](Idle::notify), without the fence that makes the
     /// answer reliable: for hints whose loss costs some time but strands nothing.
+    #[inline]
     pub(crate) fn may_notify(&self) -> bool {
-        let counts = self.counts();
-        counts.searching == 0 && counts.active < self.permits
+        let word = self.word();
+        // Nobody searches, and fewer than N are active. One comparison does for both: with a
+        // searcher, the lower half of the word is more than any N.
+        u64::from(word as u32) < word / ONE_PERMIT
     }
 
     /// Work was posted: decides who is woken for it. See "to post work".
@@ -209,7 +297,7 @@ impl Idle {
             // With no machine left at all the executor is over; a late wake-up must not revive it.
             // And without stand-ins there are the initial machines, even while those end.
             None if may_start
-                && self.max_machines > self.permits
+                && machines.may_start
                 && (1..self.max_machines).contains(&machines.total) =>
             {
                 machines.total += 1;
@@ -249,7 +337,8 @@ impl Idle {
     /// Asks to search. At most half as many as there are permits (rounded up) do so at once, beside
     /// those that were woken.
     pub(crate) fn start_searching(&self) -> bool {
-        if 2 * self.counts().searching >= self.permits {
+        let word = self.word();
+        if 2 * Counts::from(word).searching >= permits(word) {
             return false;
         }
         // Two may pass the test at once; the limit is about contention, not about correctness.
@@ -283,8 +372,10 @@ impl Idle {
     }
 
     /// Whether more machines are active than there are permits.
+    #[inline]
     pub(crate) fn surplus(&self) -> bool {
-        self.counts().active > self.permits
+        let word = self.word();
+        Counts::from(word).active > permits(word)
     }
 
     /// Goes to sleep if there is a surplus of active machines. The caller then gives its queue
@@ -312,7 +403,7 @@ impl Idle {
         let free = machines.asleep.len() + self.counts().active;
         let position = machines.asleep.iter().position(|&m| m == machine);
         match position {
-            Some(position) if free > self.permits => {
+            Some(position) if free > self.permits() => {
                 machines.asleep.remove(position);
                 true
             }
@@ -329,7 +420,7 @@ impl Idle {
     }
 
     fn has_spares(&self, machines: &Machines) -> bool {
-        machines.total > self.permits
+        machines.total > self.permits()
     }
 
     /// A sleeper has something to do: it takes a permit, as a searcher, if one is free, and unless
@@ -339,7 +430,7 @@ impl Idle {
         let position = machines.asleep.iter().position(|&m| m == machine);
         match position {
             None => WakeUp::BeingWoken,
-            Some(position) if self.counts().active < self.permits => {
+            Some(position) if self.counts().active < self.permits() => {
                 machines.asleep.remove(position);
                 self.add(ONE_ACTIVE + ONE_SEARCHING);
                 WakeUp::Done
@@ -365,10 +456,7 @@ impl Idle {
 
     /// Wakes every sleeper, each as a searcher, and returns them for the caller to unpark.
     pub(crate) fn wake_all(&self) -> Vec<usize> {
-        let mut machines = lock(&self.machines);
-        let woken = std::mem::take(&mut machines.asleep);
-        self.add((ONE_ACTIVE + ONE_SEARCHING) * woken.len() as u64);
-        woken
+        self.take_sleepers(&mut lock(&self.machines), usize::MAX)
     }
 
     // Ordering: SeqCst on every change. The fences carry the proof above; SeqCst here only keeps
@@ -515,6 +603,82 @@ mod tests {
         assert!(idle.surplus());
         assert!(idle.step_back(1, false));
         assert!(!idle.step_back(0, false));
+    }
+
+    #[test]
+    fn one_comparison_says_whether_anybody_is_to_be_woken() {
+        for (permits, active) in [(1, 0), (1, 1), (4, 3), (4, 4), (4, 5)] {
+            let idle = Idle::new(permits, 8);
+            (0..active).for_each(|_| idle.add_initial());
+            assert_eq!(idle.may_notify(), active == 0, "they search");
+            (0..active).for_each(|_| _ = idle.stop_searching());
+            assert_eq!(idle.may_notify(), active < permits);
+        }
+        let most = Idle::new(MAX_MACHINES, MAX_MACHINES);
+        assert!(most.may_notify());
+        most.add_initial();
+        assert!(!most.may_notify(), "it searches");
+        (1..MAX_MACHINES).for_each(|_| most.add_initial());
+        let all = Counts {
+            active: MAX_MACHINES,
+            searching: MAX_MACHINES,
+        };
+        assert_eq!((most.counts(), most.permits()), (all, MAX_MACHINES));
+    }
+
+    #[test]
+    fn a_change_of_n_leaves_the_counts_alone() {
+        let idle = Idle::new(2, 8);
+        idle.add_initial();
+        for (permits, before) in [(8, 2), (1, 8), (1, 1), (3, 1)] {
+            let woken = Vec::new();
+            assert_eq!(idle.set_permits(permits), PermitsSet { before, woken });
+            assert_eq!(idle.permits(), permits);
+            let one = Counts {
+                active: 1,
+                searching: 1,
+            };
+            assert_eq!(idle.counts(), one);
+        }
+    }
+
+    #[test]
+    fn those_who_slept_for_ever_are_woken_when_some_of_them_become_spares() {
+        let idle = all_asleep(3, 4);
+        assert_eq!(idle.set_permits(4).woken, [], "nobody is");
+        assert_eq!(idle.set_permits(3).woken, [], "nobody is");
+        assert_eq!(idle.set_permits(2).woken, [0, 1, 2]);
+        assert!(idle.surplus());
+        assert!(idle.step_back(0, true));
+        assert!(!idle.step_back(1, true));
+        assert!(idle.sleep(1, Part::SEARCHER) && idle.sleep(2, Part::SEARCHER));
+        assert_eq!(idle.set_permits(1).woken, [], "they know");
+    }
+
+    #[test]
+    fn several_are_woken_as_far_as_there_are_permits() {
+        let idle = all_asleep(4, 4);
+        assert_eq!(idle.wake_several(0), []);
+        assert_eq!(idle.wake_several(1), [3]);
+        assert_eq!(idle.wake_several(9), [0, 1, 2]);
+        (0..4).for_each(|machine| _ = idle.sleep(machine, Part::SEARCHER));
+        assert_eq!(idle.notify(), Notify::Wake(3));
+        idle.unblock();
+        idle.unblock();
+        assert_eq!(idle.wake_several(9), [2], "three permits are taken");
+    }
+
+    #[test]
+    fn without_room_for_stand_ins_a_machine_is_started_for_another_that_has_retired() {
+        let idle = all_asleep(2, 2);
+        assert_eq!(idle.set_permits(1).woken, [0, 1]);
+        assert!(idle.step_back(0, true));
+        assert!(idle.retire(0));
+        assert!(!idle.ended());
+        assert!(idle.stop_searching());
+        assert_eq!(idle.notify(), Notify::Nobody, "the permit is taken");
+        assert_eq!(idle.set_permits(2).woken, []);
+        assert_eq!(idle.notify(), Notify::Start);
     }
 
     #[test]

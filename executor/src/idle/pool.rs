@@ -6,7 +6,7 @@
 //! sleeps through its end in `README.md`.
 
 use super::{
-    accounting::{Idle, Notify},
+    accounting::{Idle, Notify, PermitsSet},
     monitor_sleep::MonitorSleep,
 };
 use crate::{
@@ -33,6 +33,9 @@ pub(crate) trait Pool: Sized {
 
     /// Whether a task waits in a queue.
     fn has_work(&self) -> bool;
+
+    /// How many tasks wait in queues, more or less.
+    fn waiting(&self) -> usize;
 
     /// Unparks a machine that `idle` has counted.
     fn unpark(&self, machine: usize);
@@ -108,6 +111,20 @@ pub(crate) trait Pool: Sized {
             self.notify_if_work();
         }
         taken
+    }
+
+    /// After a change of N. What waits is begun at once if there are more permits now, by several
+    /// machines: a searcher would wake only the next.
+    fn permits_changed(self: &Arc<Self>, PermitsSet { before, woken }: PermitsSet) {
+        woken.into_iter().for_each(|machine| self.unpark(machine));
+        if self.idle().permits() > before {
+            for machine in self.idle().wake_several(self.waiting()) {
+                self.unpark(machine);
+            }
+            // If too few sleep, each that comes starts the next. And what has just come is seen now.
+            self.notify_if_work();
+        }
+        self.monitor_sleep().wake_if_asleep();
     }
 
     /// Whether the monitor must not fall asleep: a poll may get stuck, or work waits for a machine

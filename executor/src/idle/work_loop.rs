@@ -69,7 +69,7 @@ pub(crate) trait WorkLoop {
     fn set_spare_until(&self, time: u64);
 
     /// Finds a task. Whoever has one in hand is no searcher any more.
-    #[inline]
+    #[inline(always)] // Once for each poll: a call of it would cost as much as it does itself.
     fn find_task(&self) -> Option<Self::Task> {
         let task = self.look_for_task();
         if task.is_some() {

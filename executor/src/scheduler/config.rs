@@ -1,14 +1,17 @@
 //! The settings of an executor, as the scheduler uses them.
 
-use super::env;
-use crate::sync::{Mutex, lock, panic::caught};
+use super::{cores::Cores, env};
+use crate::{
+    idle::accounting::MAX_MACHINES,
+    sync::{Mutex, lock, panic::caught},
+};
 use std::{io, mem, sync::Arc, time::Duration};
 
 /// Threads beyond the workers that may exist by default.
 const DEFAULT_STAND_INS: usize = 512;
 
 /// Threads one executor can have at most; what `max_threads` asks beyond is not granted.
-const MAX_THREADS: usize = 1 << 15;
+const MAX_THREADS: usize = MAX_MACHINES;
 
 /// The smallest stack accepted: what a poll and the report of a panic need, with a margin.
 const MIN_STACK: usize = 64 << 10;
@@ -22,8 +25,10 @@ const MAX_HANDOFF_AFTER: Duration = Duration::from_secs(3600);
 /// See the module's text. `Builder` has the docs of each setting.
 #[derive(Clone)]
 pub(crate) struct Config {
-    /// N; 0 until [`resolve`](Config::resolve).
+    /// N at the start; 0 until [`resolve`](Config::resolve).
     pub(crate) workers: usize,
+    /// What N follows, if nobody has chosen it.
+    pub(super) cores: Option<Cores>,
     /// How many machines may exist; 0 until [`resolve`](Config::resolve).
     pub(crate) max_machines: usize,
     pub(crate) thread_name: String,
@@ -75,6 +80,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             workers: 0,
+            cores: None,
             max_machines: 0,
             thread_name: "executor".into(),
             thread_stack_size: None,
@@ -94,7 +100,7 @@ impl Config {
         workers: Option<usize>,
         max_threads: Option<usize>,
     ) -> io::Result<Config> {
-        self.workers = resolve_workers(workers)?;
+        (self.workers, self.cores) = resolve_workers(workers)?;
         self.max_machines = self.resolve_max_machines(max_threads)?;
         self.check_threads()?;
         if self.handoff_after.is_zero() {
@@ -143,14 +149,26 @@ impl Config {
         }
         Ok(())
     }
+
+    /// So many threads may get into each other's way: the workers, and those that become workers on
+    /// the other cores if N is raised.
+    pub(crate) fn busy_threads(&self) -> usize {
+        // Random schedules must not depend on the machine.
+        let cores = if cfg!(shuttle) { 1 } else { num_cpus::get() };
+        self.workers.max(cores).min(self.max_machines)
+    }
 }
 
 #[track_caller]
-fn resolve_workers(asked: Option<usize>) -> io::Result<usize> {
+fn resolve_workers(asked: Option<usize>) -> io::Result<(usize, Option<Cores>)> {
     // No closure: it would not pass the caller's line on.
-    let workers = match asked {
-        Some(workers) => workers,
+    let chosen = match asked {
+        Some(workers) => Some(workers),
         None => env::workers(),
+    };
+    let Some(workers) = chosen else {
+        let (workers, cores) = Cores::at_start();
+        return Ok((workers.min(MAX_THREADS), Some(cores)));
     };
     if workers == 0 {
         return invalid(
@@ -167,7 +185,7 @@ fn resolve_workers(asked: Option<usize>) -> io::Result<usize> {
             "`{asked}`: at most {MAX_THREADS} are possible; {way_out} for one per core"
         ));
     }
-    Ok(workers)
+    Ok((workers, None))
 }
 
 /// A hook is foreign code: its panic has been reported by the panic hook, and the thread goes on.

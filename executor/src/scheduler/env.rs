@@ -5,14 +5,13 @@
 
 use std::{env, time::Duration};
 
-/// `EXECUTOR_WORKERS`, else the number of cores that this process may use.
+/// `EXECUTOR_WORKERS`.
 #[track_caller]
-pub(crate) fn workers() -> usize {
+pub(crate) fn workers() -> Option<usize> {
     number(
         "EXECUTOR_WORKERS",
         "a positive integer, or unset for one worker per core",
     )
-    .unwrap_or_else(num_cpus::get)
 }
 
 /// `EXECUTOR_SCHEDTRACE`: how often to print the scheduler's state.

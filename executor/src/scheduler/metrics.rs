@@ -83,7 +83,7 @@ impl Metrics {
             .map(|p| p.counters.handoffs.get())
             .sum();
         Metrics {
-            workers: scheduler.config.workers,
+            workers: scheduler.idle.permits(),
             threads: machines.total,
             idle_threads: machines.asleep,
             searching_threads: scheduler.idle.counts().searching,
@@ -98,7 +98,8 @@ impl Metrics {
     }
 
     getters! {
-        /// Returns N, the number of workers: so many threads may run tasks at the same time.
+        /// Returns N, the number of workers: so many threads may run tasks at the same time. It is
+        /// what [`Handle::set_workers`](crate::Handle::set_workers) was given last, if it was called.
         workers: usize,
         /// Returns the number of the threads that run tasks: running, asleep, blocked, being
         /// started. Neither the monitor, the thread that looks for long polls, nor the thread that

@@ -22,6 +22,7 @@
 //! | `default`     | the executor of threads that are in no other                        |
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
 //! | `config`      | settings; what the environment says is in `env`                     |
+//! | `workers`     | who changes N while tasks run; the `cores` that it may follow       |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
 //! | `population`  | how many tasks there are; how long workers are awake: `busy_time`   |
 //! | `fork`        | what a forked child needs to build an executor of its own           |
@@ -38,6 +39,7 @@ mod busy_time;
 mod calls;
 pub(crate) mod config;
 pub(crate) mod context;
+mod cores;
 pub(crate) mod default;
 pub(crate) mod driver;
 mod env;
@@ -64,6 +66,7 @@ pub(crate) mod task_name;
 mod threads;
 mod warnings;
 pub(crate) mod worker;
+mod workers;
 
 use crate::{
     idle::{
@@ -91,6 +94,7 @@ use task_id::TaskId;
 use task_name::Naming;
 use threads::Threads;
 use worker::Arrival;
+use workers::Workers;
 
 /// See the module's text.
 pub(crate) struct Scheduler {
@@ -106,6 +110,7 @@ pub(crate) struct Scheduler {
     /// Read for each announced call, seldom written.
     calls: CachePadded<Calls>,
     watchers: Watchers,
+    pub(crate) workers: Workers,
     threads: Threads,
     elsewhere: CachePadded<Elsewhere>,
     /// The process that the threads are in.
@@ -127,10 +132,11 @@ impl Scheduler {
             global: GlobalQueue::new(),
             processors: Processors::new(max_machines),
             shared_source: SharedSource::default(),
-            suspended: SuspendedTasks::new(workers),
+            suspended: SuspendedTasks::new(config.busy_threads()),
             monitor: Monitor::new(),
             calls: CachePadded::default(),
             watchers: Watchers::default(),
+            workers: Workers::default(),
             threads: Threads::default(),
             elsewhere: CachePadded::default(),
             process: process::id(),
@@ -315,6 +321,11 @@ impl Pool for Scheduler {
         !self.global.is_empty()
             || self.monitor.neglected.is_set()
             || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
+    }
+
+    fn waiting(&self) -> usize {
+        let local = self.processors.iter_in_use().map(|p| p.queue.len());
+        self.global.len() + local.sum::<usize>()
     }
 
     fn unpark(&self, machine: usize) {

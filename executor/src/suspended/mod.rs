@@ -163,9 +163,9 @@ pub(crate) struct SuspendedTasks {
 }
 
 impl SuspendedTasks {
-    /// Makes an empty register for `workers` workers.
-    pub(crate) fn new(workers: usize) -> SuspendedTasks {
-        let shards = workers.min(MAX_SHARDS);
+    /// Makes an empty register for so many threads at a time.
+    pub(crate) fn new(threads: usize) -> SuspendedTasks {
+        let shards = threads.min(MAX_SHARDS);
         SuspendedTasks {
             shards: (0..shards).map(|_| CachePadded::default()).collect(),
         }

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use crate::common::{activity, eventually, executor, in_own_process, is_at_rest, resident_bytes};
-use executor::Handle;
+use executor::{Executor, Handle};
 use std::{future::pending, thread, time::Duration};
 
 /// How often the process is looked at until nothing happens.
@@ -50,7 +50,14 @@ fn an_idle_executor_uses_no_cpu_at_all() {
         own.block_on(own.spawn_blocking(|| thread::sleep(Duration::from_millis(1))))
             .unwrap();
         eventually("all wait", || own.metrics().suspended_tasks() == 1000);
-        assert_silent(&[own.handle()]);
+        // Also one whose number of workers follows the cores, and one where it has changed.
+        let (follows, changed) = (Executor::new().unwrap(), executor(8));
+        for n in [1, 300, 4] {
+            changed.handle().set_workers(n).unwrap();
+            changed.block_on(changed.spawn(async {})).unwrap();
+        }
+        follows.block_on(follows.spawn(async {})).unwrap();
+        assert_silent(&[own.handle(), follows.handle(), changed.handle()]);
         assert_eq!(own.metrics().suspended_tasks(), 1000);
     });
 }

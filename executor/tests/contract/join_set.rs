@@ -123,6 +123,22 @@ fn its_length_is_what_has_not_been_joined() {
 }
 
 #[test]
+fn extending_it_spawns_more_tasks_beside_those_that_are_there() {
+    let _watchdog = watchdog(60);
+    let own = executor(2);
+    let mut outputs = own.block_on(async {
+        let mut set = JoinSet::new();
+        let number = |i: u32| async move { i };
+        set.spawn(number(0));
+        set.extend((1..4).map(number));
+        assert_eq!(set.len(), 4);
+        set.join_all().await
+    });
+    outputs.sort();
+    assert_eq!(outputs, [0, 1, 2, 3]);
+}
+
+#[test]
 fn a_task_without_an_output_says_why_and_which_it_was() {
     let _watchdog = watchdog(60);
     let (own, mut set) = (executor(1), JoinSet::new());

@@ -19,6 +19,7 @@ mod join;
 mod join_set;
 mod last_steps;
 mod metrics;
+mod set_workers;
 mod shutdown;
 mod spawn;
 mod task_builder;

@@ -13,6 +13,7 @@ mod end;
 mod idle;
 mod monitor;
 mod parker;
+mod permits;
 
 use crate::{
     idle::{
@@ -46,6 +47,11 @@ trait Work: Sized + Send + Sync + 'static {
     /// Whether there is any.
     fn waits(&self) -> bool;
 
+    /// How much, more or less.
+    fn waiting(&self) -> usize {
+        self.waits().into()
+    }
+
     /// Takes a piece of it, if there is one; returns whether there was.
     fn take(&self, actor: &Actor<Self>) -> bool;
 
@@ -64,6 +70,10 @@ trait Work: Sized + Send + Sync + 'static {
 impl Work for AtomicUsize {
     fn waits(&self) -> bool {
         self.load(Relaxed) > 0
+    }
+
+    fn waiting(&self) -> usize {
+        self.load(Relaxed)
     }
 
     fn take(&self, _: &Actor) -> bool {
@@ -199,6 +209,10 @@ impl<W: Work> Pool for Model<W> {
 
     fn has_work(&self) -> bool {
         self.work.waits()
+    }
+
+    fn waiting(&self) -> usize {
+        self.work.waiting()
     }
 
     fn unpark(&self, machine: usize) {

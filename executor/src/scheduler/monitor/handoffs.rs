@@ -6,8 +6,8 @@
 //! |                                    | `handoff_after` if that is shorter                       |
 //! | in a poll, its thread asleep       | after `handoff_after`; in a storm at once                |
 //! | in a poll, its thread computing    | after one and a half of it, if anything waits, and       |
-//! |                                    | fewer than N others compute without a permit; or nothing |
-//! |                                    | ends                                                     |
+//! |                                    | fewer than N others compute without a permit, or more    |
+//! |                                    | than N machines are active; or nothing ends              |
 //!
 //! *Asleep.* Such a thread needs no core: its permit is taken as often as threads may be started,
 //! and also if nothing waits. What comes later then finds a permit, and the monitor can rest.
@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     idle::pool::Pool,
-    scheduler::{config::Config, processor::Processor},
+    scheduler::processor::Processor,
     sync::{Instant, Ordering},
 };
 use std::time::Duration;
@@ -74,11 +74,8 @@ impl Rounds<'_> {
 
     /// Takes the permits of machines that are stuck in a poll, or will be.
     pub(super) fn take_permits(&mut self, now: Instant) {
-        let Config {
-            handoff_after,
-            workers,
-            ..
-        } = self.scheduler.config;
+        let handoff_after = self.scheduler.config.handoff_after;
+        let workers = self.scheduler.idle.permits();
         let storm = self.storm.is_on(now);
         for index in 0..self.seen.len() {
             let samples = &self.seen[index];
@@ -98,9 +95,10 @@ impl Rounds<'_> {
                     if self.seen[index].stuck_for >= computing_after(handoff_after)
                         && self.is_work_waiting() =>
                 {
-                    if self.computing() < workers {
+                    // While N machines are active without it, nobody comes in its stead.
+                    if self.computing() < workers || self.scheduler.idle.surplus() {
                         self.take_from_computer(index);
-                    } else if self.silence.lasts(now, &self.scheduler.config) {
+                    } else if self.silence.lasts(now, handoff_after, workers) {
                         self.silence.use_up(now);
                         self.take_from_computer(index);
                     } else {
@@ -172,7 +170,7 @@ impl Rounds<'_> {
 
     /// Machines that compute although their permits were taken.
     fn computing(&mut self) -> usize {
-        let workers = self.scheduler.config.workers;
+        let workers = self.scheduler.idle.permits();
         let count = |seen: &[Samples]| {
             let stuck = seen.iter().filter(|s| s.last.place == Place::Stuck);
             stuck.filter(|s| s.computes).count()

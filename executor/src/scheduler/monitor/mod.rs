@@ -37,6 +37,11 @@
 //! `worker::pace`, `worker::schedule`). Whether polls were few because they are long, or because
 //! there was nothing to do, the monitor cannot tell.
 //!
+//! # The number of workers
+//!
+//! Where nobody has chosen it, it follows the number of cores, for which the monitor asks in one of
+//! its rounds, once a second at most (see `scheduler::cores`). It does not wake up for that.
+//!
 //! # Timers and other sources
 //!
 //! See `sources`.
@@ -57,6 +62,7 @@ mod thread_state;
 use super::{
     Scheduler,
     config::MIN_HANDOFF_AFTER,
+    cores::Following,
     driver::{LoneDriver, Source},
     processor::{Counters, Processor},
     system,
@@ -187,6 +193,8 @@ struct Rounds<'a> {
     seen: Vec<Samples>,
     storm: Storm,
     silence: Silence,
+    /// How it sees to it that N follows the cores, where nobody has chosen N.
+    following: Option<Following>,
     /// Since when something is neglected, and no worker has come for it.
     neglected_since: Option<Instant>,
     /// Until the next attempt to join threads, if that is all there is to do.
@@ -207,6 +215,7 @@ impl<'a> Rounds<'a> {
             seen: Vec::new(),
             storm: Storm::none(now),
             silence: Silence::from(now),
+            following: (scheduler.config.cores).map(|cores| Following::new(cores, now)),
             neglected_since: None,
             join_pause: MIN_JOIN_PAUSE,
             idle_rounds: 0,
@@ -285,6 +294,8 @@ impl<'a> Rounds<'a> {
         self.take_offers();
         self.take_permits(now);
         self.report();
+        self.following
+            .take_if(|following| !scheduler.workers.follow(scheduler, following, now));
         // Also where an earlier attempt to start a machine has failed.
         scheduler.notify_if_work();
     }

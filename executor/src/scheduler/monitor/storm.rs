@@ -1,10 +1,7 @@
 //! Two things that the monitor knows of all polls together: whether many sleep (a *storm*), and
 //! whether any end. What follows from them is told in `handoffs`.
 
-use crate::{
-    scheduler::{config::Config, system},
-    sync::Instant,
-};
+use crate::{scheduler::system, sync::Instant};
 use std::time::Duration;
 
 /// Samples in a `handoff_after`, in a storm.
@@ -102,10 +99,10 @@ impl Silence {
     }
 
     /// Whether it is time to take one more permit for that reason.
-    pub(super) fn lasts(&self, now: Instant, config: &Config) -> bool {
+    pub(super) fn lasts(&self, now: Instant, handoff_after: Duration, workers: usize) -> bool {
         now.saturating_duration_since(self.since) >= SILENCE
-            && now.saturating_duration_since(self.latest) >= config.handoff_after
-            && self.has_computed(config.workers)
+            && now.saturating_duration_since(self.latest) >= handoff_after
+            && self.has_computed(workers)
     }
 
     /// Whether this process has had as many cores as it has workers for as long, in sum, or all of

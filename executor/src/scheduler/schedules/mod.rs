@@ -7,6 +7,7 @@
 //! | `handoff` | tasks that block, or get stuck; stand-ins come, step back and end         |
 //! | `ending`   | the executor's end against all that                                       |
 //! | `events`   | a second source of wake-ups beside the timers                             |
+//! | `workers`  | N changes while all that goes on                                          |
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg shuttle -C debug-assertions" cargo test --release -p executor --lib schedules -- --nocapture
@@ -39,6 +40,7 @@ mod ending;
 pub(crate) mod events;
 mod handoff;
 mod running;
+mod workers;
 
 use crate::{
     Executor, Handle,

@@ -82,6 +82,33 @@ fn a_refused_thread_fails_the_build_or_is_tried_again_and_loses_no_task() {
     );
 }
 
+#[test]
+fn a_thread_that_is_refused_to_one_more_worker_is_tried_again() {
+    in_own_process(
+        "a_thread_that_is_refused_to_one_more_worker_is_tried_again",
+        module_path!(),
+        || {
+            let patient = Duration::from_secs(3600);
+            let builder = Executor::builder().workers(1).handoff_after(patient);
+            let executor = builder.build().unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
+            let (begins, has_begun) = std::sync::mpsc::channel();
+            let keeps = executor.spawn(async move {
+                begins.send(()).unwrap();
+                told.recv_timeout(Duration::from_secs(20)).is_ok()
+            });
+            has_begun.recv().unwrap();
+            let waits = executor.spawn(async move { tell.send(()).unwrap() });
+            plan(0, 3);
+            assert_eq!(executor.handle().set_workers(2).unwrap(), 1);
+            executor.block_on(waits).unwrap();
+            assert_eq!(still_to_refuse(), 0);
+            assert!(executor.block_on(keeps).unwrap(), "a second worker came");
+            end(executor);
+        },
+    );
+}
+
 const WORKERS: usize = 3;
 
 const NAME: &str = "refusals";

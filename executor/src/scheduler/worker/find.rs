@@ -43,7 +43,7 @@ const PATIENCE_BESIDE_ONE: u32 = if cfg!(shuttle) { 1 } else { 30 };
 
 /// Finding a task.
 impl Worker {
-    #[inline]
+    #[inline(always)] // As `WorkLoop::find_task`.
     pub(super) fn look_everywhere(&self) -> Option<Task> {
         let task = if self.is_maintenance_due() {
             self.maintain()
@@ -172,7 +172,7 @@ impl Worker {
         let scheduler = self.scheduler();
         let (task, taken) = scheduler
             .global
-            .pop_share(scheduler.config.workers, self.queue())?;
+            .pop_share(scheduler.idle.permits(), self.queue())?;
         self.processor().counters.global_tasks.add(taken as u64);
         if taken > 1 && !self.searching.get() {
             // Between the two queues nobody saw them.

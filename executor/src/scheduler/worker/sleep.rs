@@ -31,7 +31,7 @@ impl WorkLoop for Worker {
         }
     }
 
-    #[inline]
+    #[inline(always)] // As `find_task`.
     fn look_for_task(&self) -> Option<Task> {
         self.look_everywhere()
     }

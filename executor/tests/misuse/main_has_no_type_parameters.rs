@@ -1,0 +1,4 @@
+#[executor::main]
+async fn begin<T>() {} //~ without a code: `main` has no type parameters: nobody calls it with any
+
+fn main() {}

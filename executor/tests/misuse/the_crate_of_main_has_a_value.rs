@@ -1,0 +1,4 @@
+#[executor::main(
+    crate //~ without a code: `crate` needs a path: `crate = path`
+)]
+async fn main() {}
