@@ -1,8 +1,8 @@
 //! `block_in_place`, `spawn_blocking`, and how many threads there are.
 
 use crate::common::{
-    Gate, Ledger, eventually, executor, patient_executor, quiet_panic, watchdog, work_for,
-    worker_counts,
+    Gate, Ledger, PATIENCE, eventually, executor, patient_executor, quiet_panic, watchdog,
+    work_for, worker_counts,
 };
 use executor::Executor;
 use std::{
@@ -14,7 +14,7 @@ use std::{
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 #[test]
@@ -46,6 +46,23 @@ fn what_waits_behind_a_task_that_blocks_in_place_goes_on() {
         executor::block_in_place(|| receive.iter().count())
     });
     assert_eq!(own.block_on(task).unwrap(), 600);
+}
+
+#[test]
+fn a_wait_inside_block_in_place_leaves_the_place_given_away() {
+    let _watchdog = watchdog(60);
+    // No stand-in comes for polls that are merely long.
+    let own = patient_executor(1);
+    for round in 0..10 {
+        let wait = move || executor::block_on(executor::spawn(async move { round })).unwrap();
+        let inside = own.spawn(async move { executor::block_in_place(wait) });
+        let begin = Instant::now();
+        assert_eq!(own.block_on(inside).unwrap(), round);
+        // And the next call is announced anew.
+        let beside = own.spawn(async move { wait() });
+        assert_eq!(own.block_on(beside).unwrap(), round);
+        assert!(begin.elapsed() < PATIENCE / 2, "{:?}", begin.elapsed());
+    }
 }
 
 #[test]

@@ -76,7 +76,8 @@ impl Worker {
         } else {
             self.take_offer();
         }
-        is_first.then_some(Call {
+        // Made only if it is the first: its drop ends the outer call, too.
+        is_first.then(|| Call {
             worker: self,
             began: None,
         })
