@@ -100,7 +100,7 @@ impl Waiting {
                     return Waited::WouldWaitForEver;
                 }
             }
-            let parked = self.driver.park(parker, until);
+            let parked = self.driver.park(parker, until, || ());
             self.fire();
             if until != NEVER {
                 outside.fire(clock::now());

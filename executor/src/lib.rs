@@ -19,6 +19,8 @@
 //! | make an executor the current one on a thread | [`Handle::enter`], [`EnterGuard`] |
 //! | have an async `main`, and async tests | the attributes `main` and `test`, with the feature `macros` |
 //! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`] |
+//! | connect, listen, send and receive | the module `net`, with the feature `net` |
+//! | wait for Ctrl-C and other signals | the module `signal`, with the feature `signal` |
 //!
 //! # Features
 //!
@@ -27,20 +29,32 @@
 //! | feature | what comes with it |
 //! | --- | --- |
 //! | `macros` | the attributes `#[executor::main]` and `#[executor::test]`, by a crate of this repository that depends on nothing |
+//! | `net` | the module `net`: TCP, UDP, Unix sockets, and any other descriptor with readiness. Unix only; brings `mio` and `futures-io` |
+//! | `signal` | the module `signal`; with it comes `net`. Brings `signal-hook-registry` |
+//! | `hyper` | hyper's `rt::Read` and `rt::Write` on streams, its `rt::Executor` and `rt::Timer` on [`Handle`]; with it comes `net` |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` on streams, which need no runtime of tokio; with it comes `net` |
 //!
 //! # Types of other crates in this interface
 //!
 //! [`Executor`] and [`Handle`] implement [`Spawn`], which is `futures-task` 0.3's, and
-//! [`time::Interval`] implements [`Stream`], which is `futures-core` 0.3's. Moving to another major
-//! version of either is a breaking change of this crate. No other crate's types are in its
-//! interface.
+//! [`time::Interval`] implements [`Stream`], which is `futures-core` 0.3's. With the feature `net`
+//! streams implement the traits of `futures-io` 0.3, with `hyper` those of hyper 1, with `tokio-io`
+//! those of tokio 1. Moving to another major version of one of these is a breaking change of this
+//! crate. No other crate's types are in its interface.
 //!
 //! [`Spawn`]: https://docs.rs/futures-task/0.3/futures_task/trait.Spawn.html
 //! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
 
 #![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports))]
 
+#[cfg(all(feature = "net", not(unix)))]
+compile_error!(
+    "the feature `net` of `executor`, which `signal`, `hyper` and `tokio-io` need, is for Unix only"
+);
+
 mod idle;
+#[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
+mod netpoll;
 mod queue;
 mod suspended;
 mod sync;

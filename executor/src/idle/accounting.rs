@@ -73,7 +73,7 @@
 //! `sleep/README.md`. Theirs wake the next machine whenever the last searcher finds work; here only
 //! if there is more work, since a wake-up costs its caller some microseconds.
 
-use crate::sync::{AtomicU64, Mutex, Ordering, fence, lock};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, fence, lock};
 
 const ONE_ACTIVE: u64 = 1;
 const ONE_SEARCHING: u64 = 1 << 16;
@@ -168,6 +168,8 @@ pub(crate) struct Idle {
     state: AtomicU64,
     max_machines: usize,
     machines: Mutex<Machines>,
+    /// The machine that sleeps in a source of events, or did so last.
+    watcher: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -178,6 +180,19 @@ struct Machines {
     total: usize,
     /// Others than the initial ones may be started: there is room for stand-ins, or N has changed.
     may_start: bool,
+}
+
+impl Machines {
+    /// Takes the machine out that fell asleep last, `watcher` after all others.
+    fn pop(&mut self, watcher: usize) -> Option<usize> {
+        let last = self.asleep.len().checked_sub(1)?;
+        let is_watcher = self.asleep[last] == watcher;
+        Some(self.asleep.remove(if is_watcher {
+            last.saturating_sub(1)
+        } else {
+            last
+        }))
+    }
 }
 
 impl Idle {
@@ -193,7 +208,14 @@ impl Idle {
             state: AtomicU64::new(permits as u64 * ONE_PERMIT),
             max_machines,
             machines: Mutex::new(machines),
+            watcher: AtomicUsize::new(usize::MAX),
         }
+    }
+
+    /// The machine will sleep in a source of events: while others sleep too, they are woken for
+    /// work, and it goes on to listen. (A hint: any order would do.)
+    pub(crate) fn watch(&self, machine: usize) {
+        self.watcher.store(machine, Ordering::Relaxed);
     }
 
     /// The two counts.
@@ -292,7 +314,8 @@ impl Idle {
         if !self.may_notify() {
             return Notify::Nobody;
         }
-        let decision = match machines.asleep.pop() {
+        let watcher = self.watcher.load(Ordering::Relaxed);
+        let decision = match machines.pop(watcher) {
             Some(machine) => Notify::Wake(machine),
             // With no machine left at all the executor is over; a late wake-up must not revive it.
             // And without stand-ins there are the initial machines, even while those end.

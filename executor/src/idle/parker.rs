@@ -1,14 +1,19 @@
 //! A parking place for one thread, with a token.
 //!
-//! | state      | meaning                              | left by                       |
-//! | ---------- | ------------------------------------ | ----------------------------- |
-//! | `EMPTY`    | nobody parks, no token               | `park` (sleeps), `unpark`     |
-//! | `PARKED`   | the thread sleeps on the condvar     | `unpark`, a time-out          |
-//! | `NOTIFIED` | a token is there: next `park` returns | `park` (takes the token)     |
+//! | state       | meaning                              | left by                       |
+//! | ----------- | ------------------------------------ | ----------------------------- |
+//! | `EMPTY`     | nobody parks, no token               | `park` (sleeps), `go_elsewhere`, `unpark` |
+//! | `PARKED`    | the thread sleeps on the condvar     | `unpark`, a time-out          |
+//! | `ELSEWHERE` | the thread sleeps in another place   | `unpark`, `come_back`         |
+//! | `NOTIFIED`  | a token is there: next `park` returns | `park`, `come_back` (take the token) |
 //!
 //! No wake-up is lost: `unpark` swaps the token in, and if it finds `PARKED` it passes through the
 //! lock before it signals. The sleeper went from `EMPTY` to `PARKED` under that lock and gave it up
 //! only by waiting, so the signal finds it waiting or already gone.
+//!
+//! A thread that sleeps elsewhere, in the kernel's selector (`netpoll`), is not woken by the condvar:
+//! the one `unpark` that finds `ELSEWHERE` interrupts it there. An interrupt must have an effect
+//! also if it comes before the sleep.
 //!
 //! std's `thread::park` is not used because its token belongs to everybody on the thread: a task
 //! that parks its thread would eat the scheduler's wake-ups, and the other way round.
@@ -18,6 +23,7 @@ use crate::sync::{AtomicUsize, Condvar, Instant, Mutex, Ordering, lock, wait, wa
 const EMPTY: usize = 0;
 const PARKED: usize = 1;
 const NOTIFIED: usize = 2;
+const ELSEWHERE: usize = 3;
 
 /// See the module's text. One thread parks here, any number unpark it.
 #[derive(Debug)]
@@ -88,13 +94,22 @@ impl Parker {
         }
     }
 
-    /// Leaves a token and wakes the sleeper.
+    /// Leaves a token and wakes the sleeper, which does not sleep elsewhere.
     pub(crate) fn unpark(&self) {
+        self.unpark_or(|| ());
+    }
+
+    /// Leaves a token and wakes the sleeper, by `interrupt` if it sleeps elsewhere.
+    pub(crate) fn unpark_or(&self, interrupt: impl FnOnce()) {
         // Ordering: Release pairs with the Acquire in `take_token`: what was done before the
         // wake-up is visible after it.
-        if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
-            drop(lock(&self.lock));
-            self.signal.notify_one();
+        match self.state.swap(NOTIFIED, Ordering::Release) {
+            PARKED => {
+                drop(lock(&self.lock));
+                self.signal.notify_one();
+            }
+            ELSEWHERE => interrupt(),
+            _ => {}
         }
     }
 
@@ -106,15 +121,39 @@ impl Parker {
             .is_ok()
     }
 
+    /// The thread will sleep elsewhere until it [comes back](Parker::come_back). If there is a token,
+    /// takes it instead, and returns false.
+    #[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
+    pub(crate) fn go_elsewhere(&self) -> bool {
+        let gone = self.leave_empty(ELSEWHERE);
+        gone || !self.take_token()
+    }
+
+    /// Whether a token has come while the thread sleeps elsewhere.
+    #[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
+    pub(crate) fn is_notified(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == NOTIFIED
+    }
+
+    /// The thread is back. Takes the token if there is one; returns whether there was.
+    #[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
+    pub(crate) fn come_back(&self) -> bool {
+        // Ordering: Acquire, as in `take_token`.
+        self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED
+    }
+
     /// Goes from `EMPTY` to `PARKED`, under the lock; a token that is there is taken instead.
     fn announce(&self) -> bool {
-        // Ordering: Relaxed; nothing is published by going to sleep.
-        let parked = self
-            .state
-            .compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
+        let parked = self.leave_empty(PARKED);
         // A failed exchange found `NOTIFIED`, since only this thread parks here.
         parked || !self.take_token()
+    }
+
+    fn leave_empty(&self, state: usize) -> bool {
+        // Ordering: Relaxed; nothing is published by going to sleep.
+        self.state
+            .compare_exchange(EMPTY, state, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 

@@ -57,6 +57,15 @@ pub(crate) trait Pool: Sized {
         self.carry_out(self.idle().notify());
     }
 
+    /// A machine is to sleep where events come: wakes or starts one, unless all permits are taken, or
+    /// somebody looks already. If none can be had, the monitor has to look itself.
+    fn call_watcher(self: &Arc<Self>) {
+        match self.idle().notify() {
+            Notify::Limit => self.monitor_sleep().wake_if_asleep(),
+            decision => self.carry_out(decision),
+        }
+    }
+
     /// Does what [`Idle::notify`] decided.
     fn carry_out(self: &Arc<Self>, mut decision: Notify) {
         loop {

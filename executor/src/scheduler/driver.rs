@@ -1,4 +1,4 @@
-//! The seam for whatever wakes tasks from outside: timers, and one day sockets.
+//! The seam for whatever wakes tasks from outside: timers and sockets.
 //!
 //! A [`Source`] is where tasks wait for something that no task does. A [`Driver`] is the sources
 //! that one thread looks after: a worker, a thread in `block_on`, or a monitor for timers that
@@ -15,40 +15,36 @@
 //! | has found something due    |                                   |                             |
 //! | a worker that goes away    | when it blocks or ends; asleep,   | `Scheduler::driver_is_left` |
 //! |                            | if there is no permit for it      |                             |
-//! | whoever unparks a machine  | after it has left the token       | `interrupt`                 |
-//! | a leaf future (`leaf`)     | when it is polled                 | `timers`                    |
+//! | whoever unparks a machine  | if it sleeps in a source          | `interrupt`                 |
+//! | a leaf future (`leaf`)     | when it is polled                 | `timers`; the sockets' poller |
 //!
 //! # Sources of one thread, and of all
 //!
 //! Timers belong to one thread: no other makes their next deadline earlier (`timer`). The other
-//! kind of source belongs to a whole executor, as the kernel's list of ready sockets will, and as
-//! the timers do that no thread of an executor without a monitor can answer for (`outside`). When
-//! something happens there, nobody is told. Somebody has to look, and best of all to sleep in the
-//! source. So:
+//! kind of source belongs to a whole executor (`shared_source`): the kernel's list of ready sockets
+//! (`netpoll`), and the timers that no thread of an executor without a monitor can answer for
+//! (`outside`). When something happens in the kernel, nobody is told. Somebody has to look, and best
+//! of all to sleep there. So:
 //!
-//! * A worker that runs dry looks at it. A worker that falls asleep does so *in* it
-//!   ([`Source::sleep`]), unless another machine does already. Whoever unparks that worker
-//!   interrupts its sleep there.
-//! * While somebody waits for it, and nobody is active or sleeps in it, the monitor stays awake
-//!   ([`Source::needs_monitor`]), and has a worker look at it for the machines that are away.
-//! * Beginning to wait for it counts as posting work (`Pool::notify`): a machine is woken, finds
-//!   nothing, and sleeps in the source.
+//! * A worker that runs dry looks, and a busy one now and then.
+//! * A worker that falls asleep does so *in* the source ([`Source::sleep`]), unless another machine
+//!   does already. It is woken for other work when no other sleeps (`Idle::watch`).
+//! * While somebody waits for it, and no machine sleeps in it ([`Source::is_unwatched`]), the monitor
+//!   stays awake. If nobody has looked for a while, it looks itself, and has a machine woken, or
+//!   started, that finds nothing and sleeps there (`monitor/sources`). So what happens waits for a
+//!   poll that does not end no longer than tasks do.
+//! * Without a monitor, each task that a machine wakes which leaves the source wakes another machine,
+//!   as any task does there (`worker/schedule`): one that finds nothing sleeps in the source.
+//! * Beginning to wait counts as posting work (`Pool::notify`), except on a worker, which will look.
 //! * A machine that sleeps in it does not retire as a spare: it is of use.
 //!
-//! What the first real source of this kind has to decide: if the machine that sleeps in it is
-//! unparked for other work, nobody sleeps in it until a worker runs dry, also while others are
-//! asleep beside it. Until then a worker looks in its maintenance, or the monitor in its stead once
-//! its poll has lasted for `handoff_after` or 100 ms; with `handoff(false)` nobody does before the
-//! poll returns.
-//!
-//! Random schedules have such a source: `schedules::events`.
+//! Random schedules have a kernel of their own: `schedules::events`.
 
 use crate::{
     idle::parker::{Parked, Parker},
     sync::clock::{self, NEVER},
     timer::{Timers, owned::OwnedTimers},
 };
-use std::sync::{Arc, OnceLock};
 
 /// Where tasks wait for something outside the executor. Times are in nanoseconds, as `clock` counts
 /// them.
@@ -58,6 +54,11 @@ pub(crate) trait Source {
 
     /// Whether there seems to be something to fire at `now`. A guess, which fires nothing.
     fn seems_due(&self, now: u64) -> bool;
+
+    /// The same for a thread that has other work: where asking takes long, it is not done often.
+    fn seems_due_meanwhile(&self, now: u64) -> bool {
+        self.seems_due(now)
+    }
 
     /// Whether there is something to fire at `now`, for which a sleeper takes a permit.
     fn is_due(&self, now: u64) -> bool {
@@ -85,25 +86,24 @@ pub(crate) trait Source {
     /// Wakes all that wait here. For the end of the executor.
     fn evict(&self);
 
-    /// Sleeps until something happens here, `until` has come, or [`interrupt`](Source::interrupt)
-    /// is called. `unparked` says whether the machine was unparked, which comes before `interrupt`:
-    /// it must be called once the sleep can be interrupted, and before the sleep. Returns what
-    /// `unparked` said last; `None`, without a sleep, if this is not the place to sleep in.
-    ///
-    /// Whoever sleeps says so, then a full fence, then asks `unparked`; `interrupt` begins with a full
-    /// fence, then looks whether anybody sleeps. Of the two fences one comes first, so that one side
-    /// sees the other.
-    fn sleep(&self, _unparked: impl FnMut() -> bool, _until: u64) -> Option<bool> {
+    /// Sleeps until something happens here, `until` has come, or the thread is unparked at `parker`,
+    /// and so [interrupted](Source::interrupt) here. Returns whether it was unparked; `None`,
+    /// without a sleep, if this is not the place to sleep in. Calls `begin` if it is.
+    fn sleep(&self, _parker: &Parker, _until: u64, _begin: impl FnOnce()) -> Option<bool> {
         None
     }
 
-    /// Ends the [`sleep`](Source::sleep) of a machine that was unparked just now, if it sleeps
-    /// here.
+    /// Ends the [`sleep`](Source::sleep) of the machine that sleeps here.
     fn interrupt(&self) {}
 
     /// Whether somebody waits here, and no machine sleeps here.
-    fn needs_monitor(&self) -> bool {
+    fn is_unwatched(&self) -> bool {
         false
+    }
+
+    /// When somebody looked here last, as far as that matters to [`is_unwatched`](Source::is_unwatched).
+    fn last_look(&self) -> u64 {
+        0
     }
 }
 
@@ -141,60 +141,6 @@ impl Source for OwnedTimers {
     }
 }
 
-/// The source that all drivers of an executor share.
-#[cfg(not(all(test, shuttle)))]
-pub(crate) type SharedSource = SharedTimers;
-#[cfg(all(test, shuttle))]
-pub(crate) use super::schedules::events::SharedSource;
-
-/// Timers at which all workers of an executor look. There are none as long as nobody asks for them;
-/// see `outside`.
-#[derive(Clone, Default)]
-pub(crate) struct SharedTimers(Arc<OnceLock<OwnedTimers>>);
-
-impl SharedTimers {
-    /// The wheel.
-    pub(crate) fn timers(&self) -> &'static Timers {
-        self.0.get_or_init(OwnedTimers::take).timers()
-    }
-
-    /// The wheel, if anybody has asked for it before.
-    pub(crate) fn timers_if_any(&self) -> Option<&'static Timers> {
-        self.0.get().map(OwnedTimers::timers)
-    }
-}
-
-// Nothing is moderated: that is for a driver to decide, and here are several.
-impl Source for SharedTimers {
-    fn is_waited_for(&self) -> bool {
-        self.next_due() != NEVER
-    }
-
-    fn seems_due(&self, now: u64) -> bool {
-        self.next_due() <= now
-    }
-
-    fn is_due(&self, now: u64) -> bool {
-        self.timers_if_any()
-            .is_some_and(|timers| timers.is_due(now))
-    }
-
-    fn next_due(&self) -> u64 {
-        self.timers_if_any().map_or(NEVER, Timers::next_due)
-    }
-
-    fn fire(&self, now: u64, limit: usize) -> bool {
-        self.timers_if_any()
-            .is_some_and(|timers| timers.fire(now, limit))
-    }
-
-    fn evict(&self) {
-        if let Some(timers) = self.timers_if_any() {
-            timers.evict();
-        }
-    }
-}
-
 /// In place of a source, where there is none.
 #[derive(Clone, Default)]
 pub(crate) struct NoSource;
@@ -220,7 +166,7 @@ impl Source for NoSource {
 }
 
 /// The sources that one thread looks after.
-pub(crate) struct Driver<S = SharedSource> {
+pub(crate) struct Driver<S> {
     timers: OwnedTimers,
     shared: S,
 }
@@ -266,17 +212,20 @@ impl<S: Source> Driver<S> {
         self.timers.is_waited_for() || self.shared.is_waited_for()
     }
 
-    /// The present time, if there seems to be something to fire.
+    /// The present time, if there seems to be something to fire. For a thread with nothing else to do.
     pub(crate) fn due_now(&self) -> Option<u64> {
         if !self.is_waited_for() {
             return None;
         }
-        Some(clock::now()).filter(|&now| self.is_due_at(now))
+        // Both: whoever asks the kernel must not have to wait for a moment without a timer.
+        let is_due = |&now: &u64| self.timers.seems_due(now) | self.shared.seems_due(now);
+        Some(clock::now()).filter(is_due)
     }
 
-    /// Whether there seems to be something to fire at `now`.
+    /// Whether there seems to be something to fire at `now`. For a thread that has other work.
     pub(crate) fn is_due_at(&self, now: u64) -> bool {
-        self.timers.seems_due(now) || self.shared.seems_due(now)
+        // Both, as above.
+        self.timers.seems_due(now) | self.shared.seems_due_meanwhile(now)
     }
 
     /// Whether there is something to fire now.
@@ -310,11 +259,17 @@ impl<S: Source> Driver<S> {
     }
 
     /// Sleeps until the thread is unparked at `parker`, a source has to be looked at, or `until`
-    /// has come. A thread that does not look after the sources does not heed them.
-    pub(crate) fn park(&self, parker: &Parker, until: u64) -> Parked {
+    /// has come. A thread that does not look after the sources does not heed them. Calls
+    /// `begin_to_watch` before it sleeps in a source.
+    pub(crate) fn park(
+        &self,
+        parker: &Parker,
+        until: u64,
+        begin_to_watch: impl FnOnce(),
+    ) -> Parked {
         let next_look = if self.is_driven() {
             let next_look = self.timers.next_look().min(self.shared.next_look());
-            if let Some(unparked) = self.shared.sleep(|| parker.take_token(), next_look) {
+            if let Some(unparked) = self.shared.sleep(parker, next_look, begin_to_watch) {
                 return if unparked {
                     Parked::Unparked
                 } else {
@@ -331,12 +286,6 @@ impl<S: Source> Driver<S> {
             _ => return Parked::TimedOut,
         }
         Parked::Unparked
-    }
-
-    /// Ends the sleep of this driver's thread in a source. Call after leaving the token at the
-    /// thread's parker.
-    pub(crate) fn interrupt(&self) {
-        self.shared.interrupt();
     }
 
     /// Wakes all that wait for the sources of this thread alone, so that they wait with whoever

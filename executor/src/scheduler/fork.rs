@@ -3,7 +3,7 @@
 //! In a forked child a lock that another thread of the parent held at that moment stays locked for
 //! ever, and what it guards may be half changed. So the thread that forks holds all locks of the
 //! whole process meanwhile (`pthread_atfork`), and both processes let go of them. So no lock of ours
-//! keeps a child from building an executor of its own.
+//! keeps a child from building an executor of its own. And a child counts that it is one.
 //!
 //! Our critical sections are short, run no foreign code, and take no other of these locks, but for
 //! the start of the default executor, which takes all: hence the order here.
@@ -13,7 +13,10 @@
 
 use super::{default, executor_id, task_name, warnings};
 use crate::{
-    sync::clock::{self, NEVER},
+    sync::{
+        clock::{self, NEVER},
+        forked,
+    },
     timer::owned,
 };
 use std::{
@@ -45,7 +48,10 @@ pub(super) fn prepare_children() {
     if !PREPARED.swap(true, Ordering::Relaxed) {
         // SAFETY: three functions that live as long as the program, and do not unwind. If there is
         // no memory for it, children have to do without.
-        unsafe { libc::pthread_atfork(Some(hold), Some(release), Some(release)) };
+        let result = unsafe { libc::pthread_atfork(Some(hold), Some(release), Some(begin)) };
+        if result == 0 {
+            forked::children_count();
+        }
     }
 }
 
@@ -60,6 +66,12 @@ extern "C" fn hold() {
         warnings::hold(),
     );
     HELD.set(ManuallyDrop::new(Some(held)));
+}
+
+/// In the child.
+extern "C" fn begin() {
+    forked::count();
+    release();
 }
 
 extern "C" fn release() {

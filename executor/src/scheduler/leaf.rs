@@ -24,6 +24,20 @@ fn with_outside<R>(f: impl FnOnce(&Arc<Scheduler>) -> R) -> R {
     })
 }
 
+/// The executor whose poller is for the descriptors that are waited for here: the current one, as
+/// long as it has machines, else the default one.
+#[cfg(any(feature = "net", all(test, shuttle)))]
+pub(super) fn poller() -> Arc<Scheduler> {
+    context::with_current(|current| {
+        let has_machine = |scheduler: &Arc<Scheduler>| {
+            !scheduler.is_closed()
+                || context::with_worker(|worker| worker.is_some_and(|w| w.is_of(scheduler)))
+        };
+        current.filter(|scheduler| has_machine(scheduler)).cloned()
+    })
+    .unwrap_or_else(|| default::scheduler().clone())
+}
+
 /// Whether this thread may make the first deadline in `timers` earlier. It then tells the driver.
 pub(crate) fn is_local(timers: &Timers) -> bool {
     match context::own_timers() {

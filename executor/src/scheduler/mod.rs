@@ -41,6 +41,8 @@ pub(crate) mod config;
 pub(crate) mod context;
 mod cores;
 pub(crate) mod default;
+#[cfg(any(feature = "net", all(test, shuttle)))]
+pub(crate) mod descriptor;
 pub(crate) mod driver;
 mod env;
 mod executor_id;
@@ -59,6 +61,7 @@ mod report;
 pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
 pub(crate) mod schedules;
+mod shared_source;
 mod system;
 pub(crate) mod task;
 pub(crate) mod task_id;
@@ -76,18 +79,19 @@ use crate::{
     },
     queue::global::{Batch, GlobalQueue},
     suspended::SuspendedTasks,
-    sync::AtomicBool,
+    sync::{AtomicBool, forked::Process},
 };
 use boxed_output::Boxing;
 use calls::Calls;
 use config::{Config, HooksInUse};
 use crossbeam_utils::CachePadded;
-use driver::SharedSource;
+use driver::Source;
 use executor_id::ExecutorId;
 use monitor::Monitor;
 use outside::Watchers;
 use population::Elsewhere;
 use processor::{Processor, Processors};
+use shared_source::SharedSource;
 use std::{collections::VecDeque, future::Future, io, iter, mem, process, ptr::NonNull, sync::Arc};
 use task::{Joiner, Task};
 use task_id::TaskId;
@@ -114,7 +118,7 @@ pub(crate) struct Scheduler {
     threads: Threads,
     elsewhere: CachePadded<Elsewhere>,
     /// The process that the threads are in.
-    process: u32,
+    process: Process,
     /// Read for each poll, so it has a cache line away from what changes.
     closed: CachePadded<AtomicBool>,
 }
@@ -139,7 +143,7 @@ impl Scheduler {
             workers: Workers::default(),
             threads: Threads::default(),
             elsewhere: CachePadded::default(),
-            process: process::id(),
+            process: Process::this(),
             closed: CachePadded::new(AtomicBool::new(false)),
             config,
         });
@@ -266,8 +270,7 @@ impl Scheduler {
     /// Whether this process was forked from the executor's own. It has the memory then, as it was
     /// at that moment, and none of the threads.
     pub(crate) fn is_in_forked_child(&self) -> bool {
-        // A system call, so only for whoever is about to wait anyway.
-        cfg!(unix) && process::id() != self.process
+        self.process.is_forked()
     }
 
     /// Must be called by a thread that is going to wait for others to do something, for ever.
@@ -295,7 +298,7 @@ impl Scheduler {
             "this process was forked from one whose executor was running (process {}); threads do \
              not survive a fork, so this would wait for ever: build an `Executor` in the child, or \
              fork before the first use",
-            self.process
+            self.process.id()
         )
     }
 }
@@ -330,8 +333,9 @@ impl Pool for Scheduler {
 
     fn unpark(&self, machine: usize) {
         let processor = self.processors.get(machine);
-        processor.parker.unpark();
-        processor.driver.interrupt();
+        processor
+            .parker
+            .unpark_or(|| self.shared_source.interrupt());
     }
 
     fn start(self: &Arc<Self>) -> bool {

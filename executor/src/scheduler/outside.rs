@@ -46,9 +46,6 @@ impl Scheduler {
         if self.config.handoff {
             return self.monitor.timers();
         }
-        #[cfg(shuttle)]
-        unreachable!("no random schedule has a set of timers on an executor without a monitor");
-        #[cfg(not(shuttle))]
         self.shared_source.timers()
     }
 
@@ -56,9 +53,6 @@ impl Scheduler {
         if self.config.handoff {
             return self.monitor.timers_if_any();
         }
-        #[cfg(shuttle)]
-        return None;
-        #[cfg(not(shuttle))]
         self.shared_source.timers_if_any()
     }
 

@@ -6,10 +6,7 @@
 //! at once is the business of `idle`.
 
 use super::{
-    Scheduler,
-    busy_time::BusyTime,
-    driver::{Driver, SharedSource},
-    recycle::Mailbox,
+    Scheduler, busy_time::BusyTime, driver::Driver, recycle::Mailbox, shared_source::SharedSource,
     task::Task,
 };
 use crate::{
@@ -36,7 +33,7 @@ pub(crate) struct Processor {
     /// monitor.
     pub(crate) permit: CachePadded<Permit>,
     pub(crate) counters: CachePadded<Counters>,
-    pub(crate) driver: Driver,
+    pub(crate) driver: Driver<SharedSource>,
     pub(super) mailbox: CachePadded<Mailbox>,
     /// Set by the monitor: the worker is to do its maintenance before the next task, and to measure
     /// how long a lone task waits behind that task.

@@ -171,7 +171,7 @@ impl Mailbox {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::scheduler::{driver::SharedSource, processor::Processor};
+    use crate::scheduler::{processor::Processor, shared_source::SharedSource};
     use std::{sync::Arc, task::Wake};
 
     /// Stands for a task: what matters are the references to it.

@@ -28,6 +28,7 @@
 pub(crate) mod clock;
 #[cfg(all(test, loom))]
 pub(crate) mod explore;
+pub(crate) mod forked;
 pub(crate) mod panic;
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) mod refusals;

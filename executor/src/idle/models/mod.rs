@@ -1,5 +1,6 @@
 //! loom models of the code that ships: queues, parker, accounting, the steps of machines, the
-//! register of tasks, the end. Those of the timers are in `timer::models`.
+//! register of tasks, the end. Those of the timers are in `timer::models`, those of the poller in
+//! `netpoll::models`.
 //!
 //! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib
 //! models`. Each model is named after its race and prints how many interleavings it explored, and
@@ -12,6 +13,7 @@
 mod end;
 mod idle;
 mod monitor;
+mod netpoll;
 mod parker;
 mod permits;
 
@@ -60,6 +62,20 @@ trait Work: Sized + Send + Sync + 'static {
 
     /// For a machine that steps back.
     fn give_queue_away(&self, _actor: &Actor<Self>) {}
+
+    /// Sleeps where events come, and returns whether the machine was unparked; `None`, without a
+    /// sleep, if this is not the place to sleep in.
+    fn sleep(&self, _parker: &Parker) -> Option<bool> {
+        None
+    }
+
+    /// Ends that sleep.
+    fn interrupt(&self) {}
+
+    /// Whether an event has come.
+    fn is_due(&self) -> bool {
+        false
+    }
 
     /// The executor has ended.
     fn end(_: &Model<Self>) {}
@@ -182,6 +198,7 @@ impl<W: Work> Model<W> {
             number,
             searching: Cell::new(true),
             is_due: Cell::new(false),
+            is_driven: Cell::new(true),
             spare_until: Cell::new(NEVER),
         }
     }
@@ -216,7 +233,7 @@ impl<W: Work> Pool for Model<W> {
     }
 
     fn unpark(&self, machine: usize) {
-        self.parkers[machine].unpark();
+        self.parkers[machine].unpark_or(|| self.work.interrupt());
     }
 
     fn start(self: &Arc<Self>) -> bool {
@@ -245,6 +262,8 @@ struct Actor<W = AtomicUsize> {
     searching: Cell<bool>,
     /// A timer of its own is due, or will be before it is woken.
     is_due: Cell<bool>,
+    /// It looks after its sources.
+    is_driven: Cell<bool>,
     spare_until: Cell<u64>,
 }
 
@@ -281,6 +300,13 @@ impl<W: Work> WorkLoop for Actor<W> {
     fn begin_to_sleep(&self, _: bool) {}
 
     fn doze(&self) -> Parked {
+        if self.is_driven.get() {
+            match self.model.work.sleep(self.parker()) {
+                Some(true) => return Parked::Unparked,
+                Some(false) => return Parked::InSource,
+                None => {}
+            }
+        }
         if !self.is_due.get() && self.spare_until.get() == NEVER {
             self.parker().park();
         } else if !self.parker().park_until(clock::instant(0)) {
@@ -294,10 +320,12 @@ impl<W: Work> WorkLoop for Actor<W> {
     }
 
     fn is_due(&self) -> bool {
-        self.is_due.take()
+        self.is_due.take() || self.model.work.is_due()
     }
 
-    fn drive_sources(&self, _: bool) {}
+    fn drive_sources(&self, on: bool) {
+        self.is_driven.set(on);
+    }
 
     fn spare_until(&self) -> u64 {
         self.spare_until.get()

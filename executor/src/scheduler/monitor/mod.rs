@@ -278,7 +278,7 @@ impl<'a> Rounds<'a> {
     }
 
     fn is_needed(&self) -> bool {
-        self.scheduler.needs_monitor() || self.scheduler.shared_source.needs_monitor()
+        self.scheduler.needs_monitor() || self.scheduler.shared_source.is_unwatched()
     }
 
     fn is_permit_offered(&self) -> bool {
@@ -290,6 +290,7 @@ impl<'a> Rounds<'a> {
         let scheduler = self.scheduler;
         self.join_threads();
         self.find_neglected(now);
+        self.look_at_shared_source();
         self.look(now, passed);
         self.take_offers();
         self.take_permits(now);

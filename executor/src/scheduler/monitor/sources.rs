@@ -11,6 +11,11 @@
 //! had. What they wait for may be what is due: so the monitor sends a thread of its own for it, an
 //! *errand*, which ends when it has fired what there is.
 //!
+//! At the source that all machines share, one of them sleeps, or looks now and then. If none has for
+//! a while, the polls of all that are active take long: then the monitor looks itself, and has a
+//! machine woken or started, which finds nothing to do and sleeps there. (Go's sysmon polls the
+//! network if nobody has for 10 ms.)
+//!
 //! It asks a machine that is busy and late for maintenance: what that fires itself goes to its own
 //! queue.
 
@@ -41,6 +46,9 @@ const ERRAND_AFTER: Duration = Duration::from_millis(5);
 /// Errands that may be under way at once: each may sit in a waker that takes its time.
 const MOST_ERRANDS: usize = 16;
 
+/// When no machine has looked at the shared source for so long, in nanoseconds, the monitor does.
+const UNWATCHED: u64 = 4_000_000;
+
 /// How long a poll may delay its worker's timers at most, for a large `handoff_after`.
 const STUCK: Duration = Duration::from_millis(100);
 
@@ -60,7 +68,7 @@ impl Scheduler {
     /// The machine of `processor` will not look after its sources for a while.
     pub(crate) fn driver_is_left(&self, processor: &Processor) {
         self.monitor.rest.take_over(|| processor.driver.next_due());
-        if self.shared_source.needs_monitor() {
+        if self.shared_source.is_unwatched() {
             self.monitor.rest.wake_if_asleep();
         }
     }
@@ -212,6 +220,20 @@ impl Rounds<'_> {
             self.scheduler.monitor.neglected.set();
             self.neglected_since = Some(time);
             // The round ends with a look for work.
+        }
+    }
+    /// See the module's text.
+    pub(super) fn look_at_shared_source(&self) {
+        let source = &self.scheduler.shared_source;
+        let now = clock::now();
+        if !source.is_unwatched() || now.saturating_sub(source.last_look()) < UNWATCHED {
+            return;
+        }
+        if source.seems_due(now) {
+            self.scheduler.monitor.neglected.set();
+            // The round ends with a look for work.
+        } else {
+            self.scheduler.call_watcher();
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Made-up events: a second source beside the timers, of the kind that sockets will be.
+//! Made-up events: the poller for sockets (`netpoll`), and what waits with it (`descriptor`), around
+//! devices and a selector that are made up.
 //!
-//! A *kernel* notes events as they happen and tells nobody; whoever wants to know has to ask it, or
-//! to sleep in it. One kernel serves an executor. It is plugged in by `driver::SharedSource` alone:
-//! neither finding nor sleeping, neither the monitor nor `block_on` knows of it.
+//! A device is ready once for each event that has happened, and nothing tells but the selector. As in
+//! the kernel, events are edges: told once, and at once if the device is ready when it is added.
 
 use super::{Event, Trial, below, explore, is_part};
 use crate::{
     block_in_place,
-    idle::pool::Pool,
-    scheduler::{context, driver::Source},
+    netpoll::selector::{self, Control, Fd, Happened, Interest, Key, Selector},
+    scheduler::{
+        context,
+        descriptor::{Descriptor, Direction},
+    },
     spawn,
     sync::{
-        AtomicBool, AtomicUsize, Instant, Mutex, MutexGuard, Ordering,
-        clock::{self, NEVER},
-        fence, lock,
-        panic::caught,
+        Instant, Mutex, MutexGuard, lock,
         shuttle::{Condvar, run_clock},
         wait_until,
     },
@@ -23,213 +23,195 @@ use crate::{
 };
 use shuttle::thread;
 use std::{
-    future::poll_fn,
+    collections::{BTreeMap, BTreeSet},
+    future::{Future, poll_fn},
+    io,
+    os::fd::BorrowedFd,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize as Count, Ordering::SeqCst},
     },
-    task::{Poll, Waker},
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
-/// The kernel of an executor.
-pub(crate) type SharedSource = Arc<Kernel>;
+shuttle::lazy_static! {
+    static ref DEVICES: Devices = Devices::default();
+}
 
-/// See the module's text.
-#[derive(Debug, Default)]
-pub(crate) struct Kernel {
+/// The devices of an execution, and what the selector knows of them.
+#[derive(Default)]
+struct Devices {
     state: Mutex<State>,
-    /// Waits that have not been fired.
-    waits: AtomicUsize,
-    /// A machine sleeps here. Changes under the lock.
-    watched: AtomicBool,
-    /// For the machine that sleeps here.
+    /// For whoever waits in the selector.
     news: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    /// What has happened since somebody asked.
-    happened: Vec<usize>,
-    /// What was fetched, until whoever waits for it comes to know.
-    fetched: Vec<usize>,
-    waiting: Vec<(usize, Waker)>,
-    /// To be woken for what was fetched.
-    due: Vec<Waker>,
+    ready: BTreeSet<Fd>,
+    added: BTreeMap<Fd, Key>,
+    /// What has not been told yet.
+    news: Vec<Key>,
+    is_interrupted: bool,
 }
 
-impl State {
-    /// Asks the kernel, which tells each event once.
-    fn fetch(&mut self) {
-        for event in std::mem::take(&mut self.happened) {
-            self.fetched.push(event);
-            if let Some(position) = self.waiting.iter().position(|(other, _)| *other == event) {
-                self.due.push(self.waiting.swap_remove(position).1);
-            }
-        }
-    }
-}
-
-impl Kernel {
+impl Devices {
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
-    /// An event happens.
-    fn happen(&self, event: usize) {
-        self.lock().happened.push(event);
+    /// The device becomes ready.
+    fn happen(&self, device: Fd) {
+        let mut state = self.lock();
+        state.ready.insert(device);
+        let key = state.added.get(&device).copied();
+        state.news.extend(key);
+        drop(state);
         self.news.notify_all();
     }
 
-    /// Whether the event has been fetched. If not, `waker` is woken when it is.
-    fn has_happened(&self, event: usize, waker: &Waker) -> bool {
-        let mut state = self.lock();
-        if let Some(position) = state.fetched.iter().position(|&other| other == event) {
-            state.fetched.swap_remove(position);
-            return true;
+    /// Takes what has happened.
+    fn read(&self, device: Fd) -> io::Result<()> {
+        if self.lock().ready.remove(&device) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
         }
-        match state.waiting.iter_mut().find(|(other, _)| *other == event) {
-            Some((_, before)) => before.clone_from(waker),
-            None => {
-                state.waiting.push((event, waker.clone()));
-                self.waits.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        false
     }
 }
 
-/// How often events were fetched by a machine asleep in the kernel, and by an errand: both must
-/// occur.
+/// The selector of an executor.
+pub(crate) struct MadeUp;
+
+/// How often events were fetched by a machine asleep in the selector, and tasks woken by an errand:
+/// both must occur.
 static BY_SLEEPERS: Count = Count::new(0);
 static BY_ERRANDS: Count = Count::new(0);
 
-impl Source for Arc<Kernel> {
-    fn is_waited_for(&self) -> bool {
-        self.waits.load(Ordering::Relaxed) > 0
+impl Selector for MadeUp {
+    type Control = MadeUp;
+
+    fn open() -> io::Result<(MadeUp, MadeUp)> {
+        Ok((MadeUp, MadeUp))
     }
 
-    fn seems_due(&self, _: u64) -> bool {
-        let mut state = self.lock();
-        state.fetch();
-        !state.due.is_empty()
-    }
-
-    fn next_due(&self) -> u64 {
-        if self.is_waited_for() && !self.lock().due.is_empty() {
-            0
-        } else {
-            NEVER
-        }
-    }
-
-    fn fire(&self, _: u64, limit: usize) -> bool {
-        if !self.is_waited_for() {
-            return false;
-        }
-        let mut state = self.lock();
-        state.fetch();
-        let count = state.due.len().min(limit);
-        let due: Vec<_> = state.due.drain(..count).collect();
-        drop(state);
-        self.waits.fetch_sub(count, Ordering::Relaxed);
-        due.into_iter()
-            .for_each(|waker| drop(caught(|| waker.wake())));
-        if context::with_worker(|worker| worker.is_none()) {
-            BY_ERRANDS.fetch_add(count, SeqCst);
-        }
-        count > 0
-    }
-
-    fn evict(&self) {
-        let mut state = self.lock();
-        let waiting = std::mem::take(&mut state.waiting).into_iter();
-        let mut all = std::mem::take(&mut state.due);
-        all.extend(waiting.map(|(_, waker)| waker));
-        drop(state);
-        self.waits.fetch_sub(all.len(), Ordering::Relaxed);
-        all.into_iter()
-            .for_each(|waker| drop(caught(|| waker.wake())));
-    }
-
-    fn sleep(&self, mut unparked: impl FnMut() -> bool, until: u64) -> Option<bool> {
-        if !self.is_waited_for() {
-            return None;
-        }
-        let mut state = self.lock();
-        if self.watched.swap(true, Ordering::Relaxed) {
-            return None;
-        }
-        // Pairs with the fence in `interrupt`.
-        fence(Ordering::SeqCst);
-        let woken = loop {
-            if unparked() {
-                break true;
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        tell: impl FnMut(selector::Event),
+    ) -> io::Result<()> {
+        let mut state = DEVICES.lock();
+        if timeout != Some(Duration::ZERO) {
+            let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+            while state.news.is_empty() && !state.is_interrupted {
+                state = match deadline {
+                    None => DEVICES.news.wait(state).unwrap(),
+                    Some(deadline) => match wait_until(&DEVICES.news, state, deadline) {
+                        Some(state) => state,
+                        None => return Ok(()),
+                    },
+                };
             }
-            state.fetch();
-            if !state.due.is_empty() {
-                BY_SLEEPERS.fetch_add(1, SeqCst);
-                break false;
-            }
-            let left = clock::instant(until).saturating_duration_since(Instant::now());
-            if until == NEVER {
-                state = self.news.wait(state).unwrap();
-            } else if left.is_zero() {
-                break false;
-            } else {
-                state = self.news.wait_timeout(state, left).unwrap().0;
-            }
-        };
-        self.watched.store(false, Ordering::Relaxed);
+            state.is_interrupted = false;
+            BY_SLEEPERS.fetch_add(state.news.len(), SeqCst);
+        }
+        let news = std::mem::take(&mut state.news);
         drop(state);
-        Some(woken)
+        let events = news.into_iter().map(|key| selector::Event {
+            key,
+            read: Happened::Ready,
+            write: Happened::Nothing,
+        });
+        events.for_each(tell);
+        Ok(())
+    }
+}
+
+impl Control for MadeUp {
+    fn add(&self, fd: Fd, key: Key, _: Interest) -> io::Result<()> {
+        let mut state = DEVICES.lock();
+        state.added.insert(fd, key);
+        if state.ready.contains(&fd) {
+            state.news.push(key);
+            drop(state);
+            DEVICES.news.notify_all();
+        }
+        Ok(())
+    }
+
+    fn widen(&self, _: Fd, _: Key) -> io::Result<()> {
+        unreachable!("nobody writes")
+    }
+
+    fn remove(&self, fd: Fd) -> io::Result<()> {
+        DEVICES.lock().added.remove(&fd);
+        Ok(())
     }
 
     fn interrupt(&self) {
-        // Pairs with the fence in `sleep`.
-        fence(Ordering::SeqCst);
-        if self.watched.load(Ordering::Relaxed) {
-            // The sleeper has looked for its token under the lock.
-            drop(self.lock());
-            self.news.notify_all();
-        }
-    }
-
-    fn needs_monitor(&self) -> bool {
-        self.is_waited_for() && !self.watched.load(Ordering::Relaxed)
+        DEVICES.lock().is_interrupted = true;
+        DEVICES.news.notify_all();
     }
 }
 
-/// Waits for an event of the current executor's kernel: a leaf future.
+/// Waits for an event, as a future of a socket does.
 async fn event(event: usize) {
+    let device = Device(event as Fd, Descriptor::claiming());
+    let mut reading = pin!(
+        device
+            .1
+            .io(device.fd(), Direction::Read, || DEVICES.read(device.0))
+    );
     poll_fn(|cx| {
-        context::with_current(|scheduler| {
-            let scheduler = scheduler.expect("polled inside an executor");
-            if scheduler.shared_source.has_happened(event, cx.waker()) {
-                return Poll::Ready(());
-            }
-            // As for new work: from now on somebody has to look at the kernel.
-            scheduler.notify();
-            Poll::Pending
-        })
+        let witness = Waker::from(Arc::new(Witness(cx.waker().clone())));
+        reading.as_mut().poll(&mut Context::from_waker(&witness))
     })
-    .await;
+    .await
+    .unwrap();
+}
+
+struct Device(Fd, Descriptor);
+
+impl Device {
+    fn fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: nothing is done with it but to hand its number to `MadeUp`.
+        unsafe { BorrowedFd::borrow_raw(self.0) }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.1.deregister(self.fd());
+    }
+}
+
+/// Sees who wakes a task.
+struct Witness(Waker);
+
+impl Wake for Witness {
+    fn wake(self: Arc<Self>) {
+        if context::with_worker(|worker| worker.is_none()) {
+            BY_ERRANDS.fetch_add(1, SeqCst);
+        }
+        self.0.wake_by_ref();
+    }
 }
 
 /// A thread on which the first `count` events happen, in an order that chance decides.
-fn run_kernel(trial: &Trial, count: usize) -> thread::JoinHandle<()> {
-    run_kernel_after(Duration::ZERO, trial, count)
+fn run_kernel(count: usize) -> thread::JoinHandle<()> {
+    run_kernel_after(Duration::ZERO, count)
 }
 
-fn run_kernel_after(delay: Duration, trial: &Trial, count: usize) -> thread::JoinHandle<()> {
-    let kernel = trial.scheduler.shared_source.clone();
+fn run_kernel_after(delay: Duration, count: usize) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let begin = Instant::now().checked_add(delay).expect("soon");
         let (nothing, signal) = (Mutex::new(()), Condvar::new());
         while wait_until(&signal, lock(&nothing), begin).is_some() {}
         let mut events: Vec<_> = (0..count).collect();
         while !events.is_empty() {
-            kernel.happen(events.swap_remove(below(events.len())));
+            DEVICES.happen(events.swap_remove(below(events.len())) as Fd);
             (0..below(3)).for_each(|_| thread::yield_now());
         }
     })
@@ -241,7 +223,7 @@ fn run_kernel_after(delay: Duration, trial: &Trial, count: usize) -> thread::Joi
 fn events_reach_whoever_waits_on_workers_alone() {
     explore("events on workers alone", 15_000, || {
         let trial = Trial::of_workers(1 + below(2));
-        let kernel = run_kernel(&trial, 4);
+        let kernel = run_kernel(4);
         let waiting = (0..3).map(|number| {
             let tasks = trial.tasks.clone();
             trial.executor.spawn(trial.tasks.track(async move {
@@ -274,7 +256,7 @@ fn events_reach_tasks_whose_workers_block_or_get_stuck() {
     explore("events while workers block", 15_000, || {
         let trial = Trial::of_workers_and_stand_ins(1 + below(2), 2);
         let clock = run_clock();
-        let kernel = run_kernel(&trial, 3);
+        let kernel = run_kernel(3);
         let released = Event::new();
         let away = (0..2).map(|number| {
             let released = released.clone();
@@ -314,8 +296,12 @@ fn an_event_is_seen_where_no_machine_is_left() {
         let away = trial.executor.spawn(trial.tasks.track(async move {
             block_in_place(|| away.wait_blocking());
         }));
+        if below(2) == 0 {
+            // The monitor falls asleep before anybody waits.
+            trial.executor.block_on(sleep(Duration::from_secs(1)));
+        }
         // By then the monitor has had rounds enough in which there was nothing else to do.
-        let kernel = run_kernel_after(Duration::from_secs(1), &trial, 1);
+        let kernel = run_kernel_after(Duration::from_secs(1), 1);
         trial.executor.block_on(event(0));
         released.set();
         trial.executor.block_on(away).unwrap();
@@ -341,7 +327,7 @@ fn events_and_timers_wake_the_same_machines() {
             }))
         });
         let tasks: Vec<_> = tasks.collect();
-        let kernel = run_kernel(&trial, 3);
+        let kernel = run_kernel(3);
         tasks
             .into_iter()
             .for_each(|task| trial.executor.block_on(task).unwrap());
@@ -357,10 +343,34 @@ fn the_end_against_events() {
         let trial = Trial::of_workers_and_stand_ins(2, 1);
         let waiting = (0..3).map(|number| trial.executor.spawn(trial.tasks.track(event(number))));
         let waiting: Vec<_> = waiting.collect();
-        let kernel = run_kernel(&trial, 3);
+        let kernel = run_kernel(3);
         (0..below(3)).for_each(|_| thread::yield_now());
         trial.end();
         assert!(waiting.iter().all(|task| task.is_finished()));
         kernel.join().unwrap();
+    });
+}
+
+/// Without a monitor: whoever leaves the selector for a poll that does not end has had somebody else
+/// sleep there.
+#[test]
+fn an_event_does_not_wait_for_a_poll_without_end() {
+    explore("events beside a poll without end", 10_000, || {
+        let trial = Trial::of_workers(2);
+        let released = Event::new();
+        let stuck = released.clone();
+        let stuck = trial.executor.spawn(trial.tasks.track(async move {
+            event(0).await;
+            stuck.wait_blocking();
+        }));
+        let other = trial.executor.spawn(trial.tasks.track(async move {
+            event(1).await;
+            released.set();
+        }));
+        let kernel = run_kernel(2);
+        trial.executor.block_on(stuck).unwrap();
+        trial.executor.block_on(other).unwrap();
+        kernel.join().unwrap();
+        trial.end();
     });
 }

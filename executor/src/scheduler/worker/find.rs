@@ -143,10 +143,7 @@ impl Worker {
     /// Wakes tasks that wait for what has happened outside by `now`; returns whether there were
     /// any.
     fn fire_events(&self, now: u64) -> bool {
-        self.about_to_run_foreign_code();
-        let fired = self.driver().fire_moderated(now, EVENTS_IN_A_ROW);
-        self.after_foreign_code();
-        fired
+        self.fire_by(|| self.driver().fire_moderated(now, EVENTS_IN_A_ROW))
     }
 
     /// The same for the sources of threads that do not come to them.
@@ -155,9 +152,19 @@ impl Worker {
         if !scheduler.monitor.neglected.take() {
             return false;
         }
+        self.fire_by(|| scheduler.fire_neglected(EVENTS_IN_A_ROW))
+    }
+
+    /// Calls `fire`, and tells others of the tasks that it has woken here.
+    fn fire_by(&self, fire: impl FnOnce() -> bool) -> bool {
         self.about_to_run_foreign_code();
-        let fired = scheduler.fire_neglected(EVENTS_IN_A_ROW);
+        self.firing.set(self.has_monitor());
+        let fired = fire();
+        self.firing.set(false);
         self.after_foreign_code();
+        if self.queue().len() > 1 {
+            self.scheduler().notify();
+        }
         fired
     }
 

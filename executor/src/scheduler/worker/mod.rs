@@ -13,6 +13,7 @@ use super::{
     driver::Driver,
     processor::{Counters, Lease, Processor},
     recycle::{Maker, Recycler},
+    shared_source::SharedSource,
     system,
     task::{self, Task},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     next_slot_run: Cell<u32>,
     /// How long a lone task waits in the next slot.
     lone_wait: Cell<LoneWait>,
+    /// It wakes tasks for what has happened outside: others are told once, when it has woken them all.
+    firing: Cell<bool>,
     /// Measure that in the next poll.
     measure_next: Cell<bool>,
     /// When it looks beyond its own queue.
@@ -95,6 +98,7 @@ impl Worker {
             as_maker: Maker::worker(lease.index()),
             next_slot_run: Cell::new(0),
             lone_wait: Cell::new(LoneWait::at_first(lease.scheduler())),
+            firing: Cell::new(false),
             measure_next: Cell::new(false),
             pace: Pace::new(),
             examine_call: Cell::new(false),
@@ -132,7 +136,7 @@ impl Worker {
     }
 
     /// The sources that it looks after.
-    pub(super) fn driver(&self) -> &Driver {
+    pub(super) fn driver(&self) -> &Driver<SharedSource> {
         &self.processor().driver
     }
 
@@ -148,6 +152,18 @@ impl Worker {
             let due = self.driver().next_due();
             self.scheduler().monitor.rest.wake_by(due);
         }
+    }
+
+    /// Whether it is a worker of `scheduler`.
+    #[cfg(any(feature = "net", all(test, shuttle)))]
+    pub(super) fn is_of(&self, scheduler: &Arc<Scheduler>) -> bool {
+        Arc::ptr_eq(self.scheduler(), scheduler)
+    }
+
+    /// Whether it looks at its sources as soon as it has nothing else to do, or somebody in its stead.
+    #[cfg(any(feature = "net", all(test, shuttle)))]
+    pub(super) fn will_look(&self) -> bool {
+        self.has_monitor() && self.processor().permit.is_held()
     }
 
     fn queue(&self) -> &LocalQueue<Task> {

@@ -5,6 +5,7 @@
 //! | is woken or spawned                               | the next slot; what was there goes on to the local queue |
 //! | is woken during its own poll: it yields           | the back of the local queue                   |
 //! | either, while the worker has no permit            | the global queue                              |
+//! | is woken by sockets, by this worker           | the back of the local queue                   |
 //! | is the 257th in the local queue                   | the global queue, with the older half of the local one |
 //!
 //! On any other thread it goes to the global queue (`task::schedule`).
@@ -94,6 +95,9 @@ impl Worker {
             if self.queue().len() > 1 && self.scheduler().idle.may_notify() {
                 self.scheduler().notify();
             }
+        } else if cfg!(any(feature = "net", shuttle)) && self.firing.get() {
+            // One of many, perhaps. If a waker does not return, the monitor sees to them.
+            self.push_local(task);
         } else if let Some(displaced) = self.processor().next.put(task) {
             self.push_local(displaced);
             self.scheduler().notify();

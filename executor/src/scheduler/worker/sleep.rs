@@ -60,7 +60,10 @@ impl WorkLoop for Worker {
 
     fn doze(&self) -> Parked {
         self.counters().busy_time.end(clock::now());
-        let parked = self.driver().park(self.parker(), self.spare_until.get());
+        let watch = || self.scheduler().idle.watch(self.index());
+        let parked = self
+            .driver()
+            .park(self.parker(), self.spare_until.get(), watch);
         self.counters().busy_time.begin(clock::now());
         parked
     }
