@@ -78,14 +78,20 @@ mod executor;
 mod free;
 #[cfg(not(loom))]
 mod handle;
+#[cfg(all(feature = "hyper", unix, not(any(loom, shuttle))))]
+mod hyper;
 #[cfg(not(loom))]
 mod join;
 #[cfg(not(loom))]
 mod join_set;
 #[cfg(all(feature = "macros", not(loom)))]
 mod macros;
+#[cfg(all(feature = "net", unix, not(any(loom, shuttle))))]
+pub mod net;
 #[cfg(not(loom))]
 mod scheduler;
+#[cfg(all(feature = "signal", unix, not(any(loom, shuttle))))]
+pub mod signal;
 #[cfg(not(loom))]
 mod task_builder;
 #[cfg(not(loom))]

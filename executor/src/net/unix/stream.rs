@@ -1,0 +1,208 @@
+//! A connection within this machine.
+
+use super::{UCred, credentials, retry};
+use crate::{
+    net::{
+        interest::Interest,
+        socket::Socket,
+        split::{self, OwnedReadHalf, OwnedWriteHalf},
+    },
+    scheduler::descriptor::Direction,
+};
+use std::{
+    fmt, io,
+    mem::MaybeUninit,
+    net::Shutdown,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+        unix::net::{self, SocketAddr},
+    },
+    path::Path,
+    task::{Context, Poll},
+};
+
+/// A connection within this machine.
+///
+/// It reads and writes as [`TcpStream`](crate::net::TcpStream) does, and what that says of
+/// references, of several tasks and of dropped futures holds here, too.
+///
+/// # Examples
+///
+/// See [`unix`](super).
+pub struct UnixStream(pub(in crate::net) Socket<net::UnixStream>);
+
+impl UnixStream {
+    /// Of a stream that does not block.
+    pub(super) fn new(stream: net::UnixStream) -> UnixStream {
+        UnixStream(Socket::new(stream))
+    }
+
+    /// Connects to a path.
+    ///
+    /// While as many connections as the system allows wait to be accepted there, this tries again
+    /// after 0.1 to 10 ms: nobody tells of the moment when fewer do.
+    ///
+    /// # Errors
+    ///
+    /// The system's: `NotFound` if there is no such path, `ConnectionRefused` if nobody listens.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up.
+    ///
+    /// # Examples
+    ///
+    /// See [`UnixListener`](super::UnixListener).
+    pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        UnixStream::connect_addr(&SocketAddr::from_pathname(path)?).await
+    }
+
+    /// Connects to an address, which need not be a path; else as [`connect`](UnixStream::connect).
+    ///
+    /// # Errors
+    ///
+    /// As `connect`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up.
+    ///
+    /// # Examples
+    ///
+    /// See [`UnixListener::bind_addr`](super::UnixListener::bind_addr).
+    pub async fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+        let stream = retry(|| mio::net::UnixStream::connect_addr(address)).await?;
+        Ok(UnixStream::new(stream.into()))
+    }
+
+    /// Makes two streams that are connected with each other.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    ///
+    /// # Examples
+    ///
+    /// See [`unix`](super).
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (one, other) = mio::net::UnixStream::pair()?;
+        Ok((UnixStream::new(one.into()), UnixStream::new(other.into())))
+    }
+
+    /// Returns who is at the other end.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    ///
+    /// # Examples
+    ///
+    /// See [`UCred`].
+    pub fn peer_cred(&self) -> io::Result<UCred> {
+        credentials::of_peer(self.as_fd())
+    }
+
+    /// Reads into memory that need not be initialized. As many bytes as this returns are, then; 0
+    /// is the end, unless `buf` is empty. For one task at a time, as `AsyncRead::poll_read`.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor::net::unix::UnixStream;
+    /// use futures::AsyncWriteExt;
+    /// use std::{future::poll_fn, mem::MaybeUninit};
+    ///
+    /// # executor::block_on(async {
+    /// let (mut one, other) = UnixStream::pair()?;
+    /// one.write_all(b"x").await?;
+    /// let mut buf = [MaybeUninit::uninit(); 100];
+    /// assert_eq!(poll_fn(|cx| other.poll_read_uninit(cx, &mut buf)).await?, 1);
+    /// // SAFETY: one byte has been read.
+    /// assert_eq!(unsafe { buf[0].assume_init() }, b'x');
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_read_uninit(cx, buf)
+    }
+
+    /// Ends the read side, the write side, or both. Whoever waits for that side is woken.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor::net::unix::UnixStream;
+    /// use futures::AsyncReadExt;
+    /// use std::net::Shutdown;
+    ///
+    /// # executor::block_on(async {
+    /// let (one, mut other) = UnixStream::pair()?;
+    /// one.shutdown(Shutdown::Write)?;
+    /// assert_eq!(other.read(&mut [0]).await?, 0);
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.get().shutdown(how)
+    }
+
+    /// Returns this end's address.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use executor::net::unix::UnixStream;
+    ///
+    /// let (one, other) = UnixStream::pair()?;
+    /// assert!(one.local_addr()?.is_unnamed() && other.peer_addr()?.is_unnamed());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get().local_addr()
+    }
+
+    /// Returns the other end's address.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    ///
+    /// # Examples
+    ///
+    /// See [`local_addr`](UnixStream::local_addr).
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.get().peer_addr()
+    }
+}
+
+readiness!(
+    UnixStream,
+    "unix::UnixStream",
+    "let (socket, _other) = UnixStream::pair()?;"
+);
+conversions!(
+    UnixStream,
+    net::UnixStream,
+    net::UnixStream,
+    "unix::UnixStream",
+    "let (socket, _other) = UnixStream::pair()?;"
+);
+splits!(
+    UnixStream,
+    "unix::UnixStream",
+    "let (socket, _other) = UnixStream::pair()?;"
+);
