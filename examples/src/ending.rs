@@ -50,11 +50,16 @@ fn cannot_print(error: &str) -> ! {
 pub fn on_interrupt(mut clean_up: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(move || {
         clean_up();
-        #[cfg(unix)]
-        end_by(libc::SIGINT);
-        #[cfg(not(unix))]
-        process::exit(INTERRUPTED);
+        end_as_interrupted();
     })
+}
+
+/// Ends the process as Ctrl-C does.
+pub fn end_as_interrupted() -> ! {
+    #[cfg(unix)]
+    end_by(libc::SIGINT);
+    #[cfg(not(unix))]
+    process::exit(INTERRUPTED);
 }
 
 /// Somebody has interrupted the program, perhaps as no lesson ran that would have ended.

@@ -3,6 +3,10 @@
 #[path = "../../executor/tests/common/watchdog.rs"]
 mod watchdog;
 
+#[cfg(unix)]
+#[path = "lessons/http.rs"]
+mod http;
+
 use std::{
     process::{Command, Output, Stdio},
     time::Duration,
@@ -18,7 +22,7 @@ fn watchdog() -> Watchdog {
     Watchdog::with(PATIENCE)
 }
 
-const LESSONS: [&str; 9] = [
+const LESSONS: &[&str] = &[
     "hello",
     "spawn",
     "sleep",
@@ -28,6 +32,8 @@ const LESSONS: [&str; 9] = [
     "hundred-thousand",
     "gpm",
     "pipeline",
+    #[cfg(unix)]
+    "http",
 ];
 
 fn goroutines(arguments: &[&str]) -> Command {
@@ -328,18 +334,20 @@ fn list_names_every_lesson_in_order() {
 }
 
 /// A number of workers, and nothing else that takes long.
-const WITH_WORKERS: [&[&str]; 5] = [
+const WITH_WORKERS: &[&[&str]] = &[
     &["waitgroup"],
     &["primes", "--up-to", "1000"],
     &["hundred-thousand", "--tasks", "1000"],
     &["gpm"],
     &["pipeline"],
+    #[cfg(unix)]
+    &["http"],
 ];
 
 #[test]
 fn lessons_whose_tasks_run_side_by_side_take_a_number_of_workers() {
     let _watchdog = watchdog();
-    for arguments in WITH_WORKERS {
+    for &arguments in WITH_WORKERS {
         for workers in ["1", "3"] {
             let printed = output_of(&[arguments, &["--workers", workers]].concat());
             if arguments == ["gpm"] {
@@ -372,7 +380,8 @@ mod ending {
         let few = vec!["hundred-thousand", "--tasks", "1000"];
         let small = vec!["primes", "--up-to", "1000"];
         let quick = LESSONS
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|lesson| !["hundred-thousand", "primes"].contains(lesson));
         quick
             .map(|lesson| vec![lesson])
@@ -381,7 +390,7 @@ mod ending {
 
     /// Waits for the end, which must come soon: the longest lesson sleeps two seconds.
     #[track_caller]
-    fn output_soon(mut child: Child, what: &str) -> Output {
+    pub fn output_soon(mut child: Child, what: &str) -> Output {
         let begin = Instant::now();
         while child.try_wait().expect("it was started").is_none() {
             if begin.elapsed() > Duration::from_secs(60) {
@@ -477,7 +486,7 @@ mod ending {
         (file(master), file(slave))
     }
 
-    fn interrupt(pid: i32) {
+    pub fn interrupt(pid: i32) {
         // SAFETY: a process, or a group of them, that is a child's and was not waited for.
         assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0);
     }
@@ -542,7 +551,7 @@ mod ending {
 #[test]
 fn help_tells_of_every_lesson_and_of_its_options() {
     let _watchdog = watchdog();
-    assert_has_all(&output_of(&["--help"]), &LESSONS);
+    assert_has_all(&output_of(&["--help"]), LESSONS);
     assert_has_all(
         &output_of(&["primes", "--help"]),
         &["--up-to <N>", "--workers <N>"],
@@ -551,7 +560,7 @@ fn help_tells_of_every_lesson_and_of_its_options() {
         &output_of(&["hundred-thousand", "--help"]),
         &["--tasks <N>"],
     );
-    for lesson in LESSONS {
+    for &lesson in LESSONS {
         assert_has_all(
             &output_of(&[lesson, "--help"]),
             &["Usage: goroutines", lesson],
@@ -564,7 +573,7 @@ fn an_unknown_lesson_is_refused_with_the_names_of_all() {
     let _watchdog = watchdog();
     let complaint = complaint_about(&["no-such-lesson"]);
     assert_has_all(&complaint, &["there is no lesson 'no-such-lesson'"]);
-    assert_has_all(&complaint, &LESSONS);
+    assert_has_all(&complaint, LESSONS);
 }
 
 #[test]

@@ -3,7 +3,11 @@
 mod go_main;
 mod gpm;
 mod hello;
+#[cfg(unix)]
+mod http;
 mod hundred_thousand;
+#[cfg(unix)]
+mod load;
 mod main_exit;
 mod pipeline;
 mod primes;
@@ -38,6 +42,9 @@ pub enum Lesson {
     Gpm(gpm::Options),
     /// generator, squarers, merger, joined by channels
     Pipeline(workers::Workers),
+    /// a web server on hyper, under load, and beside handlers that block
+    #[cfg(unix)]
+    Http(http::Options),
 }
 
 impl Lesson {
@@ -53,6 +60,8 @@ impl Lesson {
             Lesson::HundredThousand(options) => hundred_thousand::main(options)?,
             Lesson::Gpm(options) => gpm::main(options)?,
             Lesson::Pipeline(workers) => pipeline::main(*workers)?,
+            #[cfg(unix)]
+            Lesson::Http(options) => http::main(options)?,
         }
         Ok(())
     }
