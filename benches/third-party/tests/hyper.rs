@@ -1,17 +1,24 @@
-//! hyper's HTTP/2 server and client talk to each other over a pipe in memory, and every stream of
-//! both is a task of ours.
+//! hyper's HTTP/2 server and client talk to each other, over a pipe in memory and over our sockets,
+//! and every stream of both is a task of ours.
 
-use executor::{Executor, Handle, spawn, time::timeout};
+mod common;
+
+use common::{Result, assert_is_on_our_threads, connection, run};
+use executor::{Handle, spawn};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response,
     body::{Bytes, Incoming},
-    client::conn::http2::{SendRequest, handshake},
-    server::conn::http2::Builder,
+    client::conn::http2::{Builder as Client, SendRequest},
+    rt::{Read, Write},
+    server::conn::http2::Builder as Server,
     service::service_fn,
 };
 use smol_hyper::rt::FuturesIo;
-use std::{convert::Infallible, thread, time::Duration};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 use tokio::io::{DuplexStream, duplex};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 use waitgroup::WaitGroup;
@@ -22,23 +29,11 @@ const REQUESTS: usize = 300;
 /// Less than a frame, which is up to 16 KiB long: both sides wait for each other all the time.
 const PIPE_BYTES: usize = 4096;
 
-/// The whole takes less than a second; what hangs, hangs for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-const THREAD_NAME: &str = "runs-hyper";
-
-/// What hyper spawns its tasks with.
-#[derive(Clone)]
-struct Spawner(Handle);
-
-impl<F> hyper::rt::Executor<F> for Spawner
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        drop(self.0.spawn(future));
-    }
-}
+/// When a client asks whether the server is still there, and when it gives up. (Not beside bodies
+/// in both directions: if both sides owe an answer to that when their writes wait for each other,
+/// h2 reads no more, and they wait for ever. That is so under tokio, too.)
+const ASK: Duration = Duration::from_millis(5);
+const GIVE_UP: Duration = Duration::from_millis(50);
 
 type Pipe = FuturesIo<Compat<DuplexStream>>;
 
@@ -48,7 +43,7 @@ fn pipe() -> (Pipe, Pipe) {
 }
 
 /// Sends back each request's body, but none before all requests are there.
-async fn serve(pipe: Pipe) -> hyper::Result<()> {
+async fn serve(stream: impl Read + Write + Unpin) -> hyper::Result<()> {
     let missing = WaitGroup::new();
     missing.add(REQUESTS);
     let echo = service_fn(move |request: Request<Incoming>| {
@@ -57,13 +52,13 @@ async fn serve(pipe: Pipe) -> hyper::Result<()> {
             missing.done();
             missing.wait().await;
             // Only now: the others would wait for ever for one that has panicked before its `done`.
-            assert_eq!(thread::current().name(), Some(THREAD_NAME));
+            assert_is_on_our_threads();
             Ok::<_, Infallible>(Response::new(request.into_body()))
         }
     });
-    Builder::new(Spawner(Handle::current()))
+    Server::new(Handle::current())
         .max_concurrent_streams(REQUESTS as u32)
-        .serve_connection(pipe, echo)
+        .serve_connection(stream, echo)
         .await
 }
 
@@ -80,32 +75,60 @@ async fn ask(mut client: SendRequest<Full<Bytes>>, number: usize) -> hyper::Resu
     Ok(answer.into_body().collect().await?.to_bytes())
 }
 
-async fn conversation() {
-    let (near, far) = pipe();
+async fn conversation<S>(near: S, far: S) -> Result
+where
+    S: Read + Write + Unpin + Send + 'static,
+{
     let server = spawn(serve(far));
-    let shaken = handshake(Spawner(Handle::current()), near).await;
-    let (client, connection) = shaken.expect("the server is there");
+    let (client, connection) = Client::new(Handle::current()).handshake(near).await?;
     let connection = spawn(connection);
 
     let answers: Vec<_> = (0..REQUESTS)
         .map(|number| spawn(ask(client.clone(), number)))
         .collect();
     for (number, answer) in answers.into_iter().enumerate() {
-        let answer = answer.await.expect("no panic").expect("an answer");
-        assert!(answer == body(number), "the answer to request {number}");
+        assert!(
+            answer.await?? == body(number),
+            "the answer to request {number}"
+        );
     }
 
     drop(client);
-    let ends = [connection.await, server.await];
-    assert!(ends.iter().all(|end| matches!(end, Ok(Ok(())))), "{ends:?}");
+    connection.await??;
+    Ok(server.await??)
 }
 
 #[test]
 fn hundreds_of_concurrent_http2_requests_are_answered_each_by_a_task_of_its_own() {
-    let builder = Executor::builder().workers(2).thread_name(THREAD_NAME);
-    let executor = builder.build().expect("two threads");
-    let outcome = executor.block_on(timeout(PATIENCE, conversation()));
-    // Not left to the drop of the executor, which would wait for a poll that never returns.
-    executor.shutdown_timeout(PATIENCE).expect("no poll hangs");
-    outcome.expect("no task hangs");
+    run(async {
+        let (near, far) = pipe();
+        conversation(near, far).await
+    });
+}
+
+#[test]
+fn and_over_sockets() {
+    run(async {
+        let (near, far) = connection().await?;
+        conversation(near, far).await
+    });
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up() {
+    run(async {
+        let begin = Instant::now();
+        let (near, _silent) = connection().await?;
+        let (_client, connection) = Client::new(Handle::current())
+            .timer(Handle::current())
+            .keep_alive_interval(ASK)
+            .keep_alive_timeout(GIVE_UP)
+            .keep_alive_while_idle(true)
+            .handshake::<_, Full<Bytes>>(near)
+            .await?;
+        let error = spawn(connection).await?.expect_err("there is no server");
+        assert!(error.is_timeout(), "{error:?}");
+        assert!(begin.elapsed() >= ASK + GIVE_UP);
+        Ok(())
+    });
 }
