@@ -2,7 +2,7 @@
 //
 // The protocol is that of ../src/child.rs: a line "run <workload> <size> <repeats>" on standard
 // input is answered by "ok <figure> ...", each the median over the repeats, or "error <why>".
-// GOMAXPROCS is the number of workers.
+// "serve <service>", "cpu" and "memory" are those of the programs with sockets. GOMAXPROCS is the number of workers.
 package main
 
 import (
@@ -68,6 +68,15 @@ func main() {
 
 func answer(line string) string {
 	words := strings.Fields(line)
+	if len(words) == 2 && words[0] == "serve" {
+		return serve(words[1])
+	}
+	switch line {
+	case "cpu":
+		return cpu()
+	case "memory":
+		return memory()
+	}
 	if len(words) != 4 || words[0] != "run" {
 		return fmt.Sprintf("error not understood: '%s'", line)
 	}

@@ -2,6 +2,10 @@
 //!
 //! The parent writes `run <workload> <size> <repeats>`; the answer is `ok <figure> ...`, each the
 //! median over the repeats, or `error <why>`. The end of the input ends the process.
+//!
+//! The programs with sockets understand three lines more, as Go's does: `serve <service>` is answered
+//! by the address at which that is served from now on, `cpu` by the microseconds of CPU time that the
+//! process has used so far, and `memory` by its resident bytes.
 
 #[cfg(feature = "futures-pool")]
 use crate::runtime::FuturesPool;
@@ -56,12 +60,21 @@ fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
         process::abort();
     }));
     match contestant {
+        #[cfg(not(feature = "executor-net"))]
         Contestant::Executor => answer_all::<OwnedExecutor, OurGroup>(workers),
+        #[cfg(feature = "executor-net")]
+        Contestant::Executor | Contestant::ExecutorNet => {
+            answer_with_sockets::<OwnedExecutor>(workers)
+        }
         Contestant::ExecutorDefault => answer_all::<DefaultExecutor, OurGroup>(workers),
-        #[cfg(feature = "tokio")]
+        #[cfg(all(feature = "tokio", not(feature = "tokio-net")))]
         Contestant::Tokio => answer_all::<Tokio, OurGroup>(workers),
-        #[cfg(feature = "async-executor")]
+        #[cfg(feature = "tokio-net")]
+        Contestant::Tokio => answer_with_sockets::<Tokio>(workers),
+        #[cfg(all(feature = "async-executor", not(feature = "smol-net")))]
         Contestant::AsyncExecutor => answer_all::<OwnedSmol, OurGroup>(workers),
+        #[cfg(feature = "smol-net")]
+        Contestant::AsyncExecutor => answer_with_sockets::<OwnedSmol>(workers),
         #[cfg(feature = "async-executor")]
         Contestant::StaticExecutor => answer_all::<StaticSmol, OurGroup>(workers),
         #[cfg(feature = "futures-pool")]
@@ -76,12 +89,29 @@ fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
 
 fn answer_all<R: Runtime, G: Count>(workers: usize) -> io::Result<()> {
     R::start(workers);
+    answer_by(|line| run::<R, G>(line, workers).map(in_words))
+}
+
+#[cfg(feature = "net")]
+fn answer_with_sockets<R: crate::server::Net>(workers: usize) -> io::Result<()> {
+    R::start(workers);
+    answer_by(|line| match line.split_once(' ') {
+        Some(("serve", service)) => crate::server::serve::<R>(service),
+        None if line == "cpu" => crate::server::cpu_micros().map(|cpu| in_words([cpu])),
+        None if line == "memory" => crate::server::resident().map(|bytes| in_words([bytes])),
+        _ => run::<R, OurGroup>(line, workers).map(in_words),
+    })
+}
+
+fn in_words(figures: impl AsRef<[f64]>) -> String {
+    let words: Vec<String> = figures.as_ref().iter().map(f64::to_string).collect();
+    words.join(" ")
+}
+
+fn answer_by(answer: impl Fn(&str) -> Result<String, String>) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
-        let line = line?;
-        let answer = match run::<R, G>(&line, workers) {
-            Ok(figures) => figures.iter().fold("ok".to_owned(), |answer, figure| {
-                format!("{answer} {figure}")
-            }),
+        let answer = match answer(&line?) {
+            Ok(words) => format!("ok {words}"),
             Err(why) => format!("error {why}"),
         };
         let mut out = io::stdout().lock();

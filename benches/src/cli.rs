@@ -9,7 +9,7 @@ use crate::{
     report::{chart, markdown},
     session::{Plan, Session},
     surroundings,
-    workload::{self, WORKLOADS, Workload},
+    workload::{self, Group, WORKLOADS, Workload},
 };
 use clap::{
     Parser, ValueEnum,
@@ -43,9 +43,10 @@ const MISUSED: u8 = 2;
 struct Cli {
     /// The workloads to run, separated by commas; all if left out
     #[arg(long, value_name = "WORKLOADS", value_delimiter = ',', value_parser = workloads())]
-    only: Vec<&'static Workload>,
+    only: Vec<Only>,
 
-    /// The columns to measure, separated by commas; all that can be had if left out
+    /// The columns to measure, separated by commas; if left out all that can be had, but for
+    /// executor-net
     #[arg(long, value_name = "RUNTIMES", value_delimiter = ',')]
     runtimes: Vec<Contestant>,
 
@@ -91,12 +92,34 @@ struct Cli {
     check: Option<PathBuf>,
 }
 
-fn workloads() -> impl TypedValueParser<Value = &'static Workload> {
+/// What `--only` may name.
+#[derive(Clone, Copy, Debug)]
+enum Only {
+    Workload(&'static Workload),
+    Group(Group),
+}
+
+/// The name of all workloads with sockets.
+const SOCKETS: &str = "net";
+
+impl Only {
+    fn names(self, workload: &Workload) -> bool {
+        match self {
+            Only::Workload(only) => only.name == workload.name,
+            Only::Group(group) => workload.group == group,
+        }
+    }
+}
+
+fn workloads() -> impl TypedValueParser<Value = Only> {
     let values = WORKLOADS
         .iter()
-        .map(|workload| PossibleValue::new(workload.name).help(workload.figures[0].about));
-    PossibleValuesParser::new(values)
-        .map(|name| workload::find(&name).expect("the parser knows the names"))
+        .map(|workload| PossibleValue::new(workload.name).help(workload.figures[0].about))
+        .chain([PossibleValue::new(SOCKETS).help("all whose names begin like this")]);
+    PossibleValuesParser::new(values).map(|name| match workload::find(&name) {
+        Some(workload) => Only::Workload(workload),
+        None => Only::Group(Group::Sockets),
+    })
 }
 
 fn positive(most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
@@ -197,7 +220,13 @@ impl Cli {
         if self.chart.is_some() && !(ours && contestants.iter().any(|who| !who.is_ours())) {
             return Err("`--chart` needs the column `executor` and one of a peer".to_owned());
         }
-        let programs = Programs::build(&contestants)?;
+        let pairs = contestants.iter().flat_map(|&contestant| {
+            let runs = workloads
+                .iter()
+                .filter(move |workload| contestant.runs(workload));
+            runs.map(move |workload| (contestant, workload.group))
+        });
+        let programs = Programs::build(pairs)?;
         let (rows, failures) = Session::run(Plan {
             workloads,
             contestants,
@@ -227,13 +256,16 @@ impl Cli {
         Contestant::value_variants()
             .iter()
             .copied()
-            .filter(|contestant| self.runtimes.is_empty() || self.runtimes.contains(contestant))
+            .filter(|contestant| match &self.runtimes[..] {
+                [] => contestant.is_usual(),
+                named => named.contains(contestant),
+            })
             .collect()
     }
 
     fn workloads(&self, contestants: &[Contestant]) -> Result<Vec<&'static Workload>, String> {
         let wanted = |workload: &&Workload| {
-            self.only.is_empty() || self.only.iter().any(|only| only.name == workload.name)
+            self.only.is_empty() || self.only.iter().any(|only| only.names(workload))
         };
         let anybody = |workload: &&Workload| contestants.iter().any(|who| who.runs(workload));
         let workloads: Vec<_> = WORKLOADS.iter().filter(wanted).filter(anybody).collect();
@@ -325,6 +357,10 @@ fn check(now: &Measurements, base: &Measurements) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::{Cli, command, positive, svg_file};
+    use crate::{
+        contestant::Contestant,
+        workload::{WORKLOADS, Workload},
+    };
     use clap::{CommandFactory, Parser};
 
     fn refused(arguments: &[&str]) -> String {
@@ -350,8 +386,34 @@ mod tests {
     #[test]
     fn lists_are_separated_by_commas() {
         let cli = Cli::try_parse_from(["compare", "--only", "yields,skynet"]).unwrap();
-        let names: Vec<_> = cli.only.iter().map(|workload| workload.name).collect();
-        assert_eq!(names, ["yields", "skynet"]);
+        let named = |workload: &&Workload| cli.only.iter().any(|only| only.names(workload));
+        let named: Vec<_> = WORKLOADS.iter().filter(named).collect();
+        let names: Vec<_> = named.iter().map(|workload| workload.name).collect();
+        assert_eq!(names, ["skynet", "yields"]);
+    }
+
+    #[test]
+    fn one_name_is_that_of_all_workloads_with_sockets() {
+        let cli = Cli::try_parse_from(["compare", "--only=net"]).unwrap();
+        for workload in WORKLOADS {
+            let named = cli.only[0].names(workload);
+            assert_eq!(
+                named,
+                workload.name.starts_with("net-"),
+                "{}",
+                workload.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_executor_with_its_sockets_takes_part_if_asked_for() {
+        let columns = |arguments: &[&str]| {
+            let cli = Cli::try_parse_from([&["compare"], arguments].concat()).unwrap();
+            cli.contestants().contains(&Contestant::ExecutorNet)
+        };
+        assert!(!columns(&[]));
+        assert!(columns(&["--runtimes=executor,executor-net"]));
     }
 
     #[test]

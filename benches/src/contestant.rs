@@ -11,6 +11,8 @@ pub enum Contestant {
     Executor,
     /// This project's default executor, by the free functions
     ExecutorDefault,
+    /// The owned one, built with its sockets and without using one; only if asked for
+    ExecutorNet,
     /// tokio's multi-threaded runtime
     Tokio,
     /// smol's `async_executor::Executor`
@@ -36,6 +38,7 @@ impl Contestant {
         match self {
             Contestant::Executor => "executor",
             Contestant::ExecutorDefault => "executor-default",
+            Contestant::ExecutorNet => "executor-net",
             Contestant::Tokio => "tokio",
             Contestant::AsyncExecutor => "async-executor",
             Contestant::StaticExecutor => "static-executor",
@@ -50,13 +53,16 @@ impl Contestant {
     pub fn title(self, group: Group) -> &'static str {
         match (self, group) {
             (Contestant::Executor, Group::Runtimes) => "executor, owned",
-            (Contestant::ExecutorDefault, _) => "executor, default",
+            (Contestant::Executor, Group::Sockets) => "executor",
             (Contestant::Executor, Group::WaitGroups) => "waitgroup (this project's)",
+            (Contestant::ExecutorDefault, _) => "executor, default",
+            (Contestant::ExecutorNet, _) => "executor, owned, with `net`",
+            (Contestant::AsyncExecutor, Group::Sockets) => "async-executor with async-io",
             (Contestant::AsyncExecutor, _) => "async-executor `Executor`",
             (Contestant::StaticExecutor, _) => "async-executor `StaticExecutor`",
             (Contestant::Futures, _) => "futures `ThreadPool`",
-            (Contestant::Go, Group::Runtimes) => "Go",
             (Contestant::Go, Group::WaitGroups) => "Go `sync.WaitGroup`",
+            (Contestant::Go, _) => "Go",
             (Contestant::WaitgroupCrate, _) => "crate waitgroup",
             (Contestant::Awaitgroup, _) => "crate awaitgroup",
             (Contestant::Tokio, _) => "tokio",
@@ -66,7 +72,9 @@ impl Contestant {
     /// What it comes from: the key of its version.
     pub fn package(self) -> &'static str {
         match self {
-            Contestant::Executor | Contestant::ExecutorDefault => "executor",
+            Contestant::Executor | Contestant::ExecutorDefault | Contestant::ExecutorNet => {
+                "executor"
+            }
             Contestant::Tokio => "tokio",
             Contestant::AsyncExecutor | Contestant::StaticExecutor => "async-executor",
             Contestant::Futures => "futures",
@@ -78,13 +86,19 @@ impl Contestant {
 
     /// Whether it is this project's, and so nobody's peer.
     pub fn is_ours(self) -> bool {
-        matches!(self, Contestant::Executor | Contestant::ExecutorDefault)
+        self.package() == "executor"
+    }
+
+    /// Whether it takes part although nobody has asked for it.
+    pub fn is_usual(self) -> bool {
+        self != Contestant::ExecutorNet
     }
 
     /// Whether it takes part in a group of workloads.
     pub fn is_in(self, group: Group) -> bool {
         match self {
             Contestant::Executor | Contestant::Go => true,
+            Contestant::Tokio | Contestant::AsyncExecutor => group != Group::WaitGroups,
             Contestant::WaitgroupCrate | Contestant::Awaitgroup => group == Group::WaitGroups,
             _ => group == Group::Runtimes,
         }

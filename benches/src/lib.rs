@@ -9,12 +9,19 @@ pub mod child;
 pub mod cli;
 pub mod contestant;
 pub mod golang;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod measurements;
 pub mod noise;
+#[cfg(any(feature = "load", feature = "net"))]
+mod open_files;
 pub mod process;
 pub mod programs;
 pub mod report;
 pub mod runtime;
+pub mod served;
+#[cfg(feature = "net")]
+pub mod server;
 pub mod session;
 pub mod stats;
 pub mod surroundings;

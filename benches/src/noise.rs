@@ -24,6 +24,10 @@ const SMALLEST_CHANGE: f64 = 0.03;
 /// every round of one record is beyond every round of the other.
 const GROSS_CHANGE: f64 = 0.5;
 
+/// Whose figures are compared with the base's of this executor: its own, and its own with sockets
+/// that nobody uses.
+const JUDGED: [Contestant; 2] = [Contestant::OURS, Contestant::ExecutorNet];
+
 /// The probability that chance alone makes one contestant look behind another in a row, if it is
 /// above what counts as proof.
 pub fn tie(row: &Row, contestant: Contestant, other: Contestant) -> Option<f64> {
@@ -99,8 +103,10 @@ pub fn check(now: &Measurements, base: &Measurements) -> Result<Vec<Change>, Str
         .iter()
         .filter_map(|row| {
             let before = base.rows.iter().find(|before| before.name == row.name)?;
-            Change::between(row, before, &peers)
+            Some(JUDGED.map(|ours| Change::between(row, before, &peers, ours)))
         })
+        .flatten()
+        .flatten()
         .collect();
     if changes.is_empty() {
         return Err("the two records have no row of this executor in common".to_owned());
@@ -140,16 +146,22 @@ fn comparable(now: &Measurements, base: &Measurements) -> Result<(), String> {
 }
 
 impl Change {
-    /// `None` if this executor is not in both records.
-    fn between(now: &Row, base: &Row, peers: &[Contestant]) -> Option<Change> {
+    /// `None` if this executor is not in the base, or what is judged not in the record.
+    fn between(now: &Row, base: &Row, peers: &[Contestant], ours: Contestant) -> Option<Change> {
         let measured = |row: &Row, peer: Contestant| !row.of(peer).is_empty();
         let peers: Vec<Contestant> = peers
             .iter()
             .copied()
             .filter(|peer| measured(now, *peer) && measured(base, *peer))
             .collect();
-        let row = now.name.clone();
-        let (now, base) = (scores(now, &peers), scores(base, &peers));
+        let row = match ours {
+            Contestant::OURS => now.name.clone(),
+            _ => format!("{}, {ours}", now.name),
+        };
+        let (now, base) = (
+            scores(now, &peers, ours),
+            scores(base, &peers, Contestant::OURS),
+        );
         if now.is_empty() || base.is_empty() {
             return None;
         }
@@ -192,7 +204,7 @@ impl Change {
 /// What is compared, for each round in which nobody failed: this executor's figure over the
 /// geometric mean of the peers' in that round, so that what slows the whole machine cancels out.
 /// Higher is worse.
-fn scores(row: &Row, peers: &[Contestant]) -> Vec<f64> {
+fn scores(row: &Row, peers: &[Contestant], ours: Contestant) -> Vec<f64> {
     // An idle process may use no CPU time at all.
     const LEAST: f64 = 1e-9;
     let better = row.known().map(|(_, figure)| figure.better);
@@ -200,7 +212,7 @@ fn scores(row: &Row, peers: &[Contestant]) -> Vec<f64> {
         .iter()
         .map(|peer| row.rounds_of(*peer).collect())
         .collect();
-    row.rounds_of(Contestant::OURS)
+    row.rounds_of(ours)
         .enumerate()
         .filter_map(|(round, ours)| {
             let ours = ours?.max(LEAST);
@@ -391,6 +403,26 @@ pub(crate) mod tests {
         base.versions.insert("tokio".to_owned(), "0.9.0".to_owned());
         let change = &check(&now, &base).unwrap()[0];
         assert_eq!((change.verdict, change.relative), (Verdict::Noise, false));
+    }
+
+    #[test]
+    fn with_sockets_that_nobody_uses_it_is_judged_by_itself_without_any() {
+        let base = record(&[("yields", &around(20.0, 1, 15), &around(30.0, 2, 15))]);
+        let mut now = base.clone();
+        let with_sockets = around(23.0, 3, 15).into_iter().map(Some).collect();
+        let values = &mut now.rows[0].values;
+        values.insert("executor-net".to_owned(), with_sockets);
+        let changes = check(&now, &base).unwrap();
+        let judged = changes
+            .iter()
+            .map(|change| (&change.row[..], change.verdict));
+        assert_eq!(
+            judged.collect::<Vec<_>>(),
+            [
+                ("yields", Verdict::Noise),
+                ("yields, executor-net", Verdict::Regression)
+            ]
+        );
     }
 
     #[test]

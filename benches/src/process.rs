@@ -1,4 +1,4 @@
-//! The measuring side of the protocol: a child process that may die or hang.
+//! The measuring side of the protocols: a child process that may die or hang.
 
 use std::{
     io::{self, BufRead, BufReader, Write},
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// A process that runs workloads; see `child.rs` for what is said. It is ended when dropped.
+/// A process that answers lines, as `child.rs` and `load` say. It is ended when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -60,13 +60,36 @@ impl Process {
         figures: usize,
         limit: Duration,
     ) -> Result<Vec<f64>, String> {
+        self.figures(&format!("run {workload} {size} {repeats}"), figures, limit)
+    }
+
+    /// Asks for something that is answered by so many figures.
+    ///
+    /// # Errors
+    ///
+    /// As with `run`.
+    pub fn figures(
+        &mut self,
+        line: &str,
+        figures: usize,
+        limit: Duration,
+    ) -> Result<Vec<f64>, String> {
+        parse(&self.ask(line, limit)?, figures)
+    }
+
+    /// Asks for something that is answered by words.
+    ///
+    /// # Errors
+    ///
+    /// As with `run`.
+    pub fn ask(&mut self, line: &str, limit: Duration) -> Result<String, String> {
         let input = self.input.as_mut().expect("open until the drop");
-        let asked = writeln!(input, "run {workload} {size} {repeats}").and_then(|()| input.flush());
+        let asked = writeln!(input, "{line}").and_then(|()| input.flush());
         if asked.is_err() {
             return Err(self.last_words());
         }
         match self.answers.recv_timeout(limit) {
-            Ok(Ok(line)) => parse(&line, figures),
+            Ok(Ok(line)) => words(&line),
             Ok(Err(error)) => Err(format!("its answer could not be read: {error}")),
             Err(RecvTimeoutError::Disconnected) => Err(self.last_words()),
             Err(RecvTimeoutError::Timeout) => {
@@ -99,23 +122,33 @@ fn is_figure(number: &f64) -> bool {
     number.is_finite() && *number >= 0.0
 }
 
-fn parse(line: &str, figures: usize) -> Result<Vec<f64>, String> {
+/// What an answer says.
+fn words(line: &str) -> Result<String, String> {
     if let Some(why) = line.strip_prefix("error ") {
         return Err(why.to_owned());
     }
-    let numbers = line.strip_prefix("ok ").and_then(|rest| {
-        rest.split_whitespace()
-            .map(|word| word.parse().ok().filter(is_figure))
-            .collect::<Option<Vec<_>>>()
-    });
-    numbers
+    match line.strip_prefix("ok") {
+        Some(words) if words.is_empty() || words.starts_with(' ') => Ok(words.trim().to_owned()),
+        _ => Err(nonsense(line)),
+    }
+}
+
+fn parse(words: &str, figures: usize) -> Result<Vec<f64>, String> {
+    words
+        .split_whitespace()
+        .map(|word| word.parse().ok().filter(is_figure))
+        .collect::<Option<Vec<_>>>()
         .filter(|numbers| numbers.len() == figures)
-        .ok_or_else(|| format!("an answer that makes no sense: '{line}'"))
+        .ok_or_else(|| nonsense(words))
+}
+
+fn nonsense(answer: &str) -> String {
+    format!("an answer that makes no sense: '{answer}'")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Process, parse};
+    use super::{Process, parse, words};
     use std::{
         process::Command,
         time::{Duration, Instant},
@@ -129,16 +162,15 @@ mod tests {
 
     #[test]
     fn answers_are_parsed() {
-        assert_eq!(parse("ok 1.5 2", 2), Ok(vec![1.5, 2.0]));
-        assert_eq!(parse("error no such row", 1), Err("no such row".to_owned()));
+        let read = |line| parse(&words(line)?, 2);
+        assert_eq!(read("ok 1.5 2"), Ok(vec![1.5, 2.0]));
+        assert_eq!(read("error no such row"), Err("no such row".to_owned()));
         for line in [
-            "ok", "ok ", "ok 1", "ok 1 x", "ok 1 NaN", "ok 1 -2", "fine 1 2", "",
+            "ok", "ok ", "ok 1", "ok 1 x", "ok 1 NaN", "ok 1 -2", "okay 1 2", "fine 1 2", "",
         ] {
-            assert!(
-                parse(line, 2).unwrap_err().contains("makes no sense"),
-                "{line}"
-            );
+            assert!(read(line).unwrap_err().contains("makes no sense"), "{line}");
         }
+        assert_eq!(words("ok"), Ok(String::new()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! depend on, and without the other peers. In one program for all, each would have the features
 //! that any of them asks of the packages that they share.
 
-use crate::contestant::Contestant;
+use crate::{contestant::Contestant, workload::Group};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,9 +18,22 @@ struct Program {
     feature: &'static str,
 }
 
+/// The one that loads the servers.
+const LOAD: Program = Program {
+    name: "load",
+    feature: "load",
+};
+
 /// The one in which a contestant is measured; Go's is not built by cargo.
-fn of(contestant: Contestant) -> Option<Program> {
+///
+/// With sockets, a runtime may do more where it has nothing to do. So all else is measured without.
+fn of(contestant: Contestant, group: Group) -> Option<Program> {
+    let sockets = group == Group::Sockets;
     let (name, feature) = match contestant {
+        Contestant::Executor if sockets => ("contestant-executor-net", "executor-net"),
+        Contestant::ExecutorNet => ("contestant-executor-net", "executor-net"),
+        Contestant::Tokio if sockets => ("contestant-tokio-net", "tokio-net"),
+        Contestant::AsyncExecutor if sockets => ("contestant-async-executor-net", "smol-net"),
         Contestant::Executor
         | Contestant::ExecutorDefault
         | Contestant::WaitgroupCrate
@@ -42,17 +55,23 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Builds those of these contestants, as this program was built: in the same folder, with the
-    /// same profile and allocator.
+    /// Builds those of these contestants in these groups, as this program was built: in the same
+    /// folder, with the same profile and allocator.
     ///
     /// # Errors
     ///
     /// If cargo cannot be started or fails. It has said why on standard error.
-    pub fn build(contestants: &[Contestant]) -> Result<Programs, String> {
+    pub fn build(
+        contestants: impl IntoIterator<Item = (Contestant, Group)>,
+    ) -> Result<Programs, String> {
         let running =
             env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
         let folder = running.parent().unwrap_or(Path::new("."));
-        let programs: BTreeSet<Program> = contestants.iter().copied().filter_map(of).collect();
+        let needed = |(contestant, group)| {
+            let load = (group == Group::Sockets).then_some(LOAD);
+            of(contestant, group).into_iter().chain(load)
+        };
+        let programs: BTreeSet<Program> = contestants.into_iter().flat_map(needed).collect();
         let paths = programs
             .into_iter()
             .map(|program| Ok((program, program.build(folder)?)))
@@ -65,8 +84,17 @@ impl Programs {
     /// # Panics
     ///
     /// If it was not among those whose programs were built.
-    pub fn path(&self, contestant: Contestant) -> Option<&Path> {
-        Some(&self.paths[&of(contestant)?])
+    pub fn path(&self, contestant: Contestant, group: Group) -> Option<&Path> {
+        Some(&self.paths[&of(contestant, group)?])
+    }
+
+    /// The path of the program that loads the servers.
+    ///
+    /// # Panics
+    ///
+    /// If none of those that were built serves.
+    pub fn load(&self) -> &Path {
+        &self.paths[&LOAD]
     }
 }
 
@@ -125,15 +153,19 @@ fn executable(messages: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{executable, of};
-    use crate::contestant::Contestant;
+    use super::{LOAD, executable, of};
+    use crate::{contestant::Contestant, workload::Group};
     use clap::ValueEnum;
     use std::path::Path;
 
     #[test]
     fn every_contestant_has_a_program_that_this_package_has() {
         let manifest = include_str!("../Cargo.toml");
-        for program in Contestant::value_variants().iter().copied().filter_map(of) {
+        let programs = [Group::Runtimes, Group::Sockets, Group::WaitGroups].map(|group| {
+            let contestants = Contestant::value_variants().iter();
+            contestants.filter_map(move |contestant| of(*contestant, group))
+        });
+        for program in programs.into_iter().flatten().chain([LOAD]) {
             assert!(manifest.contains(&format!("name = \"{}\"", program.name)));
             let feature = format!("\n{} = [", program.feature);
             assert!(program.feature.is_empty() || manifest.contains(&feature));

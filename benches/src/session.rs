@@ -6,11 +6,12 @@ use crate::{
     measurements::{Failure, Row},
     process::Process,
     programs::Programs,
-    workload::{self, Workload},
+    served,
+    workload::{Group, RunsIn, Workload},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     process::Command,
     time::Duration,
 };
@@ -40,11 +41,16 @@ pub struct Plan {
     pub go: Option<Go>,
 }
 
+/// Which process: whose, and whether it has sockets.
+type Key = (&'static str, bool);
+
 /// The rounds as they are run.
 #[derive(Debug)]
 pub struct Session {
     plan: Plan,
-    residents: HashMap<&'static str, Process>,
+    residents: HashMap<Key, Process>,
+    /// What loads the servers, once it has been needed.
+    loader: Option<Process>,
     given_up: HashSet<(&'static str, &'static str)>,
     rows: Vec<Row>,
     failures: Vec<Failure>,
@@ -64,8 +70,13 @@ impl Plan {
         if self.quick { 1 } else { workload.repeats }
     }
 
-    fn start(&self, contestant: Contestant, workers: usize) -> Result<Process, String> {
-        let mut command = match (self.programs.path(contestant), &self.go) {
+    fn start(
+        &self,
+        contestant: Contestant,
+        group: Group,
+        workers: usize,
+    ) -> Result<Process, String> {
+        let mut command = match (self.programs.path(contestant, group), &self.go) {
             (Some(program), _) => {
                 let mut command = Command::new(program);
                 command
@@ -84,6 +95,10 @@ impl Plan {
         };
         Process::start(&mut command).map_err(|error| format!("it did not start: {error}"))
     }
+}
+
+fn process_of(contestant: Contestant, group: Group) -> Key {
+    (contestant.name(), group == Group::Sockets)
 }
 
 impl Session {
@@ -112,6 +127,7 @@ impl Session {
         );
         let mut session = Session {
             residents: HashMap::new(),
+            loader: None,
             given_up: HashSet::new(),
             failures: Vec::new(),
             plan,
@@ -150,7 +166,9 @@ impl Session {
                 Ok(figures) => figures.into_iter().map(Some).collect(),
                 Err(why) => {
                     // The process may be dead, or still be at it.
-                    self.residents.remove(contestant.name());
+                    self.residents
+                        .remove(&process_of(contestant, workload.group));
+                    self.loader = None;
                     self.given_up.insert(key);
                     let failure = Failure {
                         contestant: contestant.name().to_owned(),
@@ -181,38 +199,97 @@ impl Session {
 
     /// One measurement.
     fn figures(&mut self, workload: &Workload, contestant: Contestant) -> Result<Vec<f64>, String> {
-        let plan = &self.plan;
-        let ask = |process: &mut Process| {
-            process.run(
-                workload.name,
-                plan.size(workload),
-                plan.repeats(workload),
-                workload.figures.len(),
-                plan.limit,
-            )
-        };
-        let fresh = |workers| ask(&mut plan.start(contestant, workers)?);
         match workload.runs_in {
-            workload::RunsIn::Fresh => fresh(plan.workers),
-            workload::RunsIn::OneThenTwoWorkers => Ok(vec![fresh(1)?[0] / fresh(2)?[0]]),
-            workload::RunsIn::Resident => {
-                // All are started before the first is asked, and so live side by side.
-                for &resident in &plan.contestants {
-                    if !self.residents.contains_key(resident.name()) {
-                        let process = plan.start(resident, plan.workers);
-                        match process {
-                            Ok(process) => {
-                                self.residents.insert(resident.name(), process);
-                            }
-                            Err(why) if resident == contestant => return Err(why),
-                            // It will be told when its turn comes.
-                            Err(_) => {}
-                        }
-                    }
-                }
-                let resident = self.residents.get_mut(contestant.name());
-                ask(resident.expect("it was started above"))
+            RunsIn::Fresh => self.fresh(workload, contestant, self.plan.workers),
+            RunsIn::OneThenTwoWorkers => {
+                let with = |workers| self.fresh(workload, contestant, workers);
+                Ok(vec![with(1)?[0] / with(2)?[0]])
             }
+            RunsIn::Resident => {
+                self.start_residents(workload.group, contestant)?;
+                let resident = self
+                    .residents
+                    .get_mut(&process_of(contestant, workload.group));
+                ask(
+                    &self.plan,
+                    workload,
+                    resident.expect("it was started above"),
+                )
+            }
+            RunsIn::Served(load) => self.served(workload, load, contestant),
         }
     }
+
+    fn fresh(
+        &self,
+        workload: &Workload,
+        contestant: Contestant,
+        workers: usize,
+    ) -> Result<Vec<f64>, String> {
+        let mut process = self.plan.start(contestant, workload.group, workers)?;
+        ask(&self.plan, workload, &mut process)
+    }
+
+    /// A measurement of a server.
+    fn served(
+        &mut self,
+        workload: &Workload,
+        load: served::Load,
+        contestant: Contestant,
+    ) -> Result<Vec<f64>, String> {
+        let (size, limit) = (self.plan.size(workload), self.plan.limit);
+        if self.loader.is_none() {
+            let loader = Process::start(&mut Command::new(self.plan.programs.load()));
+            self.loader = Some(loader.map_err(|error| format!("`load` did not start: {error}"))?);
+        }
+        let mut fresh = None;
+        let server = if load.is_of_memory() {
+            fresh.insert(
+                self.plan
+                    .start(contestant, workload.group, self.plan.workers)?,
+            )
+        } else {
+            self.start_residents(workload.group, contestant)?;
+            let resident = self
+                .residents
+                .get_mut(&process_of(contestant, workload.group));
+            resident.expect("it was started above")
+        };
+        let loader = self.loader.as_mut().expect("it was started above");
+        served::measure(load, size, server, loader, limit)
+    }
+
+    /// Starts those of a group that do not live, all before the first is asked: they live side by
+    /// side. Fails if that one does not start.
+    fn start_residents(&mut self, group: Group, asked: Contestant) -> Result<(), String> {
+        let plan = &self.plan;
+        let takes_part = |who: &&Contestant| {
+            let mut workloads = plan.workloads.iter();
+            workloads.any(|workload| workload.group == group && who.runs(workload))
+        };
+        for &resident in plan.contestants.iter().filter(takes_part) {
+            if let Entry::Vacant(place) = self.residents.entry(process_of(resident, group)) {
+                match plan.start(resident, group, plan.workers) {
+                    Ok(process) => {
+                        place.insert(process);
+                    }
+                    Err(why) if resident == asked => return Err(why),
+                    // It will be told when its turn comes.
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Has a process run a workload.
+fn ask(plan: &Plan, workload: &Workload, process: &mut Process) -> Result<Vec<f64>, String> {
+    process.run(
+        workload.name,
+        plan.size(workload),
+        plan.repeats(workload),
+        workload.figures.len(),
+        plan.limit,
+    )
 }

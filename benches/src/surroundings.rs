@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, env, fs, thread, time::SystemTime};
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// What of it is reported.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "executor",
     "tokio",
     "async-executor",
@@ -15,6 +15,7 @@ const PACKAGES: [&str; 9] = [
     "async-io",
     "async-channel",
     "blocking",
+    "hyper",
     "waitgroup",
     "awaitgroup",
 ];

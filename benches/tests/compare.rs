@@ -191,3 +191,26 @@ fn a_runtime_is_measured_in_a_program_without_the_others() {
         assert_eq!(error.contains("not part of this program"), !is_there);
     }
 }
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "builds programs: for `--release`")]
+fn servers_are_measured_under_load() {
+    let output = compare(&[
+        "--quick",
+        "--only=net-connect-16,net-unix-8,net-block-100ms,net-idle-echo",
+        "--runtimes=executor,tokio,async-executor",
+        "--rounds=1",
+        "--workers=2",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    for row in [
+        "| net-connect-16 | µs |",
+        "| net-unix-8-rate | 1/s |",
+        "| net-block-100ms-most | µs |",
+        "| net-idle-echo | bytes |",
+        "async-executor with async-io",
+    ] {
+        assert!(table.contains(row), "{row} is not in {table}");
+    }
+}

@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// The tables alone, with how to read them.
 pub fn tables(measurements: &Measurements) -> String {
     let mut text = String::new();
-    for group in [Group::Runtimes, Group::WaitGroups] {
+    for group in [Group::Runtimes, Group::Sockets, Group::WaitGroups] {
         if rows(measurements, group).next().is_some() {
             table(&mut text, measurements, group);
             text.push('\n');
@@ -124,7 +124,7 @@ fn behind(measurements: &Measurements, before: &str) -> String {
         Some(line.split_once(": ")?.1)
     };
     let mut text = String::from("\n## Where this executor is not the fastest\n\n");
-    for group in [Group::Runtimes, Group::WaitGroups] {
+    for group in [Group::Runtimes, Group::Sockets, Group::WaitGroups] {
         let columns = columns(measurements, group);
         for row in rows(measurements, group) {
             if let Some((peer, ratio)) = best_peer(row, &columns)
@@ -184,7 +184,8 @@ pub fn results(measurements: &Measurements, before: &str) -> String {
         "\nSleeping rows (`ticker-*`, `*sleep*`, `timeout`): smol's executors and futures' pool with \
          async-io's `Timer`, all others with their own timers. `outside` and `wake-parked-*` in Go: from a goroutine \
          locked to its thread, for Go knows no outside threads. `rss-pending` and `rss-sleeping` are \
-         measured in a fresh process each round, `speed-up` in two.\n",
+         measured in a fresh process each round, `speed-up` in two. `net-*`: beside a process that loads \
+         the server, on the same cores.\n",
     );
     text
 }

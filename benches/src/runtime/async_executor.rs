@@ -1,11 +1,16 @@
 //! smol's `async-executor`, as `Executor` and as `StaticExecutor`.
 //!
 //! Workers are threads in `futures_lite`'s `block_on(run(pending()))`, as in async-executor's own
-//! benchmarks. Calls that block go to the threads of `blocking`, as with `smol::unblock`.
+//! benchmarks; where there are sockets in async-io's, as in smol's executor, so that they ask the
+//! system themselves. Calls that block go to the threads of `blocking`, as with `smol::unblock`.
 
 use super::{Runtime, unordered::Unordered};
 use async_executor::{Executor, StaticExecutor, Task};
+#[cfg(feature = "smol-net")]
+use async_io::block_on;
 use futures_lite::future;
+#[cfg(not(feature = "smol-net"))]
+use futures_lite::future::block_on;
 use std::{future::Future, sync::Once, thread};
 
 /// `async_executor::Executor`, in a `static`.
@@ -39,7 +44,7 @@ macro_rules! implement {
             fn start(workers: usize) {
                 static ONCE: Once = Once::new();
                 start(&ONCE, workers, || {
-                    future::block_on($executor.run(future::pending::<()>()));
+                    block_on($executor.run(future::pending::<()>()));
                 });
             }
 

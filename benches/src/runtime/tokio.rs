@@ -59,7 +59,8 @@ impl Runtime for Tokio {
         RUNTIME.get_or_init(|| {
             runtime::Builder::new_multi_thread()
                 .worker_threads(workers)
-                .enable_time()
+                // The sockets' driver too, if there are any.
+                .enable_all()
                 .build()
                 .expect("tokio starts")
         });

@@ -21,7 +21,7 @@ mod yields;
 
 pub use self::{
     blocked::{Blocker, PERIOD, ticker},
-    cpu::{compute, cpu_bound},
+    cpu::{STEPS_PER_MICRO, compute, cpu_bound},
     memory::{pending_tasks, sleeping_tasks},
     messages::{fan_in, pairs, ping_pong},
     service::{Call, service},

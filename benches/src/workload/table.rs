@@ -1,6 +1,9 @@
 //! The table of workloads: names, sizes, units.
 
-use crate::contestant::Contestant;
+use crate::{
+    contestant::Contestant,
+    served::{Load, Pattern},
+};
 
 /// Which way a figure is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum RunsIn {
     /// In two fresh processes with one and with two workers: the figure is the first's time over
     /// the second's.
     OneThenTwoWorkers,
+    /// In the runtime's process with sockets, which serves while another loads it.
+    Served(Load),
 }
 
 /// Which columns a workload has.
@@ -28,6 +33,8 @@ pub enum RunsIn {
 pub enum Group {
     /// One for each runtime.
     Runtimes,
+    /// One for each runtime that has sockets.
+    Sockets,
     /// One for each `WaitGroup`; the Rust ones all on this project's executor.
     WaitGroups,
 }
@@ -50,7 +57,7 @@ pub struct Figure {
 pub struct Workload {
     /// Its name, in kebab-case.
     pub name: &'static str,
-    /// How large it is: as a rule the number of operations.
+    /// How large it is: as a rule the number of operations; of servers the milliseconds.
     pub size: usize,
     /// How large it is with `--quick`.
     pub quick: usize,
@@ -140,6 +147,138 @@ macro_rules! service {
             repeats: $repeats,
             figures: &[figure($row, "µs", $about)],
             ..USUAL
+        }
+    };
+}
+
+/// Of a figure more is better.
+const fn higher(figure: Figure) -> Figure {
+    Figure {
+        better: Better::Higher,
+        ..figure
+    }
+}
+
+/// What most workloads with sockets are like.
+const SERVER: Workload = Workload {
+    size: 600,
+    quick: 100,
+    repeats: 1,
+    group: Group::Sockets,
+    ..USUAL
+};
+
+/// A row of a server whose clients ask all the time: its name, what it serves, how it is reached, by
+/// how many clients, what they say, and all that in words.
+macro_rules! driven {
+    ($row:literal, $service:literal, $transport:literal, $clients:literal, $message:literal, $about:literal) => {
+        Workload {
+            name: $row,
+            runs_in: RunsIn::Served(Load {
+                service: $service,
+                transport: $transport,
+                clients: $clients,
+                message: $message,
+                pattern: Pattern::Driven,
+            }),
+            figures: &[
+                figure(
+                    $row,
+                    "µs",
+                    concat!($about, "; the server's CPU time per request"),
+                ),
+                higher(figure(
+                    concat!($row, "-rate"),
+                    "1/s",
+                    "requests in a second",
+                )),
+                figure(concat!($row, "-p50"), "µs", "latency, median"),
+                figure(concat!($row, "-p99"), "µs", "latency, 99th percentile"),
+            ],
+            ..SERVER
+        }
+    };
+}
+
+/// A row of a server of which few requests want something that takes its time: its name, for which
+/// path they ask, and what that does.
+macro_rules! paced {
+    ($row:literal, $path:literal, $about:literal) => {
+        Workload {
+            name: $row,
+            size: 2_000,
+            quick: 300,
+            runs_in: RunsIn::Served(Load {
+                service: "http",
+                transport: "tcp",
+                clients: 64,
+                message: "/",
+                pattern: Pattern::Paced {
+                    rate: 1_000,
+                    path: $path,
+                },
+            }),
+            figures: &[
+                figure(
+                    $row,
+                    "µs",
+                    concat!(
+                        "hyper (or net/http) gets 1,000 requests a second, of which each hundredth ",
+                        $about,
+                        "; latency of the others, 99th percentile"
+                    ),
+                ),
+                figure(concat!($row, "-p50"), "µs", "the same, median"),
+                figure(concat!($row, "-most"), "µs", "the same, maximum"),
+                figure(
+                    concat!($row, "-cpu"),
+                    "µs",
+                    "the server's CPU time per request, of all",
+                ),
+            ],
+            ..SERVER
+        }
+    };
+}
+
+/// A row of a server whose clients are silent: its name, how long, what it serves, what they have
+/// said before, and that in words.
+macro_rules! idle {
+    ($row:literal, $millis:literal, $quick:literal, $service:literal, $message:literal, $about:literal) => {
+        Workload {
+            name: $row,
+            size: $millis,
+            quick: $quick,
+            runs_in: RunsIn::Served(Load {
+                service: $service,
+                transport: "tcp",
+                clients: 10_000,
+                message: $message,
+                pattern: Pattern::Idle,
+            }),
+            figures: &[
+                figure(
+                    $row,
+                    "bytes",
+                    concat!("10,000 connections, silent after ", $about, "; resident bytes each"),
+                ),
+                figure(
+                    concat!($row, "-cpu"),
+                    "µs",
+                    "the server's CPU time in that silence",
+                ),
+                figure(
+                    concat!($row, "-first"),
+                    "µs",
+                    "latency of the first answer after it",
+                ),
+                figure(
+                    concat!($row, "-p99"),
+                    "µs",
+                    "latency of a thousand clients that ask then, one after the other, 99th percentile",
+                ),
+            ],
+            ..SERVER
         }
     };
 }
@@ -539,6 +678,84 @@ pub static WORKLOADS: &[Workload] = &[
         )],
         ..USUAL
     },
+    driven!(
+        "net-hello-1",
+        "http",
+        "tcp",
+        1,
+        "/",
+        "1 client asks hyper's server (or net/http), over a kept connection"
+    ),
+    driven!("net-hello-8", "http", "tcp", 8, "/", "8 do, one each"),
+    driven!("net-hello-64", "http", "tcp", 64, "/", "64 do"),
+    driven!("net-hello-512", "http", "tcp", 512, "/", "512 do"),
+    driven!(
+        "net-connect-16",
+        "http",
+        "tcp-each",
+        16,
+        "/",
+        "16 do, over a connection for each request"
+    ),
+    driven!(
+        "net-blocking-64",
+        "http",
+        "tcp",
+        64,
+        "/announced",
+        "64 do, over kept connections; for each the server makes an announced call that computes          for 20 µs"
+    ),
+    driven!(
+        "net-echo-8",
+        "echo",
+        "tcp",
+        8,
+        "64",
+        "64 bytes come back over TCP, 8 connections"
+    ),
+    driven!("net-echo-64", "echo", "tcp", 64, "64", "64 connections"),
+    driven!(
+        "net-echo-64k-8",
+        "echo",
+        "tcp",
+        8,
+        "65536",
+        "64 KiB come back over TCP, 8 connections"
+    ),
+    driven!(
+        "net-udp-8",
+        "udp",
+        "udp",
+        8,
+        "64",
+        "datagrams of 64 bytes come back to 8 clients, over one socket"
+    ),
+    driven!(
+        "net-unix-8",
+        "unix",
+        "unix",
+        8,
+        "64",
+        "64 bytes come back over a Unix socket, 8 connections"
+    ),
+    paced!("net-block-100ms", "/block", "blocks its thread for 100 ms"),
+    paced!("net-compute-50ms", "/compute", "computes for 50 ms"),
+    idle!(
+        "net-idle-hello",
+        10_000,
+        2_000,
+        "http",
+        "/",
+        "a request each to hyper's server (or net/http), for 10 s"
+    ),
+    idle!(
+        "net-idle-echo",
+        1_000,
+        200,
+        "echo-small",
+        "64",
+        "an echo each, with buffers of 64 bytes, for 1 s"
+    ),
     Workload {
         name: "waitgroup-1",
         size: 2_000_000,
@@ -602,15 +819,9 @@ mod tests {
     }
 
     #[test]
-    fn wait_groups_are_the_last_group() {
-        let first = WORKLOADS
-            .iter()
-            .position(|workload| workload.group == Group::WaitGroups)
-            .unwrap();
-        assert!(
-            WORKLOADS[first..]
-                .iter()
-                .all(|workload| workload.group == Group::WaitGroups)
-        );
+    fn groups_are_together_and_in_order() {
+        let groups: Vec<Group> = WORKLOADS.iter().map(|workload| workload.group).collect();
+        let groups: Vec<Group> = groups.chunk_by(Group::eq).map(|same| same[0]).collect();
+        assert_eq!(groups, [Group::Runtimes, Group::Sockets, Group::WaitGroups]);
     }
 }
