@@ -13,7 +13,10 @@
 //! 7. half of another local queue; as a last resort a task in the next slot of a worker whose poll
 //!    has not ended within a microsecond.
 
-use super::{Worker, schedule::LoneWait};
+use super::{
+    Worker,
+    schedule::{BATCHES, LoneWait},
+};
 use crate::{
     idle::{pool::Pool, work_loop::WorkLoop},
     scheduler::{processor::Processor, task::Task},
@@ -158,11 +161,12 @@ impl Worker {
     /// Calls `fire`, and tells others of the tasks that it has woken here.
     fn fire_by(&self, fire: impl FnOnce() -> bool) -> bool {
         self.about_to_run_foreign_code();
-        self.firing.set(self.has_monitor());
+        // Without a monitor nobody sees to a batch whose waker does not return.
+        self.firing.set(BATCHES && self.has_monitor());
         let fired = fire();
-        self.firing.set(false);
+        let was_quiet = self.firing.replace(false);
         self.after_foreign_code();
-        if self.queue().len() > 1 {
+        if was_quiet && self.queue().len() > 1 {
             self.scheduler().notify();
         }
         fired

@@ -80,6 +80,10 @@ impl LoneWait {
     }
 }
 
+/// Whether there are sockets, which wake many tasks at once: others are told of them together. Where
+/// there are none, that costs a wake-up nothing.
+pub(super) const BATCHES: bool = cfg!(any(feature = "net", shuttle));
+
 /// A wait of so many nanoseconds is long: waking a worker takes about as long.
 const LONG_WAIT: u64 = 4_000;
 
@@ -95,7 +99,7 @@ impl Worker {
             if self.queue().len() > 1 && self.scheduler().idle.may_notify() {
                 self.scheduler().notify();
             }
-        } else if cfg!(any(feature = "net", shuttle)) && self.firing.get() {
+        } else if BATCHES && self.firing.get() {
             // One of many, perhaps. If a waker does not return, the monitor sees to them.
             self.push_local(task);
         } else if let Some(displaced) = self.processor().next.put(task) {
