@@ -1,8 +1,11 @@
 //! Running a future on the calling thread.
 
 use crate::{
-    idle::parker::{Parked, Parker},
-    scheduler::{Scheduler, allowance, context, driver::LoneDriver, refused, worker::Worker},
+    idle::parker::Parked,
+    scheduler::{
+        Scheduler, allowance, callers::Caller, context, driver::LoneDriver, refused, simulation,
+        worker::Worker,
+    },
     sync::{
         clock::{self, NEVER},
         thread_local,
@@ -11,27 +14,17 @@ use crate::{
 use std::{
     cell::Cell,
     future::Future,
+    panic::Location,
     pin::pin,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
+    thread::{self, Thread},
 };
-
-/// The parker of a thread that waits for its future.
-struct Signal(Parker);
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
 
 /// What a thread needs to wait for a future.
 struct Waiting {
-    signal: Arc<Signal>,
+    caller: Arc<Caller>,
+    /// Wakes `caller`.
     waker: Waker,
     driver: LoneDriver,
 }
@@ -50,35 +43,46 @@ thread_local! {
 }
 
 impl Waiting {
-    fn new() -> Waiting {
-        let signal = Arc::new(Signal(Parker::new()));
+    fn new(thread: Option<Thread>, scheduler: &Scheduler) -> Waiting {
+        let caller = Caller::new(thread, scheduler);
         let driver = LoneDriver::lone();
         driver.set_driven(true);
         Waiting {
-            waker: Waker::from(signal.clone()),
-            signal,
+            waker: Waker::from(caller.clone()),
+            caller,
             driver,
         }
     }
 
-    fn take() -> Waiting {
+    fn take(scheduler: &Scheduler) -> Waiting {
+        if scheduler.is_simulated() {
+            // What was used before has seen another time.
+            return Waiting::new(Some(thread::current()), scheduler);
+        }
         // While the thread ends there is no access; while an outer call is under way, it is taken.
-        let idle = WAITING.try_with(Cell::take).ok().flatten();
-        let waiting = idle.unwrap_or_else(Waiting::new);
+        let waiting = match WAITING.try_with(Cell::take) {
+            Ok(idle) => idle.unwrap_or_else(|| Waiting::new(Some(thread::current()), scheduler)),
+            // `current` may panic.
+            Err(_) => Waiting::new(None, scheduler),
+        };
         // Nobody has been told of this call yet: what was woken is an earlier one.
-        waiting.signal.0.take_token();
+        waiting.caller.parker.take_token();
         waiting
     }
 
     fn put_back(self) {
         // Timers may be left of futures that went elsewhere and were not polled there yet.
         self.driver.evict();
+        if self.caller.is_simulated() {
+            return;
+        }
         let _ = WAITING.try_with(|idle| idle.set(Some(self)));
     }
 
-    /// Takes the wake-up that has come already, if there is one, and then fires what is due.
+    /// Takes the wake-up that has come already, if there is one, and then fires what is due. In a
+    /// simulation others may come first.
     fn take_wake_up(&self) -> bool {
-        let woken = self.signal.0.take_token();
+        let woken = !self.caller.is_simulated() && self.caller.parker.take_token();
         if woken {
             self.fire();
         }
@@ -87,7 +91,11 @@ impl Waiting {
 
     /// Sleeps until the waker is woken, and fires what is due meanwhile.
     fn wait(&self, scheduler: &Scheduler) -> Waited {
-        let Signal(parker) = &*self.signal;
+        if self.caller.is_simulated() {
+            simulation::wait(&self.caller, self.driver.timers());
+            return Waited::Woken;
+        }
+        let parker = &self.caller.parker;
         let outside = scheduler.watch_outside_timers(&self.waker);
         loop {
             let until = outside.next_due();
@@ -99,6 +107,7 @@ impl Waiting {
                 if scheduler.is_in_forked_child() {
                     return Waited::WouldWaitForEver;
                 }
+                scheduler.thread_will_wait(self.caller.number());
             }
             let parked = self.driver.park(parker, until, || ());
             self.fire();
@@ -118,6 +127,13 @@ impl Waiting {
     }
 }
 
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // A panic has ended the call.
+        self.caller.end();
+    }
+}
+
 /// Polls `future` on this thread until it is done, with the executor of `scheduler` as the current
 /// one.
 ///
@@ -125,11 +141,24 @@ impl Waiting {
 /// sleeps; the future's polls count as part of the task that called.
 #[track_caller]
 pub(crate) fn block_on<F: Future>(scheduler: &Arc<Scheduler>, future: F) -> F::Output {
+    block_on_at(Location::caller(), scheduler, future)
+}
+
+/// The same for a caller at that line: it does not pass through a closure.
+#[track_caller]
+pub(crate) fn block_on_at<F: Future>(
+    line: &'static Location<'static>,
+    scheduler: &Arc<Scheduler>,
+    future: F,
+) -> F::Output {
+    simulation::refuse_other_threads(scheduler);
     let _current = context::enter(scheduler);
-    let waiting = Waiting::take();
+    let waiting = Waiting::take(scheduler);
     let _leaving = Leaving(scheduler);
     let timers = context::enter_timers(scheduler, waiting.driver.timers(), Some(&waiting.waker));
+    waiting.caller.begin(scheduler, line);
     let output = poll_until_done(scheduler, &waiting, future);
+    waiting.caller.end();
     drop(timers);
     waiting.put_back();
     output
@@ -150,7 +179,12 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
     let cx = &mut Context::from_waker(&waiting.waker);
     loop {
         let allowance = allowance::begin_poll();
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+        let recorded = scheduler.record_poll_of(&waiting.caller);
+        let poll = future.as_mut().poll(cx);
+        if let Some(recorded) = recorded {
+            recorded.end(poll.is_ready());
+        }
+        if let Poll::Ready(output) = poll {
             return output;
         }
         drop(allowance);
@@ -160,7 +194,10 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
         }
         let waited = context::with_worker(|worker| {
             let _call = worker.and_then(Worker::begin_wait);
-            waiting.wait(scheduler)
+            waiting.caller.set_waiting(true);
+            let waited = waiting.wait(scheduler);
+            waiting.caller.set_waiting(false);
+            waited
         });
         match waited {
             Waited::Woken => {}

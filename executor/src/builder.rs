@@ -1,9 +1,11 @@
 //! Settings of an executor.
 
+#[cfg(feature = "tokio")]
+use crate::scheduler::bridge::Bridge;
 use crate::{
     executor::Executor,
     handle::Handle,
-    scheduler::{config::Config, default},
+    scheduler::{config::Config, default, observer::Observer},
 };
 use std::{
     fmt, io,
@@ -74,7 +76,8 @@ impl Builder {
     /// long polls.
     ///
     /// Default: `executor`. Linux shows the first 15 bytes of a name. The thread that prints for
-    /// `EXECUTOR_SCHEDTRACE` is always named `executor-trace`.
+    /// `EXECUTOR_SCHEDTRACE` is always named `executor-trace`, the one for `EXECUTOR_DUMP`, of which
+    /// a process has one, `executor-dump`.
     ///
     /// ```
     /// let executor = executor::Executor::builder().thread_name("crawler").build()?;
@@ -90,7 +93,8 @@ impl Builder {
     /// Sets the stack size of the threads that run tasks, in bytes.
     ///
     /// Default: the standard library's, which is 2 MiB unless `RUST_MIN_STACK` says otherwise. The
-    /// monitor, and the thread that prints for `EXECUTOR_SCHEDTRACE`, always have that default.
+    /// monitor, and the threads that print for `EXECUTOR_SCHEDTRACE` and `EXECUTOR_DUMP`, always have
+    /// that default.
     ///
     /// ```
     /// let executor = executor::Executor::builder().thread_stack_size(8 << 20).build()?;
@@ -207,6 +211,74 @@ impl Builder {
         self
     }
 
+    /// Sets whether each task is tracked, so that a [`dump`](crate::Handle::dump) tells its age, its
+    /// polls, its parent, how many wakers of it there are, and which tasks are leaked.
+    ///
+    /// Default: `false`, unless `EXECUTOR_TRACK=1` asks for it. It costs a spawn and a poll some
+    /// hundred nanoseconds each, and a task some hundred bytes.
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// let executor = executor::Executor::builder().track(true).build()?;
+    /// let task = executor.spawn(pending::<()>());
+    /// while executor.handle().dump().leaked().next().is_none() {
+    ///     std::thread::yield_now();
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn track(mut self, on: bool) -> Builder {
+        self.config.track = on;
+        self
+    }
+
+    /// Sets of how many polls one is measured, by chance, for [`Metrics::poll_times`] and
+    /// [`Metrics::wake_latencies`]. With 1 each is.
+    ///
+    /// Default: as many as cost nothing. Of short polls that is one of 488, and of long ones about one
+    /// in each millisecond of a worker. To measure costs a poll some hundred nanoseconds.
+    ///
+    /// [`Metrics::poll_times`]: crate::Metrics::poll_times
+    /// [`Metrics::wake_latencies`]: crate::Metrics::wake_latencies
+    ///
+    /// ```
+    /// let executor = executor::Executor::builder().workers(1).measure_every(1).build()?;
+    /// executor.block_on(executor.spawn(async {
+    ///     for _ in 0..99 {
+    ///         executor::yield_now().await;
+    ///     }
+    /// }))?;
+    /// assert!(executor.metrics().poll_times().count() >= 99);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn measure_every(mut self, polls: u32) -> Builder {
+        self.config.measure_every = Some(polls);
+        self
+    }
+
+    /// Sets who is called for what happens to the executor's tasks; see [`Observer`].
+    ///
+    /// Of several calls the last one counts. The observer is dropped when the executor has ended.
+    ///
+    /// ```
+    /// use executor::{Executor, Observer, TaskRef};
+    ///
+    /// struct Log;
+    ///
+    /// impl Observer for Log {
+    ///     fn ended(&self, task: &TaskRef<'_>) {
+    ///         println!("task {} has ended", task.id());
+    ///     }
+    /// }
+    ///
+    /// let executor = Executor::builder().observer(Log).build()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn observer(mut self, observer: impl Observer) -> Builder {
+        self.config.hooks.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Starts the executor.
     ///
     /// # Errors
@@ -216,6 +288,7 @@ impl Builder {
     /// * 0 workers, or more than 32,768;
     /// * `max_threads` below the number of workers;
     /// * `handoff_after` of zero;
+    /// * `measure_every` of zero;
     /// * a NUL byte in the thread name;
     /// * a stack below 64 KiB, or one that does not fit the address space.
     ///
@@ -225,10 +298,15 @@ impl Builder {
     /// An error if the process has 65,536 executors already. An executor that has ended counts as
     /// long as it has handles.
     ///
+    /// [`Unsupported`](io::ErrorKind::Unsupported) in a [simulation](crate::sim).
+    ///
     /// # Panics
     ///
-    /// If `EXECUTOR_WORKERS` is consulted and is not a positive integer, or `EXECUTOR_SCHEDTRACE`
-    /// is not a positive number of milliseconds. An empty variable counts as unset.
+    /// If `EXECUTOR_WORKERS` is consulted and is not a positive integer, `EXECUTOR_SCHEDTRACE` is not
+    /// a positive number of milliseconds, `EXECUTOR_TRACK` is neither 1 nor 0, `EXECUTOR_DEADLOCK` is
+    /// none of `report`, `abort` and `off`; with the feature `signal`, `EXECUTOR_DUMP` is neither `USR1`
+    /// nor `QUIT`; or, with the feature `trace`, `EXECUTOR_TRACE` ends in neither `.html` nor `.json`. An
+    /// empty variable counts as unset.
     ///
     /// ```
     /// let error = executor::Executor::builder().workers(0).build().unwrap_err();
@@ -237,6 +315,73 @@ impl Builder {
     #[track_caller]
     pub fn build(self) -> io::Result<Executor> {
         Executor::start(self.config.resolve(self.workers, self.max_threads)?)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Builder {
+    /// Puts the executor's code inside the context of a runtime of tokio, so that `tokio::net`,
+    /// `tokio::time`, `tokio::spawn`, and what is built on them (reqwest, axum, tonic, sqlx) work in
+    /// its tasks. Needs the feature `tokio`.
+    ///
+    /// Inside are all threads of the executor from their start to their end, stand-ins included, and
+    /// other threads in calls of `block_on` on this executor and while they hold a guard of
+    /// [`Handle::enter`](crate::Handle::enter): tasks, `spawn_blocking`, thread hooks, destructors.
+    /// (Outside is what is made elsewhere, as the argument of `executor.spawn(tokio::time::sleep(d))`
+    /// on a plain thread: put it into an async block.)
+    ///
+    /// **What such a library spawns by `tokio::spawn` or `tokio::task::spawn_blocking` runs on that
+    /// runtime's threads, not on this executor's**, and hand-off, metrics and dumps know nothing of
+    /// it. Here runs what you spawn by this crate, and the futures of the library that it awaits.
+    /// [A table of crates](crate#the-bridge) says what works.
+    ///
+    /// Tokio's reactor and timers are driven by that runtime, and wake tasks here from outside:
+    /// some microseconds each, where the sockets and timers of this crate need none. So somebody
+    /// has to drive it. A `multi_thread` runtime, of one thread, does so by itself. One of the flavor
+    /// `current_thread` is driven only while some thread is in its `block_on`, and not in a `block_on`
+    /// of this crate's inside of that; until then what waits for it here waits.
+    ///
+    /// It has to outlive what uses it. Once it has been shut down, tokio's sockets return errors, and
+    /// its timers panic ("A Tokio 1.x context was found, but it is being shutdown."). So declare it
+    /// before an owned executor, which is then dropped first; and never drop one that the default
+    /// executor is in: see [`build_global`](Builder::build_global). The executor keeps a handle,
+    /// which keeps no runtime running.
+    ///
+    /// On this executor's threads tokio's `Handle::block_on` works, and blocks as any other call
+    /// does. So does dropping a runtime. `tokio::task::block_in_place` only calls its closure:
+    /// [`block_in_place`](crate::block_in_place) is the one to call here. Nothing here charges
+    /// tokio's budget: a task that finds tokio's leaves ready again and again has to
+    /// [yield](crate::yield_now). An executor without this setting changes nothing: a `block_on` of it
+    /// stays inside the runtime that its thread is inside, if there is one.
+    ///
+    /// The name and the meaning are those of `tokio::runtime::Handle::enter`.
+    ///
+    /// # Panics
+    ///
+    /// Not this call; but `block_on`, as tokio's does, if its future has left a guard of
+    /// `tokio::runtime::Handle::enter` behind, by `mem::forget` for example.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = tokio::runtime::Builder::new_multi_thread()
+    ///     .worker_threads(1)
+    ///     .enable_all()
+    ///     .build()?;
+    /// let executor = executor::Executor::builder().enter_tokio(runtime.handle().clone()).build()?;
+    /// let task = executor.spawn(async {
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     tokio::spawn(async { std::thread::current().name().map(str::to_owned) }).await
+    /// });
+    /// let thread = executor.block_on(task)??;
+    /// assert_ne!(thread.as_deref(), Some("executor"), "it is one of tokio's");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn enter_tokio(mut self, runtime: tokio::runtime::Handle) -> Builder {
+        self.config.bridge = Bridge::to(runtime);
+        self
     }
 }
 
@@ -280,6 +425,7 @@ impl fmt::Debug for Builder {
             .field("thread_stack_size", &self.config.thread_stack_size)
             .field("handoff", &self.config.handoff)
             .field("handoff_after", &self.config.handoff_after)
+            .field("track", &self.config.track)
             .finish_non_exhaustive()
     }
 }

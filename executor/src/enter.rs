@@ -1,7 +1,10 @@
 //! Threads that make an executor the current one.
 
-use crate::{handle::Handle, scheduler::context::Entered};
-use std::{fmt, marker::PhantomData, thread};
+use crate::{
+    handle::Handle,
+    scheduler::{bridge::Inside, context::Entered},
+};
+use std::{fmt, thread};
 
 /// As long as this exists, an executor is the current one on the thread. [`Handle::enter`] returns
 /// it.
@@ -30,8 +33,8 @@ use std::{fmt, marker::PhantomData, thread};
 pub struct EnterGuard<'a> {
     /// `None` only while the guard is being dropped. Belongs to this thread, and so does the guard.
     entered: Option<Entered>,
-    /// As tokio's, it does not outlive the handle, although it could.
-    _handle: PhantomData<&'a Handle>,
+    /// Borrows the handle, as tokio's guard does.
+    _inside: Inside<'a>,
 }
 
 impl Handle {
@@ -43,6 +46,8 @@ impl Handle {
     /// a constructor or a test. It neither keeps the executor running nor waits for it. It also
     /// serves the timers of a future that somebody else's executor polls on this thread; once it
     /// has ended, the default executor does.
+    ///
+    /// With `Builder::enter_tokio`, the thread is in that runtime's context as well.
     ///
     /// The name and the meaning are those of tokio's `Handle::enter`.
     ///
@@ -62,7 +67,7 @@ impl Handle {
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard {
             entered: Some(Entered::new(self.scheduler.clone())),
-            _handle: PhantomData,
+            _inside: self.scheduler.config.bridge.enter(),
         }
     }
 }

@@ -51,6 +51,11 @@ impl JoinError {
         JoinError(failure)
     }
 
+    /// Drops it unseen: a simulation has to know if it is a panic.
+    pub(crate) fn ignore(mut self) {
+        self.0.tell_simulation();
+    }
+
     fn panic(&self) -> Option<&Panic> {
         self.0.panic.as_ref()
     }

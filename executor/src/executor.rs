@@ -8,8 +8,8 @@ use crate::{
     idle::pool::Pool,
     join::JoinHandle,
     scheduler::{
-        Scheduler, config::Config, context, metrics::Metrics, schedtrace::SchedTrace,
-        task::is_large,
+        Scheduler, config::Config, context, metrics::Metrics, observer::is_observing,
+        schedtrace::SchedTrace, task::is_large,
     },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
@@ -179,6 +179,9 @@ impl Executor {
     /// A panic of the future unwinds out of this call. In a forked child, which has none of the
     /// executor's threads, the call panics instead of waiting for ever.
     ///
+    /// In a [simulation](crate::sim), if the executor is another than the simulated one; and if it is
+    /// a simulated one, on any thread but its own.
+    ///
     /// ```
     /// let executor = executor::Executor::new()?;
     /// let sum = executor.block_on(async {
@@ -247,7 +250,8 @@ impl Executor {
         let address = NonNull::from(&**scheduler);
         let on_own_thread =
             context::with_worker(|worker| worker.is_some_and(|worker| worker.belongs_to(address)));
-        if on_own_thread {
+        // Whoever is told of a wake-up holds a task that the executor waits for.
+        if on_own_thread || is_observing() {
             let threads = scheduler.idle.machines().total;
             return Err(ShutdownError::on_own_thread(threads));
         }

@@ -6,11 +6,15 @@ use crate::{
     idle::pool::Pool,
     join::JoinHandle,
     scheduler::{
-        Scheduler, context, default::with_current_or_default, metrics::Metrics, task::is_large,
-        task_id::TaskId,
+        Scheduler, context, default::with_current_or_default, dump::Dump, metrics::Metrics,
+        task::is_large, task_id::TaskId, trace::guard::TraceGuard,
     },
 };
+#[cfg(feature = "dump")]
+use crate::{blocking::block_in_place, sync::Instant};
 use futures_task::{FutureObj, Spawn, SpawnError};
+#[cfg(feature = "dump")]
+use std::time::Duration;
 use std::{
     fmt,
     future::Future,
@@ -18,6 +22,10 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
 };
+
+/// Longer than any dump takes: for limits that no clock has room for.
+#[cfg(feature = "dump")]
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Spawns tasks on an executor from anywhere, and may outlive it.
 ///
@@ -133,6 +141,9 @@ impl Handle {
     /// A panic of the future unwinds out of this call. In a forked child, which has none of the
     /// executor's threads, the call panics instead of waiting for ever.
     ///
+    /// In a [simulation](crate::sim), if the executor is another than the simulated one; and if it is
+    /// a simulated one, on any thread but its own.
+    ///
     /// ```
     /// assert_eq!(executor::Handle::current().block_on(async { 7 }), 7);
     /// ```
@@ -152,6 +163,116 @@ impl Handle {
     /// ```
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.scheduler)
+    }
+
+    /// Records what this executor does, until the guard is dropped: each spawn, poll and wake-up, what is
+    /// stolen, handed off and fired, and who sleeps. See the module [`trace`](crate::trace).
+    ///
+    /// Several guards may exist at once; each has its own beginning. While there is one, an event costs
+    /// some 30 to 50 ns, and each thread that has any takes up to a MiB, which it keeps for later
+    /// recordings as long as the executor lives.
+    ///
+    /// ```
+    /// let handle = executor::Handle::current();
+    /// let recording = handle.trace();
+    /// executor::block_on(handle.spawn(executor::yield_now()))?;
+    /// println!("{}", recording.snapshot().summary());
+    /// # Ok::<(), executor::JoinError>(())
+    /// ```
+    pub fn trace(&self) -> TraceGuard {
+        TraceGuard::new(self.scheduler.clone())
+    }
+
+    /// Says what each task of this executor does, and each caller of its `block_on`.
+    ///
+    /// Nothing is polled for it and no worker is waited for. So it works from any thread, also if all
+    /// workers are stuck, and it changes nothing. It takes some hundred nanoseconds a task.
+    ///
+    /// What is known of a task is more if the executor [tracks](crate::Builder::track) its tasks: its
+    /// age, for one, and whether it is leaked.
+    ///
+    /// ```
+    /// let handle = executor::Handle::current();
+    /// println!("{}", handle.dump());
+    /// ```
+    pub fn dump(&self) -> Dump {
+        self.scheduler.dump()
+    }
+
+    /// Says what [`dump`](Handle::dump) says, and on what each task waits, line by line: its
+    /// *await stack*, from the future that is waited for to the task. Needs the feature `dump`.
+    ///
+    /// ```text
+    /// 50 tasks at src/main.rs:20:9: waiting
+    ///     executor::time::sleep::Sleep at executor-0.1.0/src/time/sleep.rs:182
+    ///     app::fetch at src/main.rs:12
+    ///     app::serve at src/main.rs:31
+    /// ```
+    ///
+    /// Each task that waits, or is about to be polled, is woken, and polled once more, with a waker
+    /// that takes the thread's stack whenever it is cloned. So any future will tell that leaves its
+    /// waker anew at each poll, of whatever crate it is, in a release build too. The clones are the
+    /// task's own wakers. A task with several wakers, as `select!` and `join!` make them, has several
+    /// stacks; of a set of futures with wakers of its own, such as `FuturesUnordered`, it is told
+    /// where the set is awaited.
+    ///
+    /// It asks until all have answered, and for `limit` at most. Whoever has not answered by then is
+    /// named, with the [reason](crate::dump::Silence). A few tasks are asked at a time, which takes
+    /// some microseconds each; in between workers go on with what else they have to do. Names and
+    /// lines are looked up afterwards, whether or not there is time left: some ten milliseconds for
+    /// the first one, since debug information is read, and more in a large program.
+    ///
+    /// The states of the tasks are those after they have answered. Who has ended meanwhile is left
+    /// out.
+    ///
+    /// The call waits for the workers, and so is made by [`block_in_place`](crate::block_in_place) if
+    /// it is on one of them. It may be made anywhere. Dumps with stacks take turns in the whole
+    /// process. One whose turn does not come within `limit` tells no stacks. Nor does one that is made
+    /// by a task while another dump is asking this very task, for either would wait for the other;
+    /// nor one in a forked child.
+    ///
+    /// # What it may change
+    ///
+    /// A future has to put up with polls that it did not ask for: `select!` and `join!` make them all
+    /// the time. But one that counts its polls goes on by one, as `futures::pending!()` does. So a
+    /// task that is stuck may come unstuck: [`dump`](Handle::dump) is the one that changes nothing.
+    ///
+    /// # What a build must have
+    ///
+    /// | in the profile | names of functions | lines |
+    /// | --- | --- | --- |
+    /// | `debug = 1`, or more | all | all |
+    /// | `debug = "line-tables-only"` | not their paths; the source lines themselves if the files are there | all |
+    /// | `debug = 0`, what `release` has | of those that were not inlined | none |
+    /// | `strip = true` | none | none |
+    ///
+    /// `debug = 1` makes a program larger by a percent or so, and no slower. The dump's text says
+    /// what is missing.
+    ///
+    /// ```
+    /// use executor::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// async fn fetch() {
+    ///     sleep(Duration::from_secs(3600)).await;
+    /// }
+    ///
+    /// let executor = executor::Executor::builder().workers(1).build()?;
+    /// executor.spawn(fetch());
+    /// let stack = loop {
+    ///     let dump = executor.handle().dump_stacks(Duration::from_secs(10));
+    ///     if let Some(stack) = dump.tasks().iter().flat_map(|task| task.stacks()).next() {
+    ///         break stack.clone();
+    ///     }
+    /// };
+    /// println!("{stack}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "dump")]
+    pub fn dump_stacks(&self, limit: Duration) -> Dump {
+        let now = Instant::now();
+        let deadline = now.checked_add(limit).unwrap_or(now + A_YEAR);
+        block_in_place(|| self.scheduler.dump_stacks(deadline))
     }
 
     /// Changes the number of workers, N, while tasks run: from now on the executor polls `n` tasks at

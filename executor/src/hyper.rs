@@ -33,6 +33,10 @@ impl rt::Timer for Handle {
         Box::pin(time::sleep_until(deadline))
     }
 
+    fn now(&self) -> Instant {
+        time::now()
+    }
+
     fn reset(&self, sleep: &mut Pin<Box<dyn rt::Sleep>>, deadline: Instant) {
         match sleep.as_mut().downcast_mut_pin::<Sleep>() {
             Some(sleep) => sleep.reset(deadline),

@@ -108,13 +108,14 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn id(&self) -> TaskId {
-        self.0.metadata().id
+        self.0.metadata().id()
     }
 
     /// Aborts the task, and waits until its future has been dropped. Returns the task's output if
     /// the task had finished first.
     ///
-    /// Returns `None` for a task that panicked, and drops the payload. To see the panic, call
+    /// Returns `None` for a task that panicked, and drops the payload; in a
+    /// [simulation](crate::sim) such a panic is a failure. To see the panic, call
     /// [`abort`](JoinHandle::abort) and await the handle.
     ///
     /// # Cancel safety
@@ -135,7 +136,7 @@ impl<T> JoinHandle<T> {
     /// ```
     pub async fn cancel(self) -> Option<T> {
         self.abort();
-        self.await.ok()
+        self.await.map_err(JoinError::ignore).ok()
     }
 
     /// Turns this handle into one that aborts the task when it is dropped, instead of detaching it.

@@ -471,7 +471,8 @@ impl<T: Send + 'static> JoinSet<T> {
     }
 
     /// Aborts all tasks of the set, and waits until their futures have been dropped. The set is
-    /// empty then, and what the tasks have come to is lost.
+    /// empty then, and what the tasks have come to is lost. (But in a [simulation](crate::sim) a panic
+    /// of one is a failure.)
     ///
     /// # Cancel safety
     ///
@@ -485,7 +486,9 @@ impl<T: Send + 'static> JoinSet<T> {
     /// ```
     pub async fn shutdown(&mut self) {
         self.abort_all();
-        while self.join_next().await.is_some() {}
+        while let Some(joined) = self.join_next().await {
+            _ = joined.map_err(JoinError::ignore);
+        }
     }
 }
 

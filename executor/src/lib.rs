@@ -18,9 +18,17 @@
 //! | spawn on an executor from anywhere | [`Handle`] |
 //! | make an executor the current one on a thread | [`Handle::enter`], [`EnterGuard`] |
 //! | have an async `main`, and async tests | the attributes `main` and `test`, with the feature `macros` |
-//! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`] |
+//! | test a program in a thousand orders, in virtual time | [`simulate`], and the module [`sim`] |
+//! | see what the scheduler does | [`Metrics`], [`ProcessorMetrics`]; how long things take: [`Histogram`] |
+//! | see it happen, poll by poll | the module [`trace`] |
+//! | be called for what happens to tasks | [`Observer`] |
+//! | see on which lines tasks wait | `Handle::dump_stacks`, with the feature `dump` |
+//! | find out why a program hangs | the module [`dump`] |
+//! | come from tokio, or from Go; choose a call that blocks, or a channel | the pages of [`guide`] |
+//! | have a debugger print what all tasks do | [`export_dump!`], and `EXECUTOR_DUMP` [above](#environment) |
 //! | connect, listen, send and receive | the module `net`, with the feature `net` |
 //! | wait for Ctrl-C and other signals | the module `signal`, with the feature `signal` |
+//! | use reqwest, axum, tonic, sqlx | `Builder::enter_tokio`, with the feature `tokio`, and [a table of crates](#the-bridge) |
 //!
 //! # Features
 //!
@@ -30,17 +38,21 @@
 //! | --- | --- |
 //! | `macros` | the attributes `#[executor::main]` and `#[executor::test]`, by a crate of this repository that depends on nothing |
 //! | `net` | the module `net`: TCP, UDP, Unix sockets, and any other descriptor with readiness. Unix only; brings `mio` and `futures-io` |
-//! | `signal` | the module `signal`; with it comes `net`. Brings `signal-hook-registry` |
+//! | `signal` | the module `signal`, and the variable `EXECUTOR_DUMP`; with it comes `net`. Brings `signal-hook-registry` |
 //! | `hyper` | hyper's `rt::Read` and `rt::Write` on streams, its `rt::Executor` and `rt::Timer` on [`Handle`]; with it comes `net` |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite` on streams, which need no runtime of tokio; with it comes `net` |
+//! | `tokio` | `Builder::enter_tokio`: tasks inside of a runtime of tokio, for libraries that need one. Brings `tokio` with its `rt` |
+//! | `dump` | `Handle::dump_stacks`: on what each task waits, line by line. Brings `backtrace` |
+//! | `trace` | files of what happened: `Trace::write_html`, `Trace::write_chrome`, the variable `EXECUTOR_TRACE`; and `Dump::to_json`. Brings `serde_json`, `serde` and `base64` |
 //!
 //! # Types of other crates in this interface
 //!
 //! [`Executor`] and [`Handle`] implement [`Spawn`], which is `futures-task` 0.3's, and
 //! [`time::Interval`] implements [`Stream`], which is `futures-core` 0.3's. With the feature `net`
 //! streams implement the traits of `futures-io` 0.3, with `hyper` those of hyper 1, with `tokio-io`
-//! those of tokio 1. Moving to another major version of one of these is a breaking change of this
-//! crate. No other crate's types are in its interface.
+//! those of tokio 1; with `tokio` a setting takes a `runtime::Handle` of tokio 1. Moving to another
+//! major version of one of these is a breaking change of this crate. No other crate's types are in its
+//! interface.
 //!
 //! [`Spawn`]: https://docs.rs/futures-task/0.3/futures_task/trait.Spawn.html
 //! [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
@@ -56,6 +68,7 @@ mod idle;
 #[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
 mod netpoll;
 mod queue;
+mod record;
 mod suspended;
 mod sync;
 mod timer;
@@ -69,6 +82,8 @@ mod blocking;
 #[cfg(not(loom))]
 mod builder;
 #[cfg(not(loom))]
+pub mod dump;
+#[cfg(not(loom))]
 mod enter;
 #[cfg(not(loom))]
 mod error;
@@ -76,6 +91,8 @@ mod error;
 mod executor;
 #[cfg(not(loom))]
 mod free;
+#[cfg(not(loom))]
+pub mod guide;
 #[cfg(not(loom))]
 mod handle;
 #[cfg(all(feature = "hyper", unix, not(any(loom, shuttle))))]
@@ -93,9 +110,13 @@ mod scheduler;
 #[cfg(all(feature = "signal", unix, not(any(loom, shuttle))))]
 pub mod signal;
 #[cfg(not(loom))]
+pub mod sim;
+#[cfg(not(loom))]
 mod task_builder;
 #[cfg(not(loom))]
 pub mod time;
+#[cfg(not(loom))]
+pub mod trace;
 #[cfg(not(loom))]
 mod yield_now;
 
@@ -112,9 +133,12 @@ pub use crate::{
     join::{AbortOnDrop, JoinHandle},
     join_set::JoinSet,
     scheduler::{
+        histogram::{Bucket, Histogram},
         metrics::{Metrics, ProcessorMetrics},
+        observer::{Observer, TaskRef},
         task_id::TaskId,
     },
+    sim::simulate,
     task_builder::TaskBuilder,
     yield_now::{YieldNow, yield_now},
 };
@@ -162,17 +186,27 @@ pub use executor_macros::main;
 /// | setting | meaning |
 /// | --- | --- |
 /// | `workers = 4` | the number of the executor's workers. Without it they are what `EXECUTOR_WORKERS` says, else one per core |
+/// | `simulate` | runs the test in a [simulation](sim), of 4 workers unless `workers` says otherwise, with the seed of `EXECUTOR_SEED`, else a random one |
+/// | `simulate, seeds = 1000` | runs it with so many seeds, as [`Simulation::seeds`](sim::Simulation::seeds) does; with `EXECUTOR_SEED` set, with that one alone |
 /// | `crate = path` | where this crate is found, if it is not `::executor` |
 ///
+/// If a simulated test fails, it says with which seed, and which line runs it with that seed again:
+///
+/// ```text
+/// EXECUTOR_SEED=42 cargo test -p bank --test transfers nothing_is_lost -- --exact
+/// ```
+///
 /// The test may return what a test may, a [`Result`] for example. Other attributes, such as
-/// `#[should_panic]` and `#[ignore]`, stay what they are.
+/// `#[should_panic]` and `#[ignore]`, stay what they are. A simulated test may return `()`, a `Result`
+/// or an [`ExitCode`](std::process::ExitCode), and panics where that is a failure.
 ///
 /// The name and the meaning are those of `tokio::test`, except that the executor has several
 /// workers unless told otherwise.
 ///
 /// # Panics
 ///
-/// If the executor cannot start.
+/// If the executor cannot start. A simulated test panics where
+/// [`Simulation::run`](sim::Simulation::run) does, and if it fails.
 ///
 /// # Examples
 ///
@@ -183,6 +217,11 @@ pub use executor_macros::main;
 ///     assert_eq!(task.await?, 42);
 ///     Ok(())
 /// }
+///
+/// #[executor::test(simulate, seeds = 100)]
+/// async fn an_hour_is_over_at_once() {
+///     executor::time::sleep(std::time::Duration::from_secs(3600)).await;
+/// }
 /// ```
 #[cfg(all(feature = "macros", not(loom)))]
 pub use executor_macros::test;
@@ -191,5 +230,5 @@ pub use executor_macros::test;
 #[cfg(all(feature = "macros", not(loom)))]
 #[doc(hidden)]
 pub mod __macros {
-    pub use crate::macros::{main, test};
+    pub use crate::macros::{Outcome, Place, main, simulate, test};
 }

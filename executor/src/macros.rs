@@ -1,7 +1,7 @@
 //! What the attributes of the feature `macros` call.
 
-use crate::{builder::Builder, free::block_on};
-use std::future::Future;
+use crate::{builder::Builder, free::block_on, sim::Simulation};
+use std::{fmt::Debug, future::Future, process::ExitCode};
 
 /// Runs the future of a `main`: with a number of workers for the default executor, if there is one.
 #[track_caller]
@@ -25,5 +25,186 @@ pub fn test<F: Future>(workers: Option<usize>, test: F) -> F::Output {
     match builder.build() {
         Ok(executor) => executor.block_on(test),
         Err(error) => panic!("the test's executor cannot start: {error}"),
+    }
+}
+
+/// Runs a test in a simulation, with so many seeds. If one fails, says which line replays it.
+#[track_caller]
+pub fn simulate<F, Fut>(
+    place: Place,
+    workers: Option<usize>,
+    seeds: Option<u64>,
+    test: F,
+) -> Fut::Output
+where
+    F: Fn() -> Fut,
+    Fut: Future,
+    Fut::Output: Outcome,
+{
+    let mut simulation = Simulation::new();
+    if let Some(workers) = workers {
+        simulation = simulation.workers(workers);
+    }
+    if let Some(seeds) = seeds {
+        simulation = simulation.seeds(seeds);
+    }
+    let checked = || async {
+        let outcome = test().await;
+        outcome.check();
+        outcome
+    };
+    match simulation.run(checked) {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            let replay = place.replay(failure.seed());
+            panic!("{failure}, as here:\n\n    {replay}\n")
+        }
+    }
+}
+
+/// What a simulated test may return: whatever a test may, unless the type is the user's own.
+#[diagnostic::on_unimplemented(
+    message = "a simulated test cannot return `{Self}`",
+    label = "neither `()` nor a `Result` nor an `ExitCode`",
+    note = "for another outcome call `executor::sim::Simulation` in a plain test"
+)]
+pub trait Outcome {
+    /// Panics if it is a failure.
+    fn check(&self);
+}
+
+impl Outcome for () {
+    fn check(&self) {}
+}
+
+impl Outcome for ExitCode {
+    fn check(&self) {
+        assert!(*self == ExitCode::SUCCESS, "the test returned {self:?}");
+    }
+}
+
+impl<T: Outcome, E: Debug> Outcome for Result<T, E> {
+    fn check(&self) {
+        match self {
+            Ok(outcome) => outcome.check(),
+            Err(error) => panic!("the test returned an error: {error:?}"),
+        }
+    }
+}
+
+/// Where a test is; `__place` makes one of what the compiler and cargo say.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// What cargo calls the package, if cargo compiles it.
+    pub package: Option<&'static str>,
+    /// What cargo calls the binary, if it is one.
+    pub binary: Option<&'static str>,
+    /// From the workspace's root, or the package's.
+    pub file: &'static str,
+    /// The crate's name first.
+    pub module: &'static str,
+    /// The function.
+    pub name: &'static str,
+}
+
+/// See [`Place`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __place {
+    ($name:literal) => {
+        $crate::__macros::Place {
+            package: ::core::option_env!("CARGO_PKG_NAME"),
+            binary: ::core::option_env!("CARGO_BIN_NAME"),
+            file: ::core::file!(),
+            module: ::core::module_path!(),
+            name: $name,
+        }
+    };
+}
+
+impl Place {
+    /// The line that runs this test, and no other, with one seed. As far as can be told: cargo
+    /// does not say which features it was asked for.
+    fn replay(&self, seed: u64) -> String {
+        let (krate, path) = match self.module.split_once("::") {
+            Some((krate, path)) => (krate, format!("{path}::{}", self.name)),
+            None => (self.module, self.name.to_owned()),
+        };
+        let Some(package) = self.package else {
+            return format!("EXECUTOR_SEED={seed}, for {path}");
+        };
+        let target = self.target(package, krate);
+        format!("EXECUTOR_SEED={seed} cargo test -p {package} {target}{path} -- --exact")
+    }
+
+    /// The option that selects what the test is compiled into.
+    fn target(&self, package: &str, krate: &str) -> String {
+        let is_krate = |name: &str| name.replace('-', "_") == krate;
+        if let Some(binary) = self.binary {
+            return format!("--bin {binary} ");
+        }
+        // A test in a folder `tests` has the name of its file, or of its folder.
+        let mut folders = self.file.split(['/', '\\']);
+        let in_tests = folders.by_ref().any(|folder| folder == "tests");
+        let target = folders.next().filter(|_| in_tests);
+        match target.map(|target| target.strip_suffix(".rs").unwrap_or(target)) {
+            Some(test) if is_krate(test) => format!("--test {test} "),
+            _ if is_krate(package) => "--lib ".to_owned(),
+            // A file in another place, which the manifest names.
+            _ => format!("--test {krate} "),
+        }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::Place;
+
+    const TEST: Place = Place {
+        package: Some("my-bank"),
+        binary: None,
+        file: "bank/tests/big-transfers.rs",
+        module: "big_transfers::abroad",
+        name: "arrives",
+    };
+
+    #[test]
+    fn the_line_that_replays_names_package_target_and_test() {
+        let with = |change: &dyn Fn(&mut Place)| {
+            let mut place = TEST;
+            change(&mut place);
+            place.replay(42)
+        };
+        assert_eq!(
+            with(&|_| {}),
+            "EXECUTOR_SEED=42 cargo test -p my-bank --test big-transfers abroad::arrives -- --exact"
+        );
+        let in_folder = |place: &mut Place| {
+            (place.file, place.module) = (r"tests\transfers\abroad.rs", "transfers");
+        };
+        assert_eq!(
+            with(&in_folder),
+            "EXECUTOR_SEED=42 cargo test -p my-bank --test transfers arrives -- --exact"
+        );
+        let of_library = |place: &mut Place| {
+            (place.file, place.module) = ("bank/src/tests/vault.rs", "my_bank::tests");
+        };
+        assert_eq!(
+            with(&of_library),
+            "EXECUTOR_SEED=42 cargo test -p my-bank --lib tests::arrives -- --exact"
+        );
+        let of_binary = |place: &mut Place| {
+            (place.file, place.module) = ("bank/src/main.rs", "teller");
+            place.binary = Some("teller");
+        };
+        assert_eq!(
+            with(&of_binary),
+            "EXECUTOR_SEED=42 cargo test -p my-bank --bin teller arrives -- --exact"
+        );
+        let without_cargo = |place: &mut Place| place.package = None;
+        assert_eq!(
+            with(&without_cargo),
+            "EXECUTOR_SEED=42, for abroad::arrives"
+        );
     }
 }

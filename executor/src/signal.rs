@@ -12,7 +12,12 @@
 //! when the [`Signals`] are dropped. After the first [`ctrl_c`] has been polled, Ctrl-C no longer
 //! ends the process; whoever wants that calls [`std::process::exit`]. tokio does the same.
 //!
+//! `EXECUTOR_DUMP` (see the crate's text) catches a signal in the same way.
+//!
 //! Signals of one kind that come before they are taken may be one, as the system has it.
+//!
+//! In a [simulation](crate::sim), to wait for one is an error,
+//! [`Unsupported`](std::io::ErrorKind::Unsupported).
 //!
 //! # Fork
 //!

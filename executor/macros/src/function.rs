@@ -1,7 +1,7 @@
 //! The function that an attribute stands at.
 
 use crate::{Attribute, Mistake, path_at, settings::Settings};
-use proc_macro::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 
 /// An async function without parameters, in its parts:
 ///
@@ -75,22 +75,7 @@ impl Function {
         let body_span = self.body.span();
         let mut inner: TokenStream = self.signature.into_iter().collect();
         inner.extend([TokenTree::from(self.body)]);
-        inner.extend(settings.krate.clone());
-        inner.extend(path_at("::__macros::", Span::call_site()));
-        inner.extend([TokenTree::from(Ident::new(
-            attribute.name(),
-            Span::call_site(),
-        ))]);
-        let mut arguments = workers(settings);
-        arguments.extend([
-            TokenTree::from(Punct::new(',', Spacing::Alone)),
-            TokenTree::from(self.name),
-            TokenTree::from(Group::new(Delimiter::Parenthesis, TokenStream::new())),
-        ]);
-        inner.extend([TokenTree::from(Group::new(
-            Delimiter::Parenthesis,
-            arguments,
-        ))]);
+        inner.extend(call(&self.name, settings, attribute));
         let mut body = Group::new(Delimiter::Brace, inner);
         body.set_span(body_span);
         output.extend([TokenTree::from(body)]);
@@ -98,16 +83,67 @@ impl Function {
     }
 }
 
+/// `::executor::__macros::main(workers, name())`; or, of a test that is simulated,
+/// `::executor::__macros::simulate(place, workers, seeds, name)`.
+fn call(name: &Ident, settings: &Settings, attribute: Attribute) -> TokenStream {
+    let called = match settings.simulation {
+        Some(_) => "simulate",
+        None => attribute.name(),
+    };
+    let mut arguments = TokenStream::new();
+    let mut argument = |tokens: TokenStream| {
+        arguments.extend(tokens);
+        arguments.extend([TokenTree::from(Punct::new(',', Spacing::Alone))]);
+    };
+    match &settings.simulation {
+        None => {
+            argument(option(&settings.workers));
+            argument(
+                [name.clone().into(), group(TokenStream::new())]
+                    .into_iter()
+                    .collect(),
+            );
+        }
+        Some(simulation) => {
+            argument(place(name, settings));
+            argument(option(&settings.workers));
+            argument(option(&simulation.seeds));
+            argument(TokenTree::from(name.clone()).into());
+        }
+    }
+    let mut call = settings.krate.clone();
+    call.extend(path_at("::__macros::", Span::call_site()));
+    call.extend([
+        Ident::new(called, Span::call_site()).into(),
+        group(arguments),
+    ]);
+    call
+}
+
+/// `::executor::__place!("name")`: which test this is.
+fn place(name: &Ident, settings: &Settings) -> TokenStream {
+    let mut place = settings.krate.clone();
+    place.extend(path_at("::__place", Span::call_site()));
+    let name = Literal::string(&name.to_string());
+    place.extend([
+        Punct::new('!', Spacing::Alone).into(),
+        group(TokenTree::from(name).into()),
+    ]);
+    place
+}
+
+/// `(tokens)`.
+fn group(tokens: TokenStream) -> TokenTree {
+    Group::new(Delimiter::Parenthesis, tokens).into()
+}
+
 /// `::core::option::Option::Some(4)`, or `…::None`.
-fn workers(settings: &Settings) -> TokenStream {
-    let Some(number) = settings.workers.clone() else {
+fn option(number: &Option<TokenTree>) -> TokenStream {
+    let Some(number) = number.clone() else {
         return path_at("::core::option::Option::None", Span::call_site());
     };
     let mut some = path_at("::core::option::Option::Some", Span::call_site());
-    some.extend([TokenTree::from(Group::new(
-        Delimiter::Parenthesis,
-        number.into(),
-    ))]);
+    some.extend([group(number.into())]);
     some
 }
 

@@ -9,6 +9,9 @@
 //! }                                      }
 //! ```
 //!
+//! A test that is simulated is run again and again, so the function itself is handed over:
+//! `simulate(__place!("name"), workers, seeds, name)`.
+//!
 //! So what the compiler has to say of the body, it says as of any async function, and at its place.
 //! What the attributes themselves object to is a `compile_error!` with the span of the token that
 //! they object to. All that needs is `proc_macro`: no crate comes along.
@@ -117,7 +120,7 @@ fn try_to_expand(
     item: TokenStream,
     attribute: Attribute,
 ) -> Result<TokenStream, Mistake> {
-    let settings = Settings::parse(arguments)?;
+    let settings = Settings::parse(arguments, attribute)?;
     let function = Function::parse(item, attribute)?;
     Ok(function.into_blocking(&settings, attribute))
 }

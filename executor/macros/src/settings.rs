@@ -1,47 +1,81 @@
 //! What stands in the parentheses of an attribute.
 
-use crate::{Mistake, path_at};
+use crate::{Attribute, Mistake, path_at};
 use proc_macro::{Span, TokenStream, TokenTree};
 
 /// See the module's text.
 pub(crate) struct Settings {
     /// A literal.
     pub(crate) workers: Option<TokenTree>,
+    pub(crate) simulation: Option<Simulation>,
     /// The path of the crate `executor`.
     pub(crate) krate: TokenStream,
 }
 
-const KNOWN: &str = "there are `workers = 4` and `crate = path`";
+/// `simulate`, of tests alone.
+pub(crate) struct Simulation {
+    /// A literal.
+    pub(crate) seeds: Option<TokenTree>,
+}
 
 impl Settings {
-    pub(crate) fn parse(arguments: TokenStream) -> Result<Settings, Mistake> {
-        let (mut workers, mut krate) = (None, None);
+    pub(crate) fn parse(arguments: TokenStream, attribute: Attribute) -> Result<Settings, Mistake> {
+        let (mut workers, mut krate, mut simulate, mut seeds) = (None, None, None, None);
         for setting in split_at_commas(arguments) {
-            let (name, value) = name_and_value(setting)?;
-            let (known, value) = match &*name.to_string() {
-                "workers" => (workers.is_some(), Value::Workers(number(value, &name)?)),
-                "crate" => (krate.is_some(), Value::Crate(path(value)?)),
-                other => {
-                    let text = format!("there is no setting `{other}`: {KNOWN}");
+            let (name, value) = name_and_value(setting, attribute)?;
+            match &*name.to_string() {
+                "workers" => set(&mut workers, number(value, &name, "usize", 4)?, &name)?,
+                "crate" => set(&mut krate, path(value, &name)?, &name)?,
+                "simulate" if attribute == Attribute::Test => {
+                    set(&mut simulate, no_value(value)?, &name)?;
+                }
+                "seeds" if attribute == Attribute::Test => {
+                    let number = number(value, &name, "u64", 1000)?;
+                    set(&mut seeds, (number, name.span()), &name)?;
+                }
+                "simulate" | "seeds" => {
+                    let text =
+                        "`main` is not simulated: call `executor::simulate` in a plain `main`";
                     return Err(Mistake::new(name.span(), text));
                 }
-            };
-            if known {
-                return Err(Mistake::new(name.span(), format!("`{name}` is set twice")));
-            }
-            match value {
-                Value::Workers(number) => workers = Some(number),
-                Value::Crate(path) => krate = Some(path),
+                _ => return Err(unknown(&name, attribute)),
             }
         }
-        let krate = krate.unwrap_or_else(|| path_at("::executor", Span::call_site()));
-        Ok(Settings { workers, krate })
+        let simulation = match (simulate, seeds) {
+            (Some(()), seeds) => Some(Simulation {
+                seeds: seeds.map(|(number, _)| number),
+            }),
+            (None, None) => None,
+            (None, Some((_, place))) => {
+                let text = "`seeds` is for tests that are simulated: `simulate, seeds = 1000`";
+                return Err(Mistake::new(place, text));
+            }
+        };
+        Ok(Settings {
+            workers,
+            simulation,
+            krate: krate.unwrap_or_else(|| path_at("::executor", Span::call_site())),
+        })
     }
 }
 
-enum Value {
-    Workers(TokenTree),
-    Crate(TokenStream),
+fn set<T>(setting: &mut Option<T>, value: T, name: &TokenTree) -> Result<(), Mistake> {
+    match setting.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Mistake::new(name.span(), format!("`{name}` is set twice"))),
+    }
+}
+
+fn unknown(name: &TokenTree, attribute: Attribute) -> Mistake {
+    let text = format!("there is no setting `{name}`: {}", known(attribute));
+    Mistake::new(name.span(), text)
+}
+
+fn known(attribute: Attribute) -> &'static str {
+    match attribute {
+        Attribute::Main => "there are `workers = 4` and `crate = path`",
+        Attribute::Test => "there are `workers = 4`, `simulate`, `seeds = 1000` and `crate = path`",
+    }
 }
 
 /// The settings; the last one may have a comma, too.
@@ -62,44 +96,66 @@ fn is_punct(token: &TokenTree, punct: char) -> bool {
     matches!(token, TokenTree::Punct(p) if p.as_char() == punct)
 }
 
-/// `name = value`.
-fn name_and_value(setting: Vec<TokenTree>) -> Result<(TokenTree, Vec<TokenTree>), Mistake> {
+/// `name = value`, or `name`, whose value is empty.
+fn name_and_value(
+    setting: Vec<TokenTree>,
+    attribute: Attribute,
+) -> Result<(TokenTree, Vec<TokenTree>), Mistake> {
     let mut tokens = setting.into_iter();
     let name = tokens.next().expect("no setting is empty");
     if !matches!(name, TokenTree::Ident(_)) {
-        let text = format!("a setting begins with its name: {KNOWN}");
+        let text = format!("a setting begins with its name: {}", known(attribute));
         return Err(Mistake::new(name.span(), text));
     }
-    let has_value = tokens.next().is_some_and(|token| is_punct(&token, '='));
-    let value: Vec<_> = tokens.collect();
-    if !has_value || value.is_empty() {
-        // An unknown one is that in the first place.
-        let text = match &*name.to_string() {
-            "workers" => "`workers` needs a number: `workers = 4`".to_owned(),
-            "crate" => "`crate` needs a path: `crate = path`".to_owned(),
-            other => format!("there is no setting `{other}`: {KNOWN}"),
-        };
-        return Err(Mistake::new(name.span(), text));
+    match tokens.next() {
+        None => Ok((name, Vec::new())),
+        Some(token) if is_punct(&token, '=') => Ok((name, tokens.collect())),
+        Some(other) => {
+            let text = format!("behind `{name}` comes `=`, or a comma");
+            Err(Mistake::new(other.span(), text))
+        }
     }
-    Ok((name, value))
 }
 
-/// A positive integer.
-fn number(value: Vec<TokenTree>, name: &TokenTree) -> Result<TokenTree, Mistake> {
-    let text = "`workers` is a positive integer: `workers = 4`";
-    let [token] = <[TokenTree; 1]>::try_from(value).map_err(|value| {
-        let first = value.first().map_or_else(|| name.span(), TokenTree::span);
+fn no_value(value: Vec<TokenTree>) -> Result<(), Mistake> {
+    match value.first() {
+        None => Ok(()),
+        Some(token) => {
+            let text = "`simulate` has no value: `simulate`, or `simulate, seeds = 1000`";
+            Err(Mistake::new(token.span(), text))
+        }
+    }
+}
+
+/// A positive integer, of a type as large as the machine's words.
+fn number(
+    value: Vec<TokenTree>,
+    name: &TokenTree,
+    of_type: &str,
+    example: u32,
+) -> Result<TokenTree, Mistake> {
+    let Some(first) = value.first().map(TokenTree::span) else {
+        let text = format!("`{name}` needs a number: `{name} = {example}`");
+        return Err(Mistake::new(name.span(), text));
+    };
+    let mistake = || {
+        let text = format!("`{name}` is a positive integer: `{name} = {example}`");
         Mistake::new(first, text)
-    })?;
+    };
+    let [token] = <[TokenTree; 1]>::try_from(value).map_err(|_| mistake())?;
     let digits = token.to_string().replace('_', "");
-    match digits.strip_suffix("usize").unwrap_or(&digits).parse() {
+    match digits.strip_suffix(of_type).unwrap_or(&digits).parse() {
         Ok(1_usize..) => Ok(token),
-        Ok(0) | Err(_) => Err(Mistake::new(token.span(), text)),
+        Ok(0) | Err(_) => Err(mistake()),
     }
 }
 
 /// A path such as `renamed` or `crate::reexports::executor`.
-fn path(value: Vec<TokenTree>) -> Result<TokenStream, Mistake> {
+fn path(value: Vec<TokenTree>, name: &TokenTree) -> Result<TokenStream, Mistake> {
+    if value.is_empty() {
+        let text = "`crate` needs a path: `crate = path`";
+        return Err(Mistake::new(name.span(), text));
+    }
     let is_of_path = |token: &TokenTree| match token {
         TokenTree::Ident(_) => true,
         other => is_punct(other, ':'),

@@ -73,6 +73,8 @@
 //! `sleep/README.md`. Theirs wake the next machine whenever the last searcher finds work; here only
 //! if there is more work, since a wake-up costs its caller some microseconds.
 
+#[cfg(all(unix, not(any(loom, shuttle))))]
+use crate::sync::try_lock;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, fence, lock};
 
 const ONE_ACTIVE: u64 = 1;
@@ -183,6 +185,13 @@ struct Machines {
 }
 
 impl Machines {
+    fn counts(&self) -> MachineCounts {
+        MachineCounts {
+            total: self.total,
+            asleep: self.asleep.len(),
+        }
+    }
+
     /// Takes the machine out that fell asleep last, `watcher` after all others.
     fn pop(&mut self, watcher: usize) -> Option<usize> {
         let last = self.asleep.len().checked_sub(1)?;
@@ -281,11 +290,19 @@ impl Idle {
 
     /// Machines that exist, and those of them that are asleep.
     pub(crate) fn machines(&self) -> MachineCounts {
-        let machines = lock(&self.machines);
-        MachineCounts {
-            total: machines.total,
-            asleep: machines.asleep.len(),
-        }
+        lock(&self.machines).counts()
+    }
+
+    /// The same for a caller who may not wait: `None` while somebody holds the lock.
+    #[cfg(all(unix, not(any(loom, shuttle))))]
+    pub(crate) fn try_machines(&self) -> Option<MachineCounts> {
+        try_lock(&self.machines).map(|machines| machines.counts())
+    }
+
+    /// Holds the lock, as a thread does that was stopped in a step.
+    #[cfg(all(test, unix, not(any(loom, shuttle))))]
+    pub(crate) fn hold(&self) -> impl Sized {
+        lock(&self.machines)
     }
 
     /// Whether a poster should call [`notify`](Idle::notify), without the fence that makes the
@@ -469,6 +486,12 @@ impl Idle {
         self.sub(active + searching);
     }
 
+    /// The machines that sleep, and how many there are at all.
+    pub(crate) fn sleepers(&self) -> (Vec<usize>, usize) {
+        let machines = lock(&self.machines);
+        (machines.asleep.clone(), machines.total)
+    }
+
     /// A machine that has left or retired is gone, with all it held; returns whether it was the
     /// last of all.
     pub(crate) fn ended(&self) -> bool {
@@ -496,7 +519,7 @@ impl Idle {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 
@@ -668,20 +691,20 @@ mod tests {
     #[test]
     fn those_who_slept_for_ever_are_woken_when_some_of_them_become_spares() {
         let idle = all_asleep(3, 4);
-        assert_eq!(idle.set_permits(4).woken, [], "nobody is");
-        assert_eq!(idle.set_permits(3).woken, [], "nobody is");
+        assert!(idle.set_permits(4).woken.is_empty(), "nobody is");
+        assert!(idle.set_permits(3).woken.is_empty(), "nobody is");
         assert_eq!(idle.set_permits(2).woken, [0, 1, 2]);
         assert!(idle.surplus());
         assert!(idle.step_back(0, true));
         assert!(!idle.step_back(1, true));
         assert!(idle.sleep(1, Part::SEARCHER) && idle.sleep(2, Part::SEARCHER));
-        assert_eq!(idle.set_permits(1).woken, [], "they know");
+        assert!(idle.set_permits(1).woken.is_empty(), "they know");
     }
 
     #[test]
     fn several_are_woken_as_far_as_there_are_permits() {
         let idle = all_asleep(4, 4);
-        assert_eq!(idle.wake_several(0), []);
+        assert!(idle.wake_several(0).is_empty());
         assert_eq!(idle.wake_several(1), [3]);
         assert_eq!(idle.wake_several(9), [0, 1, 2]);
         (0..4).for_each(|machine| _ = idle.sleep(machine, Part::SEARCHER));
@@ -700,7 +723,7 @@ mod tests {
         assert!(!idle.ended());
         assert!(idle.stop_searching());
         assert_eq!(idle.notify(), Notify::Nobody, "the permit is taken");
-        assert_eq!(idle.set_permits(2).woken, []);
+        assert!(idle.set_permits(2).woken.is_empty());
         assert_eq!(idle.notify(), Notify::Start);
     }
 

@@ -2,6 +2,7 @@
 //! states of a machine and the reasons; read it first.
 
 pub(crate) mod accounting;
+pub(crate) mod attention;
 pub(crate) mod machine;
 #[cfg(all(test, loom))]
 pub(crate) mod models;

@@ -116,14 +116,14 @@ impl MonitorSleep {
     }
 
     /// For the monitor: rests until it is needed, `until` has come, or the first deadline of a
-    /// timer.
+    /// timer. Returns whether it was needed, or woken.
     pub(crate) fn sleep(
         &self,
         until: u64,
         needed: impl FnOnce() -> bool,
         first_deadline: impl FnOnce() -> u64,
-    ) {
-        self.rest(ASLEEP, until, needed, first_deadline);
+    ) -> bool {
+        self.rest(ASLEEP, until, needed, first_deadline)
     }
 
     fn rest(
@@ -132,21 +132,22 @@ impl MonitorSleep {
         until: u64,
         needed: impl FnOnce() -> bool,
         first_deadline: impl FnOnce() -> u64,
-    ) {
+    ) -> bool {
         self.next_round.store(until, Ordering::Relaxed);
         self.depth.store(depth, Ordering::Relaxed);
         // Pairs with the fences in `wake_from` and `wake_by`.
         fence(Ordering::SeqCst);
-        if !needed() {
-            self.park(until.min(first_deadline()));
-        }
+        let woken = needed() || self.park(until.min(first_deadline()));
         self.depth.store(ATTENTIVE, Ordering::Relaxed);
+        woken
     }
 
-    fn park(&self, until: u64) {
+    /// Returns whether it was woken.
+    fn park(&self, until: u64) -> bool {
         match until {
             NEVER => self.parker.park(),
-            due => _ = self.parker.park_until(clock::instant(due)),
+            due => return self.parker.park_until(clock::instant(due)),
         }
+        true
     }
 }

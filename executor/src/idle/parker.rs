@@ -121,6 +121,21 @@ impl Parker {
             .is_ok()
     }
 
+    /// Whether there is a token.
+    #[cfg(not(loom))]
+    pub(crate) fn has_token(&self) -> bool {
+        // Ordering: Relaxed; whoever relies on it takes the token.
+        self.state.load(Ordering::Relaxed) == NOTIFIED
+    }
+
+    /// Whether the thread sleeps on the condvar, and nobody has unparked it.
+    #[cfg(not(loom))]
+    pub(crate) fn is_parked(&self) -> bool {
+        // Under the lock: then it is past whatever it did before it parked.
+        let _guard = lock(&self.lock);
+        self.state.load(Ordering::Relaxed) == PARKED
+    }
+
     /// The thread will sleep elsewhere until it [comes back](Parker::come_back). If there is a token,
     /// takes it instead, and returns false.
     #[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
@@ -157,7 +172,7 @@ impl Parker {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use std::{sync::Arc, thread, time::Duration};

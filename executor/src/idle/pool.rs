@@ -7,12 +7,12 @@
 
 use super::{
     accounting::{Idle, Notify, PermitsSet},
+    attention::Attention,
     monitor_sleep::MonitorSleep,
 };
 use crate::{
     queue::{Word, global::GlobalQueue},
     suspended::{Registration, SuspendedTasks},
-    sync::{AtomicBool, Ordering},
 };
 // `self: &Arc<Self>` must be std's, and nothing here depends on what loom's would see.
 use std::{sync::Arc, task::Waker};
@@ -25,8 +25,8 @@ pub(crate) trait Pool: Sized {
     /// The register of suspended tasks.
     fn suspended(&self) -> &SuspendedTasks;
 
-    /// The executor has been told to end.
-    fn closed(&self) -> &AtomicBool;
+    /// What polls have to heed: the end of the executor, for one.
+    fn attention(&self) -> &Attention;
 
     /// How the monitor rests.
     fn monitor_sleep(&self) -> &MonitorSleep;
@@ -179,17 +179,6 @@ pub(crate) trait Pool: Sized {
         self.monitor_sleep().wake_if_asleep();
     }
 
-    /// Whether a task is to be dropped instead of polled.
-    ///
-    /// The end of the executor is looked for here, and not only by a worker before it takes the
-    /// task: `close` wakes each suspended task, and finds one scheduled already by somebody else's
-    /// wake-up. Then async-task makes what came before that wake-up (the flag) visible to the run,
-    /// but does not run the task twice.
-    #[inline]
-    fn is_cancelled(&self, registration: &Registration) -> bool {
-        registration.is_aborted() || self.is_closed()
-    }
-
     /// A poll has left a task pending: registers it unless it is registered, so that an abort or
     /// the end of the executor finds it. A task that is never suspended is never registered. If it
     /// may not be suspended, it is woken.
@@ -200,9 +189,15 @@ pub(crate) trait Pool: Sized {
         }
     }
 
+    /// The task's own waker, where it may have been polled with another.
+    fn own_waker<'a>(&self, _: &Registration, waker: &'a Waker) -> &'a Waker {
+        waker
+    }
+
     /// Registers a task, or wakes it if it may not be suspended.
     #[inline(never)]
     fn register(&self, registration: &Registration, shard: usize, waker: &Waker) {
+        let waker = self.own_waker(registration, waker);
         if !self.suspended().insert(shard, registration, waker) {
             waker.wake_by_ref();
         }
@@ -238,15 +233,12 @@ pub(crate) trait Pool: Sized {
 
     /// Whether the executor has been told to end.
     fn is_closed(&self) -> bool {
-        // Ordering: Acquire pairs with the swap in `close`. A thread that reads `false` too early
-        // checks again: a task that `close` wakes when it is polled (`task`), a worker before it
-        // sleeps.
-        self.closed().load(Ordering::Acquire)
+        self.attention().is_closed()
     }
 
     /// Tells the executor to end; see `README.md`. Does not wait.
     fn close(&self) {
-        if self.closed().swap(true, Ordering::AcqRel) {
+        if self.attention().close() {
             return;
         }
         for waker in self.suspended().close() {

@@ -25,6 +25,17 @@ pub(crate) enum Woken {
     No,
 }
 
+/// What a machine does after a turn.
+#[must_use]
+pub(crate) enum Turn {
+    /// It takes the next one.
+    GoesOn,
+    /// It has given its permit away, and parks. `may_retire`: see `Idle::may_retire`.
+    Sleeps { may_retire: bool },
+    /// It has left, for the executor has ended.
+    IsOver,
+}
+
 /// See the module's text.
 pub(crate) trait WorkLoop {
     type Pool: Pool;
@@ -78,51 +89,48 @@ pub(crate) trait WorkLoop {
         task
     }
 
-    /// Runs tasks until the executor ends, or this machine is not needed any more.
+    /// Runs tasks until the executor ends, or this machine is not needed any more. A simulation
+    /// takes the same turns, and sleeps in its own way.
     #[inline]
     fn work(&self) {
-        while !self.pool().is_closed() {
-            if self.pool().idle().surplus() && self.step_back() == Woken::No {
-                return;
-            }
-            match self.find_task() {
-                Some(task) => self.run(task),
-                None if self.sleep() == Woken::No => return,
-                None => {}
-            }
-        }
-        self.drain();
-    }
-
-    /// After the end of the executor, when a run drops the future instead of polling it: runs tasks
-    /// until none is left.
-    fn drain(&self) {
         loop {
-            while let Some(task) = self.find_task() {
-                self.run(task);
-            }
-            if self.pool().suspended().is_empty() {
-                return self.machine().leave();
-            }
-            if self.sleep() == Woken::No {
-                return;
+            match self.turn() {
+                Turn::GoesOn => {}
+                Turn::Sleeps { may_retire } if self.park(may_retire) == Woken::Yes => {}
+                Turn::Sleeps { .. } | Turn::IsOver => return,
             }
         }
     }
 
-    /// Sleeps until there is something to do.
-    fn sleep(&self) -> Woken {
-        let may_retire = self.machine().sleep();
-        self.park(may_retire)
+    /// Runs a task, or falls asleep: after this turn the machine is not active any more, and parks.
+    ///
+    /// After the end of the executor a run drops the future instead of polling it, and the machine
+    /// leaves once none is left.
+    #[inline(always)] // Once for each poll.
+    fn turn(&self) -> Turn {
+        // Asked before the look, not after it: what is in a queue at the end was put there before.
+        let is_closed = self.pool().is_closed();
+        if !is_closed && self.pool().idle().surplus() && self.step_back() {
+            return Turn::Sleeps { may_retire: true };
+        }
+        match self.find_task() {
+            Some(task) => self.run(task),
+            None if is_closed && self.pool().suspended().is_empty() => {
+                self.machine().leave();
+                return Turn::IsOver;
+            }
+            None => {
+                let may_retire = self.machine().sleep();
+                return Turn::Sleeps { may_retire };
+            }
+        }
+        Turn::GoesOn
     }
 
-    /// There is a machine too many; unless somebody else was faster, this one makes room.
-    fn step_back(&self) -> Woken {
-        if self.machine().step_back(|| self.give_queue_away()) {
-            self.park(true)
-        } else {
-            Woken::Yes
-        }
+    /// There is a machine too many; unless somebody else was faster, this one makes room, and
+    /// parks. Returns whether it does.
+    fn step_back(&self) -> bool {
+        self.machine().step_back(|| self.give_queue_away())
     }
 
     /// Sleeps until woken, or until something is due. With machines to spare, it may end here
@@ -131,21 +139,28 @@ pub(crate) trait WorkLoop {
         self.begin_to_sleep(may_retire);
         loop {
             let parked = self.doze();
-            if parked == Parked::Unparked || self.wake_up_for_events() {
-                break;
-            }
-            if parked == Parked::TimedOut && self.spare_until() <= clock::now() {
-                let idle = self.pool().idle();
-                if idle.retire(self.machine().number) {
-                    return Woken::No;
-                }
-                // Needed after all, or being woken at this moment.
-                self.set_spare_until(spare_until(idle.may_retire()));
+            if let Some(woken) = self.end_doze(parked) {
+                return woken;
             }
         }
-        self.drive_sources(true);
-        self.machine().woken();
-        Woken::Yes
+    }
+
+    /// What comes of it that a doze has ended so. `None` if the machine sleeps on.
+    fn end_doze(&self, parked: Parked) -> Option<Woken> {
+        if parked == Parked::Unparked || self.wake_up_for_events() {
+            self.drive_sources(true);
+            self.machine().woken();
+            return Some(Woken::Yes);
+        }
+        if parked == Parked::TimedOut && self.spare_until() <= clock::now() {
+            let idle = self.pool().idle();
+            if idle.retire(self.machine().number) {
+                return Some(Woken::No);
+            }
+            // Needed after all, or being woken at this moment.
+            self.set_spare_until(spare_until(idle.may_retire()));
+        }
+        None
     }
 
     /// While asleep: if something is due, sees to it that it is fired. Returns whether the sleep is

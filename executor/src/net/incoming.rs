@@ -7,8 +7,9 @@ use std::{
     fmt,
     future::Future,
     io,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -55,6 +56,11 @@ pub struct Incoming<'a, L: Listener = TcpListener> {
 }
 
 type Next<'a, S> = Pin<Box<dyn Future<Output = io::Result<S>> + Send + Sync + 'a>>;
+
+/// After a panic, of a waker for example, the next connection is waited for anew.
+impl<L: Listener + RefUnwindSafe> UnwindSafe for Incoming<'_, L> {}
+// As for `UnwindSafe`.
+impl<L: Listener + RefUnwindSafe> RefUnwindSafe for Incoming<'_, L> {}
 
 impl<'a, L: Listener> Incoming<'a, L> {
     pub(super) fn new(listener: &'a L) -> Incoming<'a, L> {
@@ -117,11 +123,13 @@ impl<L: Listener> Stream for Incoming<'_, L> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         let (listener, has_failed) = (this.listener, this.has_failed);
-        let accepting = this
-            .next
-            .get_or_insert_with(|| Box::pin(next(listener, has_failed)));
-        let accepted = ready!(accepting.as_mut().poll(cx));
-        this.next = None;
+        let begin = || -> Next<'_, L::Stream> { Box::pin(next(listener, has_failed)) };
+        // Taken out: what has panicked must not be polled again.
+        let mut accepting = this.next.take().unwrap_or_else(begin);
+        let Poll::Ready(accepted) = accepting.as_mut().poll(cx) else {
+            this.next = Some(accepting);
+            return Poll::Pending;
+        };
         this.has_failed = accepted.is_err();
         Poll::Ready(Some(accepted))
     }
@@ -140,7 +148,14 @@ impl<L: Listener + fmt::Debug> fmt::Debug for Incoming<'_, L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, Ordering::SeqCst},
+        },
+        task::Waker,
+    };
 
     /// A listener whose `accept` says what it was told to say, and ends then.
     struct Told(Mutex<Vec<Result<u32, i32>>>);
@@ -169,6 +184,30 @@ mod tests {
             }
         });
         (items, begin.elapsed())
+    }
+
+    /// A listener that panics at first.
+    struct Panics(AtomicBool);
+
+    impl Listener for Panics {
+        type Stream = u32;
+
+        async fn accept_stream(&self) -> io::Result<u32> {
+            if !self.0.swap(true, SeqCst) {
+                std::panic::resume_unwind(Box::new("at first"));
+            }
+            Ok(7)
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_nothing() {
+        let listener = Panics(AtomicBool::new(false));
+        let mut incoming = Incoming::new(&listener);
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut poll = || Pin::new(&mut incoming).poll_next(cx);
+        catch_unwind(AssertUnwindSafe(&mut poll)).unwrap_err();
+        assert!(matches!(poll(), Poll::Ready(Some(Ok(7)))));
     }
 
     #[test]

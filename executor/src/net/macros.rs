@@ -1,5 +1,10 @@
 //! What all sockets have. Each is a tuple struct around a `Socket`.
 
+#[macro_use]
+mod datagrams;
+#[macro_use]
+mod streams;
+
 /// Waiting for readiness. `$setup` are the lines of an example that make a `socket`.
 macro_rules! readiness {
     ($name:ident, $module:literal, $setup:literal) => {
@@ -140,14 +145,70 @@ macro_rules! readiness {
             ) -> io::Result<T> {
                 self.0.try_io(interest.0, op)
             }
+
+            /// Calls `op`, which reads or writes by other means than this type has, as soon as the
+            /// socket is ready, and again until it does something else than return `WouldBlock`.
+            /// The name and the meaning are tokio's.
+            ///
+            /// What holds of the `op` of [`try_io`](Self::try_io) holds of this one.
+            ///
+            /// # Errors
+            ///
+            /// What `op` returns; or if the system refuses to watch the descriptor.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing: `op` has been called for the last time, and
+            /// returned `WouldBlock`.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use executor::net::{Interest, ", $module, "};")]
+            /// use std::os::fd::AsRawFd;
+            ///
+            /// # executor::block_on(async {
+            #[doc = $setup]
+            /// let op = || Ok(socket.as_raw_fd()); // A system call of one's own.
+            /// assert!(socket.async_io(Interest::WRITABLE, op).await? > 0);
+            /// # std::io::Result::Ok(()) }).unwrap();
+            /// ```
+            pub async fn async_io<T>(
+                &self,
+                interest: Interest,
+                mut op: impl FnMut() -> io::Result<T>,
+            ) -> io::Result<T> {
+                self.0.io(interest.0, |_| op()).await
+            }
         }
     };
 }
 
-/// From and to what std has, and the descriptor. `$inner` is what the `Socket` is of.
+/// From and to what std has, the descriptor, and what it is bound to. `$inner` is what the `Socket`
+/// is of.
 macro_rules! conversions {
-    ($name:ident, $inner:ty, $std:ty, $module:literal, $setup:literal) => {
+    ($name:ident, $inner:ty, $std:ty, $address:ty, $module:literal, $setup:literal) => {
         impl $name {
+            /// Returns the socket's own address.
+            ///
+            /// # Errors
+            ///
+            /// If the system does not say.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use executor::net::", $module, ";")]
+            ///
+            /// # executor::block_on(async {
+            #[doc = $setup]
+            /// println!("{:?}", socket.local_addr()?);
+            /// # std::io::Result::Ok(()) }).unwrap();
+            /// ```
+            pub fn local_addr(&self) -> io::Result<$address> {
+                self.0.get().local_addr()
+            }
+
             /// Returns std's socket, which is left non-blocking, as tokio's `into_std` leaves it.
             /// Whoever waits for this socket is woken.
             ///
@@ -282,16 +343,15 @@ macro_rules! option {
     };
 }
 
-/// `into_split`, for streams.
-macro_rules! splits {
-    ($name:ident, $module:literal, $setup:literal) => {
+/// The other end of a socket.
+macro_rules! peer {
+    ($name:ident, $address:ty, $module:literal, $pair:literal) => {
         impl $name {
-            /// Splits the stream into two halves, which may go to different tasks. No lock is between
-            /// them. The name and the meaning are tokio's.
+            /// Returns the address that the socket is connected to.
             ///
-            /// Dropping the write half ends the write side of the connection;
-            /// [`reunite`](OwnedReadHalf::reunite) makes one stream of the halves again. Where both
-            /// stay in one task, `&stream` reads and writes as well.
+            /// # Errors
+            ///
+            /// `NotConnected` if it is not, or not any more.
             ///
             /// # Examples
             ///
@@ -299,14 +359,12 @@ macro_rules! splits {
             #[doc = concat!("use executor::net::", $module, ";")]
             ///
             /// # executor::block_on(async {
-            #[doc = $setup]
-            /// let (read, write) = socket.into_split();
-            /// let socket = read.reunite(write).expect("they belong together");
+            #[doc = $pair]
+            /// assert_eq!(format!("{:?}", one.peer_addr()?), format!("{:?}", other.local_addr()?));
             /// # std::io::Result::Ok(()) }).unwrap();
             /// ```
-            #[must_use = "dropping the write half ends the write side"]
-            pub fn into_split(self) -> (OwnedReadHalf<$name>, OwnedWriteHalf<$name>) {
-                split::split(self)
+            pub fn peer_addr(&self) -> io::Result<$address> {
+                self.0.get().peer_addr()
             }
         }
     };

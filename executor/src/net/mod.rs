@@ -46,14 +46,17 @@
 //! executor that the task is in; outside of this crate's executors, with the default one, which is
 //! started if need be.
 //!
+//! In a [simulation](crate::sim), what would wait for a socket fails, with
+//! [`Unsupported`](std::io::ErrorKind::Unsupported).
+//!
 //! So a socket needs no executor to be made. It may move from one to another, in the midst of
 //! whatever it does, and outlives the one that it was first used in.
 //!
 //! # Several tasks with one socket
 //!
 //! A stream is read by one task at a time and written by one at a time, which may be two tasks; of
-//! several that poll to read (`poll_read`, `poll_accept`, `poll_readable`, ...), the last one is
-//! woken. Any number of tasks may await the async functions of one socket at once: `accept`,
+//! several that poll to read (`poll_read`, `poll_recv`, `poll_accept`, `poll_readable`), the last
+//! one is woken. Any number of tasks may await the async functions of one socket at once: `accept`,
 //! `incoming`, `recv`, `send_to`, `peek`, `readable`, `read_with` and the like.
 //!
 //! # Cancel safety
@@ -68,7 +71,7 @@
 //! | `AsyncReadExt::read_exact`, `read_to_end`, `AsyncWriteExt::write_all`, `io::copy` | how far they have come |
 //! | `AsyncWriteExt::flush`, `close` | they are ready at once |
 //! | `readable`, `writable` | nothing |
-//! | [`Async::read_with`], [`Async::write_with`] | nothing: the last call of `op` returned `WouldBlock` |
+//! | `async_io`, [`Async::read_with`], [`Async::write_with`] | nothing: the last call of `op` returned `WouldBlock` |
 //! | `connect` | the attempt: what is half connected is closed |
 //! | `bind`, [`lookup`] | the attempt; a lookup that has begun ends on its thread, for nobody |
 //!
@@ -84,7 +87,9 @@
 //! answer. `into_std` and [`Async::into_inner`] give the descriptor back, non-blocking; nobody
 //! watches it any more.
 //!
-//! The descriptor must not be closed behind the socket's back, by its number.
+//! The descriptor must not be closed behind the socket's back, by its number. Nor must those that
+//! an executor asks the system with; if they are all the same, it says so on standard error or to
+//! the logger, and sockets are tried every 10 ms from then on.
 //!
 //! # Fork
 //!

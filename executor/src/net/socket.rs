@@ -1,6 +1,6 @@
 //! Whatever has a descriptor, together with that descriptor's readiness.
 
-use crate::scheduler::descriptor::{Descriptor, Direction};
+use crate::scheduler::descriptor::{Descriptor, Direction, Moved};
 use std::{
     fmt,
     future::Future,
@@ -116,6 +116,15 @@ impl<S: AsFd> Socket<S> {
     ) -> io::Result<T> {
         self.readiness.try_io(direction, op)
     }
+
+    /// See [`Descriptor::try_now`].
+    pub(super) fn try_now<T>(
+        &self,
+        direction: Direction,
+        op: impl FnOnce(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.readiness.try_now(direction, || op(&self.io))
+    }
 }
 
 impl<S: AsFd> Drop for Socket<S> {
@@ -130,9 +139,6 @@ impl<S: AsFd + fmt::Debug> fmt::Debug for Socket<S> {
     }
 }
 
-/// No system moves more bytes in one call than fit into an `i32`; some move a little less.
-const MOST_BYTES: usize = 1 << 30;
-
 /// Every system takes so many buffers in one call. (POSIX's `_XOPEN_IOV_MAX`.)
 const SURE_BUFFERS: usize = 16;
 
@@ -143,19 +149,24 @@ fn sure_length<'a>(buffers: impl Iterator<Item = &'a [u8]>) -> usize {
     lengths.fold(0, usize::saturating_add)
 }
 
-/// A stream, whose operations may run short.
+/// A stream, which reads bytes that are initialized then, and says whether it has run short.
 pub(super) trait Stream: AsFd {
-    /// Whether a read that fills not all of its buffer has taken all there was. Of a Unix socket it
-    /// also ends where descriptors were sent along.
-    const SHORT_READS_TELL: bool;
+    fn receive(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<Moved>;
+
+    fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Moved>;
 }
 
 impl Stream for std::net::TcpStream {
-    const SHORT_READS_TELL: bool = true;
-}
+    fn receive(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<Moved> {
+        let bytes = sys::receive(self.as_fd(), buf)?;
+        Ok(Moved::of(bytes, buf.len()))
+    }
 
-impl Stream for std::os::unix::net::UnixStream {
-    const SHORT_READS_TELL: bool = false;
+    fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Moved> {
+        let length = sure_length(bufs.iter().map(|buf| &**buf));
+        let bytes = (&mut &*self).read_vectored(bufs)?;
+        Ok(Moved::of(bytes, length))
+    }
 }
 
 /// Streams.
@@ -165,34 +176,28 @@ impl<S: Stream> Socket<S> {
         &self,
         direction: Direction,
         cx: &mut Context<'_>,
-        length: usize,
-        mut op: impl FnMut(&S) -> io::Result<usize>,
+        mut op: impl FnMut(&S) -> io::Result<Moved>,
     ) -> Poll<io::Result<usize>> {
-        let tells = direction == Direction::Write || S::SHORT_READS_TELL;
-        // Of nothing, nothing is short.
-        let length = if tells { length.min(MOST_BYTES) } else { 0 };
         self.readiness
-            .poll_stream(self.io.as_fd(), direction, cx, length, || op(&self.io))
+            .poll_stream(self.io.as_fd(), direction, cx, || op(&self.io))
     }
 
-    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: Read,
-    {
-        let length = buf.len();
-        self.poll_stream(Direction::Read, cx, length, |mut io| io.read(buf))
+    pub(super) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let place = ptr::from_mut(buf) as *mut [MaybeUninit<u8>];
+        // SAFETY: the same bytes. They stay initialized: `receive` writes no others.
+        self.poll_read_uninit(cx, unsafe { &mut *place })
     }
 
     pub(super) fn poll_read_vectored(
         &self,
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: Read,
-    {
-        let length = sure_length(bufs.iter().map(|buf| &**buf));
-        self.poll_stream(Direction::Read, cx, length, |mut io| io.read_vectored(bufs))
+    ) -> Poll<io::Result<usize>> {
+        self.poll_stream(Direction::Read, cx, |io| io.receive_vectored(bufs))
     }
 
     pub(super) fn poll_read_uninit(
@@ -200,16 +205,16 @@ impl<S: Stream> Socket<S> {
         cx: &mut Context<'_>,
         buf: &mut [MaybeUninit<u8>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_stream(Direction::Read, cx, buf.len(), |io| {
-            sys::receive(io.as_fd(), buf)
-        })
+        self.poll_stream(Direction::Read, cx, |io| io.receive(buf))
     }
 
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>
     where
         for<'a> &'a S: Write,
     {
-        self.poll_stream(Direction::Write, cx, buf.len(), |mut io| io.write(buf))
+        self.poll_stream(Direction::Write, cx, |mut io| {
+            Ok(Moved::of(io.write(buf)?, buf.len()))
+        })
     }
 
     pub(super) fn poll_write_vectored(
@@ -221,8 +226,8 @@ impl<S: Stream> Socket<S> {
         for<'a> &'a S: Write,
     {
         let length = sure_length(bufs.iter().map(|buf| &**buf));
-        self.poll_stream(Direction::Write, cx, length, |mut io| {
-            io.write_vectored(bufs)
+        self.poll_stream(Direction::Write, cx, |mut io| {
+            Ok(Moved::of(io.write_vectored(bufs)?, length))
         })
     }
 

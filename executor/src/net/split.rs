@@ -7,7 +7,7 @@ use std::{
     fmt,
     io::{self, IoSlice, IoSliceMut},
     mem,
-    os::fd::AsFd,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -167,6 +167,32 @@ impl<S> AsRef<S> for OwnedReadHalf<S> {
 impl<S: AsFd> AsRef<S> for OwnedWriteHalf<S> {
     fn as_ref(&self) -> &S {
         &self.0
+    }
+}
+
+/// The descriptor is that of the whole stream.
+impl<S: AsFd> AsFd for OwnedReadHalf<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The descriptor is that of the whole stream.
+impl<S: AsFd> AsFd for OwnedWriteHalf<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl<S: AsFd> AsRawFd for OwnedReadHalf<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl<S: AsFd> AsRawFd for OwnedWriteHalf<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

@@ -15,6 +15,11 @@ fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     Ok(result)
 }
 
+/// The number of bytes that a system call returned, or its error.
+pub(super) fn counted(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
 /// Has operations on the descriptor, and on all others that share its open file, return
 /// `WouldBlock` instead of waiting.
 pub(super) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
@@ -42,9 +47,17 @@ pub(super) fn file_type(fd: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
 /// are, then.
 pub(super) fn receive(fd: BorrowedFd<'_>, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let place = buf.as_mut_ptr().cast();
+    // For more, some systems return an error.
+    let length = buf.len().min(libc::c_int::MAX as usize);
+    // SAFETY: a place of at least that length, which is only written to.
+    counted(unsafe { libc::recv(fd.as_raw_fd(), place, length, 0) })
+}
+
+/// Receives from a socket, and leaves what was received there.
+pub(super) fn peek(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
+    let place = buf.as_mut_ptr().cast();
     // SAFETY: a place of that length, which is only written to.
-    let read = unsafe { libc::recv(fd.as_raw_fd(), place, buf.len(), 0) };
-    usize::try_from(read).map_err(|_| io::Error::last_os_error())
+    counted(unsafe { libc::recv(fd.as_raw_fd(), place, buf.len(), libc::MSG_PEEK) })
 }
 
 /// Ends the write side of a connection.

@@ -4,6 +4,7 @@ use super::{
     addr::{ToSocketAddrs, resolve, resolve_one},
     interest::Interest,
     socket::Socket,
+    sys,
 };
 use crate::scheduler::descriptor::Direction;
 use std::{
@@ -86,53 +87,6 @@ impl UdpSocket {
         addresses.try_each(|address| self.0.get().connect(address))
     }
 
-    /// Sends a datagram to the address that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// The system's; `ConnectionRefused` if nobody receives at that address, as a datagram before
-    /// has told.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::UdpSocket;
-    ///
-    /// # executor::block_on(async {
-    /// let one = UdpSocket::bind("127.0.0.1:0").await?;
-    /// let other = UdpSocket::bind("127.0.0.1:0").await?;
-    /// one.connect(other.local_addr()?).await?;
-    /// other.connect(one.local_addr()?).await?;
-    /// assert_eq!(one.send(b"hello").await?, 5);
-    /// assert_eq!(other.recv(&mut [0; 100]).await?, 5);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.io(Direction::Write, |socket| socket.send(buf)).await
-    }
-
-    /// Receives a datagram from the address that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// The system's; `ConnectionRefused` if nobody receives at that address, as a datagram before
-    /// has told.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// See [`send`](UdpSocket::send).
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.io(Direction::Read, |socket| socket.recv(buf)).await
-    }
-
     /// Sends a datagram; to the first one of several addresses.
     ///
     /// # Errors
@@ -153,60 +107,42 @@ impl UdpSocket {
         self.0.io(Direction::Write, send).await
     }
 
-    /// Receives a datagram, and returns its length and where it comes from.
+    /// Sends a datagram to this address. For one task at a time: the last one that polled to write
+    /// in any way is woken.
     ///
     /// # Errors
     ///
     /// The system's.
     ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// See [`UdpSocket`].
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let receive = |socket: &std::net::UdpSocket| socket.recv_from(buf);
-        self.0.io(Direction::Read, receive).await
-    }
-
-    /// As [`recv`](UdpSocket::recv), and leaves the datagram there.
-    ///
-    /// # Errors
-    ///
-    /// As `recv`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
     /// # Examples
     ///
     /// ```
     /// use executor::net::UdpSocket;
+    /// use std::future::poll_fn;
     ///
     /// # executor::block_on(async {
     /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
-    /// socket.connect(socket.local_addr()?).await?;
-    /// socket.send(b"hello").await?;
-    /// assert_eq!(socket.peek(&mut [0; 100]).await?, 5);
+    /// let own = socket.local_addr()?;
+    /// assert_eq!(poll_fn(|cx| socket.poll_send_to(cx, b"hello", own)).await?, 5);
     /// assert_eq!(socket.recv(&mut [0; 100]).await?, 5);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.io(Direction::Read, |socket| socket.peek(buf)).await
+    pub fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        address: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        let send = |socket: &std::net::UdpSocket| socket.send_to(buf, address);
+        self.0.poll_io(Direction::Write, cx, send)
     }
 
-    /// As [`recv_from`](UdpSocket::recv_from), and leaves the datagram there.
+    /// Sends a datagram to this address, and does not wait.
     ///
     /// # Errors
     ///
-    /// The system's.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
+    /// `WouldBlock` if there is no room: [`writable`](UdpSocket::writable) waits for it. Else the
+    /// system's.
     ///
     /// # Examples
     ///
@@ -215,48 +151,13 @@ impl UdpSocket {
     ///
     /// # executor::block_on(async {
     /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
-    /// socket.send_to(b"hello", socket.local_addr()?).await?;
-    /// assert_eq!(socket.peek_from(&mut [0; 100]).await?, (5, socket.local_addr()?));
+    /// assert_eq!(socket.try_send_to(b"hello", socket.local_addr()?)?, 5);
+    /// assert_eq!(socket.recv(&mut [0; 100]).await?, 5);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let peek = |socket: &std::net::UdpSocket| socket.peek_from(buf);
-        self.0.io(Direction::Read, peek).await
-    }
-
-    /// Returns the socket's address.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// See [`peer_addr`](UdpSocket::peer_addr).
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().local_addr()
-    }
-
-    /// Returns the address that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if it is not.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::UdpSocket;
-    ///
-    /// # executor::block_on(async {
-    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
-    /// socket.connect("127.0.0.1:9").await?;
-    /// assert_eq!(socket.peer_addr()?.port(), 9);
-    /// assert_ne!(socket.local_addr()?.port(), 0);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().peer_addr()
+    pub fn try_send_to(&self, buf: &[u8], address: SocketAddr) -> io::Result<usize> {
+        let send = |socket: &std::net::UdpSocket| socket.send_to(buf, address);
+        self.0.try_now(Direction::Write, send)
     }
 
     /// Joins a multicast group, on the interface with this address; the system chooses one for
@@ -346,8 +247,20 @@ conversions!(
     UdpSocket,
     std::net::UdpSocket,
     std::net::UdpSocket,
+    SocketAddr,
     "UdpSocket",
     "let socket = UdpSocket::bind(\"127.0.0.1:0\").await?;"
+);
+datagrams!(
+    UdpSocket,
+    SocketAddr,
+    std::net::UdpSocket::peek_from,
+    "UdpSocket",
+    "\
+let one = UdpSocket::bind(\"127.0.0.1:0\").await?;
+let other = UdpSocket::bind(\"127.0.0.1:0\").await?;
+one.connect(other.local_addr()?).await?;
+other.connect(one.local_addr()?).await?;"
 );
 
 /// An option of a UDP socket.

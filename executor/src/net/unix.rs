@@ -22,6 +22,8 @@
 mod credentials;
 mod datagram;
 mod listener;
+mod peek;
+mod receive;
 mod stream;
 
 pub use credentials::UCred;

@@ -1,8 +1,8 @@
 //! The selector that ships: mio's, edge-triggered.
 
-use super::selector::{Control, Event, Fd, Happened, Interest, Key, Selector};
+use super::selector::{Control, Event, Fd, Happened, Interest, Key, Refused, Selector};
 use mio::{Token, unix::SourceFd};
-use std::{io, time::Duration};
+use std::{io, mem, os::fd::AsRawFd, sync::Mutex, time::Duration};
 
 /// Events that one call fetches at most: half of a worker's queue.
 const MOST_EVENTS: usize = 128;
@@ -47,6 +47,22 @@ impl Selector for Kernel {
         events.map(told).for_each(&mut tell);
         Ok(())
     }
+
+    fn is_lost(&mut self, control: &KernelControl) -> bool {
+        let fails = self.wait(Some(Duration::ZERO), |_| ()).is_err();
+        fails || !is_open(control.registry.as_raw_fd())
+    }
+
+    fn abandon(self, control: KernelControl) {
+        /// Whose drop would close something. (They have a little memory of mio's, too.)
+        static ABANDONED: Mutex<Vec<(mio::Poll, KernelControl)>> = Mutex::new(Vec::new());
+        let lost = (self.poll, control);
+        // Nobody waits for it: a forked child may have it locked for ever.
+        match ABANDONED.try_lock() {
+            Ok(mut abandoned) => abandoned.push(lost),
+            Err(_) => mem::forget(lost),
+        }
+    }
 }
 
 impl Kernel {
@@ -77,7 +93,7 @@ impl Kernel {
     /// Sleeps until there are events; returns whether there are any.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn sleep_exactly(&self, time: Duration) -> io::Result<bool> {
-        use std::{os::fd::AsRawFd, ptr};
+        use std::ptr;
         let mut own = libc::pollfd {
             fd: self.poll.as_raw_fd(),
             events: libc::POLLIN,
@@ -128,24 +144,47 @@ impl From<Interest> for mio::Interest {
     }
 }
 
+/// Whose fault it is that a descriptor was not registered. `own` is the selector's.
+fn blame(error: io::Error, own: Fd) -> Refused {
+    let is_selectors = match error.raw_os_error() {
+        // One of the two numbers is nobody's.
+        Some(libc::EBADF) => !is_open(own),
+        // Ours is that of something else by now. (kqueue says so of what it does not watch.)
+        Some(libc::EINVAL) => cfg!(any(target_os = "linux", target_os = "android")),
+        _ => false,
+    };
+    if is_selectors {
+        Refused::Selector(error)
+    } else {
+        Refused::Descriptor(error)
+    }
+}
+
+fn is_open(fd: Fd) -> bool {
+    // SAFETY: takes numbers.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) != -1 }
+}
+
 impl Control for KernelControl {
-    fn add(&self, fd: Fd, key: Key, interest: Interest) -> io::Result<()> {
+    fn add(&self, fd: Fd, key: Key, interest: Interest) -> Result<(), Refused> {
         self.registry
             .register(&mut SourceFd(&fd), Token(key), interest.into())
+            .map_err(|error| blame(error, self.registry.as_raw_fd()))
     }
 
-    fn widen(&self, fd: Fd, key: Key) -> io::Result<()> {
+    fn widen(&self, fd: Fd, key: Key) -> Result<(), Refused> {
         self.registry
             .reregister(&mut SourceFd(&fd), Token(key), Interest::Both.into())
+            .map_err(|error| blame(error, self.registry.as_raw_fd()))
     }
 
     fn remove(&self, fd: Fd) -> io::Result<()> {
         self.registry.deregister(&mut SourceFd(&fd))
     }
 
-    fn interrupt(&self) {
-        // It fails if the process has closed our descriptor. Later waits fail too; whoever waits at
-        // that moment hears of events, and of nothing else.
-        let _ = self.waker.wake();
+    /// It fails if the process has closed the waker's descriptor. Whoever waits at that moment
+    /// hears of events, and of nothing else.
+    fn interrupt(&self) -> io::Result<()> {
+        self.waker.wake()
     }
 }

@@ -38,6 +38,15 @@
 //! An event names a key: where the slot is in the table, and how often that place was used before.
 //! So one that was fetched before its descriptor went, and comes to the table after another took
 //! the place, is for nobody (golang#59545).
+//!
+//! # Without the kernel
+//!
+//! Somebody may close our descriptors behind our back. (In Go, which throws then: golang#67056.)
+//! Some call of the kernel fails then, and from that moment on nobody asks it any more: every 10 ms
+//! all who wait try again, each descriptor counts as unwatched, and machines sleep on their own
+//! parkers. The thread that sleeps in the selector at that moment still hears of events, and is
+//! interrupted. At the end none of our descriptors is closed: their numbers may be somebody else's
+//! by then.
 
 #[cfg(all(feature = "net", not(any(loom, shuttle))))]
 pub(crate) mod kernel;
@@ -58,7 +67,7 @@ use crate::{
         panic::caught,
     },
 };
-use selector::{Control, Fd, Interest, Key, Selector};
+use selector::{Control, Fd, Interest, Key, Refused, Selector};
 use slot::Slot;
 // std's `Arc`: nothing here depends on what loom's would see.
 use std::{
@@ -178,7 +187,7 @@ impl<S: Selector> Netpoll<S> {
         let key = self
             .change_table(|table| table.insert(slot.clone()))
             .ok_or(Ended)?;
-        if let Err(error) = system.control.add(fd, key, interest) {
+        if let Err(error) = self.watch(|| system.control.add(fd, key, interest)) {
             self.forget(key);
             return Err(error.into());
         }
@@ -186,11 +195,30 @@ impl<S: Selector> Netpoll<S> {
     }
 
     fn widen(&self, fd: Fd, key: Key) -> io::Result<()> {
-        self.system()?.control.widen(fd, key)
+        let system = self.system()?;
+        self.watch(|| system.control.widen(fd, key))
+    }
+
+    /// Has the kernel watch a descriptor. If it watches none any more, those in the table are tried
+    /// all the same.
+    fn watch(&self, ask: impl FnOnce() -> Result<(), Refused>) -> io::Result<()> {
+        if self.is_broken() {
+            return Ok(());
+        }
+        match ask() {
+            Err(Refused::Descriptor(error)) => Err(error),
+            Err(Refused::Selector(error)) => {
+                self.break_down(error);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     fn remove(&self, fd: Fd, key: Key) {
-        if let Some(system) = self.system.get() {
+        if let Some(system) = self.system.get()
+            && !self.is_broken()
+        {
             // It fails if somebody has closed the descriptor behind our back; then it is gone.
             let _ = system.control.remove(fd);
         }
@@ -242,16 +270,17 @@ impl<S: Selector> Netpoll<S> {
         self.due_count.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether descriptors are registered, and no machine sleeps here.
+    /// Whether descriptors are registered, and no machine sleeps here that hears of their events.
     pub(crate) fn is_unwatched(&self) -> bool {
-        self.has_descriptors() && self.role.load(Ordering::Relaxed) != ASLEEP
+        let is_watched = || self.role.load(Ordering::Relaxed) == ASLEEP && !self.is_broken();
+        self.has_descriptors() && !is_watched()
     }
 
     /// Asks the kernel, unless somebody else does, or sleeps there. Returns whether tasks are to be
     /// woken.
     pub(crate) fn look(&self, now: u64) -> bool {
         if !self.has_due() && self.is_unwatched() {
-            if self.is_broken.load(Ordering::Relaxed) {
+            if self.is_broken() {
                 self.do_without_kernel(now);
             } else {
                 self.ask(now);
@@ -279,7 +308,7 @@ impl<S: Selector> Netpoll<S> {
     pub(crate) fn next_due(&self) -> u64 {
         if self.has_due() {
             0
-        } else if self.is_broken.load(Ordering::Relaxed) && self.has_descriptors() {
+        } else if self.is_broken() && self.has_descriptors() {
             self.last_look().saturating_add(WITHOUT_KERNEL)
         } else {
             NEVER
@@ -359,7 +388,7 @@ impl<S: Selector> Netpoll<S> {
     /// come. Returns whether it was unparked; `None`, without a sleep, if this is not the place to
     /// sleep in. Calls `begin` if it is.
     pub(crate) fn sleep(&self, parker: &Parker, until: u64, begin: impl FnOnce()) -> Option<bool> {
-        if !self.has_descriptors() || self.is_broken.load(Ordering::Relaxed) {
+        if !self.has_descriptors() || self.is_broken() {
             return None;
         }
         let system = self.system.get()?;
@@ -369,7 +398,7 @@ impl<S: Selector> Netpoll<S> {
         }
         begin();
         let mut selector = lock(&system.selector);
-        while !self.has_due() && !parker.is_notified() && !self.is_broken.load(Ordering::Relaxed) {
+        while !self.has_due() && !parker.is_notified() && !self.is_broken() {
             let Some(timeout) = time_left(until) else {
                 break;
             };
@@ -383,8 +412,10 @@ impl<S: Selector> Netpoll<S> {
 
     /// Ends the sleep of the machine that sleeps here.
     pub(crate) fn interrupt(&self) {
-        if let Some(system) = self.system.get() {
-            system.control.interrupt();
+        if let Some(system) = self.system.get()
+            && let Err(error) = system.control.interrupt()
+        {
+            self.break_down(error);
         }
     }
 }
@@ -400,16 +431,22 @@ fn time_left(until: u64) -> Option<Option<Duration>> {
 
 /// When the kernel does not answer any more: somebody has closed our descriptor, for example.
 impl<S: Selector> Netpoll<S> {
+    fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
+    }
+
     #[cold]
     fn break_down(&self, error: io::Error) {
         if !self.is_broken.swap(true, Ordering::Relaxed) {
             *lock(&self.failure) = Some(error);
+            // Whoever sleeps there does not hear of what will be tried.
+            self.interrupt();
         }
     }
 
     /// Why waiting does not work any more. Once, for whoever reports it.
     pub(crate) fn take_failure(&self) -> Option<io::Error> {
-        if self.is_broken.load(Ordering::Relaxed) {
+        if self.is_broken() {
             lock(&self.failure).take()
         } else {
             None
@@ -427,6 +464,18 @@ impl<S: Selector> Netpoll<S> {
         let mut due = lock(&self.due);
         table.iter().for_each(|slot| slot.pretend(&mut *due));
         self.count_due(&due);
+    }
+}
+
+impl<S: Selector> Drop for Netpoll<S> {
+    fn drop(&mut self) {
+        if let Some(System { selector, control }) = self.system.take()
+            && let Ok(mut selector) = selector.into_inner()
+            // A child must not ask: the events are its parent's.
+            && (self.is_broken() || !self.is_forked() && selector.is_lost(&control))
+        {
+            selector.abandon(control);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{
     Netpoll,
     readiness::{Place, Readiness, Waiter},
-    selector::{Control, Event, Fd, Happened, Interest, Key, Selector},
+    selector::{Control, Event, Fd, Happened, Interest, Key, Refused, Selector},
     slot::{Direction, NotArmed, Slot},
 };
 use crate::{
@@ -155,6 +155,8 @@ struct State {
     added: Option<Key>,
     news: Option<Key>,
     is_interrupted: bool,
+    /// Somebody has closed the selector. Who waits in it stays there.
+    is_lost: bool,
 }
 
 impl Kernel {
@@ -164,6 +166,11 @@ impl Kernel {
         state.ready = true;
         state.news = state.added;
         self.news.notify_one();
+    }
+
+    /// Somebody closes the selector.
+    fn lose(&self) {
+        self.state.lock().unwrap().is_lost = true;
     }
 
     /// Takes what has happened.
@@ -187,6 +194,9 @@ impl Selector for Model {
 
     fn wait(&mut self, timeout: Option<Duration>, tell: impl FnMut(Event)) -> io::Result<()> {
         let mut state = KERNEL.state.lock().unwrap();
+        if state.is_lost {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         if timeout.is_none() {
             while state.news.is_none() && !mem::take(&mut state.is_interrupted) {
                 state = KERNEL.news.wait(state).unwrap();
@@ -205,8 +215,11 @@ impl Selector for Model {
 }
 
 impl Control for Model {
-    fn add(&self, _: Fd, key: Key, _: Interest) -> io::Result<()> {
+    fn add(&self, _: Fd, key: Key, _: Interest) -> Result<(), Refused> {
         let mut state = KERNEL.state.lock().unwrap();
+        if state.is_lost {
+            return Err(Refused::Selector(io::ErrorKind::NotFound.into()));
+        }
         state.added = Some(key);
         if state.ready {
             state.news = Some(key);
@@ -215,7 +228,7 @@ impl Control for Model {
         Ok(())
     }
 
-    fn widen(&self, _: Fd, _: Key) -> io::Result<()> {
+    fn widen(&self, _: Fd, _: Key) -> Result<(), Refused> {
         unreachable!("nobody writes")
     }
 
@@ -224,9 +237,10 @@ impl Control for Model {
         Ok(())
     }
 
-    fn interrupt(&self) {
+    fn interrupt(&self) -> io::Result<()> {
         KERNEL.state.lock().unwrap().is_interrupted = true;
         KERNEL.news.notify_one();
+        Ok(())
     }
 }
 
@@ -312,6 +326,39 @@ fn netpoll_a_sleeper_against_unpark() {
         assert!(!parker.take_token(), "one token was left, and one taken");
         waker.join().unwrap();
         slot.disarm(0);
+    });
+}
+
+/// Somebody closes the selector while a machine goes to sleep in it. Whoever begins to wait then is
+/// not left to that machine, which does not stay there.
+#[test]
+fn netpoll_a_sleeper_against_the_loss_of_the_selector() {
+    explore("netpoll, a sleeper against a loss", Some(3), || {
+        let (netpoll, before, after) = (poller(), slot(), slot());
+        before.arm(&netpoll, 0, Direction::Read).unwrap();
+        let parker = Arc::new(Parker::new());
+        let sleeper = {
+            let (netpoll, parker) = (netpoll.clone(), parker.clone());
+            thread::spawn(move || netpoll.sleep(&parker, NEVER, || ()))
+        };
+        KERNEL.lose();
+        let waits = Poller::new();
+        let cx = Context::from_waker(&waits.waker);
+        let readiness = after.readiness(Direction::Read);
+        assert!(!readiness.poll(&cx, Waiter::One).is_ready());
+        assert!(after.arm(&netpoll, 1, Direction::Read).unwrap());
+        // The monitor looks, or whoever is woken, also if the machine is still there.
+        assert!(netpoll.is_unwatched() && netpoll.look(NEVER), "at last");
+        netpoll.fire(1);
+        assert!(waits.signal.0.take_token() && readiness.seen().is_ready());
+        assert_ne!(
+            sleeper.join().unwrap(),
+            Some(true),
+            "nobody has unparked it"
+        );
+        assert!(netpoll.take_failure().is_some() && netpoll.take_failure().is_none());
+        before.disarm(0);
+        after.disarm(1);
     });
 }
 

@@ -215,3 +215,43 @@ impl Waiters {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// (tokio#6133: a tick of 8 bits is the same again after 256 events.)
+    #[test]
+    fn an_operation_clears_nothing_of_what_has_happened_since_however_much_that_is() {
+        let readiness = Readiness::new(true);
+        for events in [1, 255, 256, 257, 65_536, 70_000] {
+            let seen = readiness.seen();
+            (0..events).for_each(|_| readiness.set(false, &mut Vec::new()));
+            readiness.would_block(seen);
+            readiness.ran_short(seen);
+            assert!(readiness.seen().is_ready(), "after {events} events");
+        }
+        readiness.would_block(readiness.seen());
+        assert!(!readiness.seen().is_ready());
+    }
+
+    #[test]
+    fn the_end_outlasts_what_ran_short_and_nothing_else_does() {
+        let readiness = Readiness::new(false);
+        readiness.set(true, &mut Vec::new());
+        readiness.ran_short(readiness.seen());
+        assert!(readiness.seen().is_ready());
+        readiness.would_block(readiness.seen());
+        assert!(!readiness.seen().is_ready());
+    }
+
+    #[test]
+    fn what_happens_is_no_matter_of_what_is_armed() {
+        let readiness = Readiness::new(false);
+        readiness.arm();
+        (0..70_000).for_each(|_| readiness.set(false, &mut Vec::new()));
+        assert!(readiness.seen().is_armed() && readiness.seen().is_ready());
+        readiness.disarm(&mut Vec::new());
+        assert!(!readiness.seen().is_armed() && readiness.seen().is_ready());
+    }
+}

@@ -223,7 +223,7 @@ impl<T: Word> GlobalQueue<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::queue::{local::local_queue, testing::Number};

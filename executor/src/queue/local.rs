@@ -316,7 +316,7 @@ impl<T: Word, const N: usize> Drop for LocalQueue<T, N> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::queue::testing::Number;

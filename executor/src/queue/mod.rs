@@ -8,7 +8,7 @@ pub(crate) mod local;
 #[cfg(all(test, loom))]
 mod models;
 pub(crate) mod next_slot;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod random_tests;
 
 use std::ptr::NonNull;

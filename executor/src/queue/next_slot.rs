@@ -69,7 +69,7 @@ impl<T: Word> Drop for NextSlot<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::queue::testing::Number;

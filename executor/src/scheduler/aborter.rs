@@ -15,8 +15,10 @@
 //! digit but one, and a test here checks it.
 
 use super::{
+    executor_id,
     task::{self, Joiner, Meta, Task},
     task_id::TaskId,
+    tracking::{self, Abortable},
 };
 use std::{
     mem::{self, ManuallyDrop},
@@ -30,6 +32,8 @@ pub(crate) struct Aborter {
     memory: Waker,
     /// Is looked at only: it is neither polled nor dropped, for it belongs to the handle.
     task: ManuallyDrop<Joiner<()>>,
+    /// Counts it, if the task is tracked.
+    _counted: Option<Abortable>,
 }
 
 impl Aborter {
@@ -45,7 +49,12 @@ impl Aborter {
         // references as it is; and the task exists, for `joiner` does.
         let runnable = unsafe { mem::transmute_copy::<Joiner<T>, ManuallyDrop<Task>>(joiner) };
         let memory = runnable.waker();
-        Aborter { memory, task }
+        let counted = tracking::is_used().then(|| count(joiner.metadata()));
+        Aborter {
+            memory,
+            task,
+            _counted: counted.flatten(),
+        }
     }
 
     fn meta(&self) -> &Meta {
@@ -64,16 +73,29 @@ impl Aborter {
 
     /// The task's id.
     pub(crate) fn id(&self) -> TaskId {
-        self.meta().id
+        self.meta().id()
     }
+}
+
+/// Counts a reference more, unless the task has ended, or is not tracked.
+#[cold]
+#[inline(never)]
+fn count(meta: &Meta) -> Option<Abortable> {
+    // The number may belong to a later executor by now; it does not know this task.
+    let scheduler = executor_id::find(meta.registration.executor())?;
+    let record = scheduler.heeded.tracking.as_ref()?.find(meta.id())?;
+    Some(Abortable::of(record))
 }
 
 impl Clone for Aborter {
     fn clone(&self) -> Aborter {
         // SAFETY: as in `of`; the clone's own waker keeps the memory.
         let task = unsafe { mem::transmute_copy(&self.task) };
-        let memory = self.memory.clone();
-        Aborter { memory, task }
+        Aborter {
+            memory: self.memory.clone(),
+            task,
+            _counted: self._counted.clone(),
+        }
     }
 }
 

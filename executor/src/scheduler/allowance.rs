@@ -37,6 +37,9 @@ const REFUSALS: u32 = 384;
 /// As many more at most, less one; a power of two.
 const SPREAD: u32 = 256;
 
+/// The generator's first state; not 0.
+const FIRST_RANDOM: u32 = 1;
+
 /// What is left of the allowance outside of our polls.
 const UNLIMITED: u32 = u32::MAX;
 
@@ -46,7 +49,7 @@ thread_local! {
     /// Refusals before the next new allowance.
     static REFUSALS_LEFT: Cell<u32> = const { Cell::new(REFUSALS) };
     /// State of the generator that says how many the next time.
-    static RANDOM: Cell<u32> = const { Cell::new(1) };
+    static RANDOM: Cell<u32> = const { Cell::new(FIRST_RANDOM) };
 }
 
 /// Begins a poll of a task, or of the future of a `block_on`, which ends when the guard is dropped.
@@ -64,6 +67,12 @@ pub(crate) fn suspend() -> PollGuard {
         outer: LEFT.replace(UNLIMITED),
         _on_this_thread: PhantomData,
     }
+}
+
+/// Forgets what was refused on this thread so far: what is to come depends on nothing before it.
+pub(super) fn begin_anew() {
+    REFUSALS_LEFT.set(REFUSALS);
+    RANDOM.set(FIRST_RANDOM);
 }
 
 /// See [`begin_poll`]. Callers keep it on the stack, so that guards are dropped in the reverse

@@ -1,6 +1,11 @@
 //! The settings of an executor, as the scheduler uses them.
 
-use super::{cores::Cores, env};
+use super::{
+    bridge::Bridge,
+    cores::Cores,
+    env::{self, OnDeadlock},
+    observer::Observer,
+};
 use crate::{
     idle::accounting::MAX_MACHINES,
     sync::{Mutex, lock, panic::caught},
@@ -34,8 +39,17 @@ pub(crate) struct Config {
     pub(crate) thread_name: String,
     pub(crate) thread_stack_size: Option<usize>,
     pub(crate) hooks: Hooks,
+    pub(crate) bridge: Bridge,
     pub(crate) handoff: bool,
     pub(crate) handoff_after: Duration,
+    /// Whether tasks are tracked.
+    pub(crate) track: bool,
+    /// Whether one thread steps all its workers, as those of a simulation.
+    pub(super) simulated: bool,
+    /// Of so many polls one is measured; as many as cost nothing if that is `None`.
+    pub(crate) measure_every: Option<u32>,
+    /// [`Nothing`](OnDeadlock::Nothing) until [`resolve`](Config::resolve).
+    pub(super) on_deadlock: OnDeadlock,
 }
 
 /// Foreign code.
@@ -46,6 +60,8 @@ pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 pub(crate) struct Hooks {
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
+    /// Taken out as the executor starts.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// The hooks of an executor, until it has ended. Whoever drops the last reference to it, a waker for
@@ -85,13 +101,29 @@ impl Default for Config {
             thread_name: "executor".into(),
             thread_stack_size: None,
             hooks: Hooks::default(),
+            bridge: Bridge::default(),
             handoff: true,
             handoff_after: Duration::from_millis(10),
+            track: false,
+            simulated: false,
+            measure_every: None,
+            on_deadlock: OnDeadlock::Nothing,
         }
     }
 }
 
 impl Config {
+    /// Of a simulation: what is known of its tasks is to be all there is to know.
+    pub(super) fn of_simulation(workers: usize) -> Config {
+        Config {
+            workers,
+            max_machines: (workers + DEFAULT_STAND_INS).min(MAX_THREADS),
+            track: true,
+            simulated: true,
+            ..Config::default()
+        }
+    }
+
     /// Checks everything, and fills in what the user has left open. For the errors see
     /// `Builder::build`.
     #[track_caller]
@@ -100,13 +132,21 @@ impl Config {
         workers: Option<usize>,
         max_threads: Option<usize>,
     ) -> io::Result<Config> {
+        self.on_deadlock = env::on_deadlock();
         (self.workers, self.cores) = resolve_workers(workers)?;
+        self.track |= env::tracks();
         self.max_machines = self.resolve_max_machines(max_threads)?;
         self.check_threads()?;
         if self.handoff_after.is_zero() {
             return invalid(
                 "`handoff_after(0)` would take every poll for a blocked one: give it a positive \
                  duration, or turn hand-off off with `handoff(false)`",
+            );
+        }
+        if self.measure_every == Some(0) {
+            return invalid(
+                "`measure_every(0)`: of how many polls is one to be measured? 1 measures each; leave \
+                 it out for as many as cost nothing",
             );
         }
         self.handoff_after = self
@@ -153,8 +193,9 @@ impl Config {
     /// So many threads may get into each other's way: the workers, and those that become workers on
     /// the other cores if N is raised.
     pub(crate) fn busy_threads(&self) -> usize {
-        // Random schedules must not depend on the machine.
-        let cores = if cfg!(shuttle) { 1 } else { num_cpus::get() };
+        // Random schedules, and simulations, must not depend on the machine.
+        let is_random = cfg!(shuttle) || self.simulated;
+        let cores = if is_random { 1 } else { num_cpus::get() };
         self.workers.max(cores).min(self.max_machines)
     }
 }

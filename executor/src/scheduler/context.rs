@@ -4,10 +4,13 @@
 //! destructor of another thread-local. Guards on the stack set them, and reset them when they are
 //! dropped.
 
-use super::{Scheduler, worker::Worker};
+use super::{Scheduler, bridge::Inside, task, worker::Worker};
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
-use crate::{sync::thread_local, timer::Timers};
+use crate::{
+    sync::{panic::caught, thread_local},
+    timer::Timers,
+};
 #[cfg(not(shuttle))]
 use std::cell::OnceCell;
 use std::{
@@ -24,21 +27,38 @@ thread_local! {
     static TIMERS: Cell<Option<Local>> = const { Cell::new(None) };
 }
 
-/// The wheel of a thread. It is for timers that wake `waker`, or for all if that is null.
+/// The wheel of a thread.
 #[derive(Clone, Copy)]
 struct Local {
     timers: &'static Timers,
-    waker: *const Waker,
+    of: Of,
     /// Whose worker or `block_on` the thread is in; compared, and nothing else.
     scheduler: *const Scheduler,
 }
 
+/// Which timers a wheel is for.
+#[derive(Clone, Copy)]
+enum Of {
+    All,
+    /// Those that wake this.
+    Waker(NonNull<Waker>),
+    /// Those that wake the task that the thread polls.
+    PolledTask,
+}
+
 impl Local {
     fn serves(self, waker: &Waker) -> bool {
-        // SAFETY: null, or set by a `TimersGuard`, which borrows the waker until it resets the
-        // pointer.
-        let only = unsafe { self.waker.as_ref() };
-        only.is_none_or(|only| only.will_wake(waker))
+        match self.of {
+            Of::All => true,
+            // SAFETY: set by a `TimersGuard`, which borrows the waker until it resets this.
+            Of::Waker(only) => unsafe { only.as_ref() }.will_wake(waker),
+            Of::PolledTask => task::polled_with(|own| own.is_some_and(|own| own.will_wake(waker))),
+        }
+    }
+
+    /// Whether it serves anybody at all now.
+    fn is_there(self) -> bool {
+        !matches!(self.of, Of::PolledTask) || task::polled_with(|own| own.is_some())
     }
 }
 
@@ -90,12 +110,13 @@ pub(super) fn timers(waker: &Waker) -> Option<&'static Timers> {
 
 /// The wheel of this thread, if it has one, whichever timers that is for.
 pub(super) fn own_timers() -> Option<&'static Timers> {
-    TIMERS.get().map(|local| local.timers)
+    let local = TIMERS.get().filter(|local| local.is_there());
+    local.map(|local| local.timers)
 }
 
 /// Whether the wheel that this thread looks at is one of a worker, or a `block_on`, of `scheduler`.
 pub(super) fn is_driven_by(scheduler: &Scheduler) -> bool {
-    let local = TIMERS.get();
+    let local = TIMERS.get().filter(|local| local.is_there());
     local.is_some_and(|local| ptr::eq(local.scheduler, scheduler))
 }
 
@@ -106,9 +127,14 @@ pub(crate) fn enter_timers<'a>(
     timers: &'static Timers,
     waker: Option<&'a Waker>,
 ) -> TimersGuard<'a> {
+    let of = waker.map_or(Of::All, |waker| Of::Waker(NonNull::from(waker)));
+    enter_timers_of(scheduler, timers, of)
+}
+
+fn enter_timers_of<'a>(scheduler: &Scheduler, timers: &'static Timers, of: Of) -> TimersGuard<'a> {
     let local = Local {
         timers,
-        waker: waker.map_or(ptr::null(), ptr::from_ref),
+        of,
         scheduler,
     };
     TimersGuard {
@@ -130,18 +156,29 @@ impl Drop for TimersGuard<'_> {
     }
 }
 
-/// Makes `scheduler` the current executor of this thread until the guard is dropped.
+/// Makes `scheduler` the current executor of this thread until the guard is dropped, and puts the
+/// thread into the runtime of tokio that belongs to it, if there is one.
 pub(crate) fn enter(scheduler: &Arc<Scheduler>) -> CurrentGuard<'_> {
+    let inside = scheduler.config.bridge.enter();
     CurrentGuard {
         outer: CURRENT.replace(scheduler),
-        _borrow: PhantomData,
+        _inside: inside,
     }
 }
 
-/// See [`enter`]. Stays on its thread and stack, as a [`TimersGuard`] does.
+/// See [`enter`]. Stays on its thread and stack, as a [`TimersGuard`] does. Its drop may panic: see
+/// [`Inside`].
 pub(crate) struct CurrentGuard<'a> {
     outer: *const Arc<Scheduler>,
-    _borrow: PhantomData<&'a Arc<Scheduler>>,
+    /// Borrows the scheduler.
+    _inside: Inside<'a>,
+}
+
+impl CurrentGuard<'_> {
+    /// Drops it after foreign code that nobody is to hear of.
+    pub(super) fn leave(self) {
+        drop(caught(|| drop(self)));
+    }
 }
 
 impl Drop for CurrentGuard<'_> {
@@ -221,37 +258,35 @@ impl Entered {
 
 /// Makes this thread the worker `worker` until the guard is dropped.
 pub(crate) fn enter_worker(worker: &Worker) -> WorkerGuard<'_> {
-    WORKER.set(worker);
+    // Without a monitor nobody but the worker looks at its wheel, and the worker does not while it is
+    // in a poll. So only timers that wake this very task may go into that wheel: others could be
+    // waited for inside the poll.
+    let of = if worker.has_monitor() {
+        Of::All
+    } else {
+        Of::PolledTask
+    };
     WorkerGuard {
-        _current: enter(worker.scheduler()),
-        _timers: worker
-            .has_monitor()
-            .then(|| enter_timers(worker.scheduler(), worker.driver().timers(), None)),
+        outer: WORKER.replace(worker),
+        // Its thread is in the runtime of tokio for good.
+        _current: CurrentGuard {
+            outer: CURRENT.replace(worker.scheduler()),
+            _inside: Inside::nothing(),
+        },
+        _timers: enter_timers_of(worker.scheduler(), worker.driver().timers(), of),
     }
-}
-
-/// Call before polling a task that `waker` wakes. Matters where there is no monitor: then nobody
-/// but the worker looks at its wheel, and the worker does not while it is in this poll. So only
-/// timers that wake this very task may go into that wheel: others could be waited for inside this
-/// poll.
-pub(crate) fn enter_poll<'a>(scheduler: &Scheduler, waker: &'a Waker) -> Option<TimersGuard<'a>> {
-    if scheduler.config.handoff {
-        return None;
-    }
-    with_worker(|worker| {
-        let timers = worker?.driver().timers();
-        Some(enter_timers(scheduler, timers, Some(waker)))
-    })
 }
 
 /// See [`enter_worker`].
 pub(crate) struct WorkerGuard<'a> {
+    /// In a simulation one worker may run inside of another's poll.
+    outer: *const Worker,
     _current: CurrentGuard<'a>,
-    _timers: Option<TimersGuard<'a>>,
+    _timers: TimersGuard<'a>,
 }
 
 impl Drop for WorkerGuard<'_> {
     fn drop(&mut self) {
-        WORKER.set(ptr::null());
+        WORKER.set(self.outer);
     }
 }

@@ -7,7 +7,7 @@
 
 use super::{
     Scheduler, allowance::poll_leaf, context, default, driver::Source, leaf,
-    shared_source::Selected, worker::Worker,
+    shared_source::Selected, simulated, worker::Worker,
 };
 use crate::{
     idle::pool::Pool,
@@ -26,6 +26,35 @@ use std::{
 };
 
 pub(crate) use crate::netpoll::slot::Direction;
+
+/// No system moves more bytes in one call than fit into an `i32`; some move a little less.
+const MOST_BYTES: usize = 1 << 30;
+
+/// What an operation on a stream has done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    bytes: usize,
+    /// It says that the next one would block.
+    ran_short: bool,
+}
+
+impl Moved {
+    /// So many bytes, of `length` that there was room for: if that is less, the next operation would
+    /// block.
+    pub(crate) fn of(bytes: usize, length: usize) -> Moved {
+        // None at all is the end of the stream, which comes again.
+        let ran_short = 0 < bytes && bytes < length.min(MOST_BYTES);
+        Moved { bytes, ran_short }
+    }
+
+    /// So many bytes, which say nothing of the next operation.
+    pub(crate) fn untold(bytes: usize) -> Moved {
+        Moved {
+            bytes,
+            ran_short: false,
+        }
+    }
+}
 
 /// The readiness of a descriptor, which is registered with an executor's poller at the first wait.
 #[derive(Debug)]
@@ -52,21 +81,18 @@ impl Descriptor {
         })
     }
 
-    /// The same for a stream, where an operation that returns less than `length` bytes says that
-    /// the next one would block.
+    /// The same for a stream, whose operations may run short.
     pub(crate) fn poll_stream(
         &self,
         fd: BorrowedFd<'_>,
         direction: Direction,
         cx: &mut Context<'_>,
-        length: usize,
-        mut op: impl FnMut() -> io::Result<usize>,
+        mut op: impl FnMut() -> io::Result<Moved>,
     ) -> Poll<io::Result<usize>> {
-        // None at all is the end of the stream, which comes again.
-        let is_short = |&count: &usize| 0 < count && count < length;
-        poll_leaf(cx, |cx| {
-            self.poll_op(fd, direction, cx, None, &mut op, is_short)
-        })
+        let moved = poll_leaf(cx, |cx| {
+            self.poll_op(fd, direction, cx, None, &mut op, |moved| moved.ran_short)
+        });
+        moved.map_ok(|moved| moved.bytes)
     }
 
     /// As [`poll_io`](Descriptor::poll_io), but any number of tasks may wait at once.
@@ -117,11 +143,22 @@ impl Descriptor {
         direction: Direction,
         op: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
+        if self.0.readiness(direction).seen().is_ready() {
+            self.try_now(direction, op)
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    /// Calls `op` once, whatever is known of the descriptor: for whoever has never waited, nobody
+    /// tells of events. If it says `WouldBlock`, the descriptor is not ready any more.
+    pub(crate) fn try_now<T>(
+        &self,
+        direction: Direction,
+        op: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
         let readiness = self.0.readiness(direction);
         let seen = readiness.seen();
-        if !seen.is_ready() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
         let result = op();
         if would_block(&result) {
             readiness.would_block(seen);
@@ -193,6 +230,7 @@ impl Descriptor {
 
     #[cold]
     fn arm(&self, fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+        simulated::refuse_descriptor(fd.as_raw_fd())?;
         match self.arm_with(&leaf::poller(), fd, direction) {
             Err(NotArmed::Refused(error)) => Err(error),
             // It is closed now, or the last of its machines has just ended.

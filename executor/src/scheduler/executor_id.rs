@@ -10,6 +10,8 @@
 
 use super::Scheduler;
 use crate::sync::lock_static;
+#[cfg(all(unix, not(shuttle)))]
+use crate::sync::{release_without_freeing, try_lock};
 use std::{
     io, ptr,
     sync::{
@@ -116,4 +118,24 @@ pub(crate) fn find(number: u16) -> Option<Arc<Scheduler>> {
         .schedulers
         .get(usize::from(number))?
         .upgrade()
+}
+
+/// All executors that there are now.
+pub(super) fn all() -> Vec<Arc<Scheduler>> {
+    let register = lock_static(&REGISTER);
+    let executors = register.schedulers.iter().filter_map(Weak::upgrade);
+    executors.collect()
+}
+
+/// Calls `f` with each executor that there is now, without a wait and without an allocation. Returns
+/// `None` if somebody holds the lock.
+#[cfg(all(unix, not(shuttle)))]
+pub(super) fn try_for_each(mut f: impl FnMut(&Scheduler)) -> Option<()> {
+    let register = try_lock(&REGISTER)?;
+    for executor in register.schedulers.iter().filter_map(Weak::upgrade) {
+        f(&executor);
+        // To free it takes locks, and is a call of the allocator's.
+        release_without_freeing(executor);
+    }
+    Some(())
 }

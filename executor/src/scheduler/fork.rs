@@ -11,7 +11,9 @@
 //! Locks of one executor are not held: a child has no use for its parent's. Nor are std's, which
 //! nobody can reach: one of them is held as a thread starts or ends.
 
-use super::{default, executor_id, task_name, warnings};
+#[cfg(feature = "dump")]
+use super::stacks;
+use super::{callers, default, executor_id, helpers, task_name, trace::names, warnings};
 use crate::{
     sync::{
         clock::{self, NEVER},
@@ -32,6 +34,10 @@ struct Held(
     executor_id::Held,
     owned::Held,
     task_name::Held,
+    callers::Held,
+    helpers::Held,
+    names::Held,
+    #[cfg(feature = "dump")] stacks::Held,
     warnings::Held,
 );
 
@@ -63,6 +69,11 @@ extern "C" fn hold() {
         executor_id::hold(),
         owned::hold(),
         task_name::hold(),
+        callers::hold(),
+        helpers::hold(),
+        names::hold(),
+        #[cfg(feature = "dump")]
+        stacks::hold(),
         warnings::hold(),
     );
     HELD.set(ManuallyDrop::new(Some(held)));

@@ -1,6 +1,11 @@
 //! What the scheduler does, as numbers.
 
-use super::{Scheduler, population::Population, processor::Processor};
+use super::{
+    Scheduler,
+    histogram::Histogram,
+    population::Population,
+    processor::{MeasuredTimes, Processor},
+};
 use crate::sync::clock;
 use std::time::Duration;
 
@@ -34,6 +39,8 @@ pub struct Metrics {
     spawned_tasks: u64,
     suspended_tasks: usize,
     handoffs: u64,
+    poll_times: Histogram,
+    wake_latencies: Histogram,
     processors: Vec<ProcessorMetrics>,
 }
 
@@ -82,6 +89,7 @@ impl Metrics {
             .iter()
             .map(|p| p.counters.handoffs.get())
             .sum();
+        let measured = || scheduler.processors.iter().map(|p| &p.counters.times);
         Metrics {
             workers: scheduler.idle.permits(),
             threads: machines.total,
@@ -93,6 +101,8 @@ impl Metrics {
             spawned_tasks: spawned,
             suspended_tasks: scheduler.suspended.len(),
             handoffs: announced + scheduler.monitor.handoffs(),
+            poll_times: Histogram::of(measured().filter_map(MeasuredTimes::of_polls)),
+            wake_latencies: Histogram::of(measured().filter_map(MeasuredTimes::of_wakes)),
             processors,
         }
     }
@@ -128,6 +138,25 @@ impl Metrics {
         /// Returns how often a blocked thread's right to run tasks has gone to another thread, so
         /// far.
         handoffs: u64,
+    }
+
+    /// Returns how long polls take, since the executor was started.
+    ///
+    /// Always measured, and for nothing: of short polls one of 488 is timed, by chance, and of longer
+    /// ones about one in each millisecond of a worker. Each poll has the same chance, and what is timed
+    /// counts for as many as it was chosen from. A poll counts when it has ended.
+    /// [`Builder::measure_every`](crate::Builder::measure_every) sets another rate.
+    pub fn poll_times(&self) -> Histogram {
+        self.poll_times.clone()
+    }
+
+    /// Returns how long tasks wait from the moment at which they are woken until they are polled, since
+    /// the executor was started: Go's `/sched/latencies`.
+    ///
+    /// Measured as [`poll_times`](Metrics::poll_times) are: of a task whose poll is timed, the next
+    /// wake-up is. The first poll of a task, which nobody has woken, is not among them.
+    pub fn wake_latencies(&self) -> Histogram {
+        self.wake_latencies.clone()
     }
 
     /// Returns the processors, each with its local queue and its counters.

@@ -11,11 +11,13 @@
 //! | `recycle`     | the memory of detached tasks goes back to their makers              |
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
 //! | `leaf`        | which driver serves a future that is polled here                    |
-//! | `threads`     | the threads behind the machines: start, end, join                   |
+//! | `threads`     | the threads behind the machines: start, end, join; `helpers`: others |
 //! | `monitor`     | takes the permits of machines that do not come back                 |
 //! | `warnings`    | what the runtime tells the logger                                   |
 //! | `system`      | what the system says about threads                                  |
+//! | `thread_activity` | what a thread does, for people; the names of `system_calls`     |
 //! | `boxed_output` | large outputs are put into a box at once                           |
+//! | `bridge`      | the runtime of tokio that an executor's code is inside              |
 //! | `allowance`   | how many ready results a poll gets before it gives way to others    |
 //! | `outside`     | timers that the thread which polls them cannot answer for           |
 //! | `context`     | which executor and worker the calling thread is in                  |
@@ -23,11 +25,21 @@
 //! | `executor_id` | the numbers of executors, and the way from a number to its executor |
 //! | `config`      | settings; what the environment says is in `env`                     |
 //! | `workers`     | who changes N while tasks run; the `cores` that it may follow       |
+//! | `dump`        | what all tasks do at one moment; printed on a signal, for a debugger |
 //! | `metrics`     | what the scheduler does, as numbers; as a line in `schedtrace`      |
+//! | `histogram`   | times that are measured, as users see them                          |
 //! | `population`  | how many tasks there are; how long workers are awake: `busy_time`   |
 //! | `fork`        | what a forked child needs to build an executor of its own           |
+//! | `care`        | what a poll heeds beside its task; what is known of it: `tracking`  |
+//! | `witness`     | who is told of what happens: a `trace`, and an `observer`           |
+//! | `wake_times`  | how long some tasks wait from when they are woken                   |
+//! | `callers`     | who is in `block_on`                                                |
+//! | `stacks`      | on what tasks wait, which they tell when they are polled            |
 //! | `calls`       | whether announced calls were long of late                           |
 //! | `report`      | what the runtime writes to standard error                           |
+//! | `printable`   | texts that somebody else has chosen, as people see them             |
+//! | `simulation`  | all this on one thread, in virtual time, by a seed; `simulated`: what |
+//! |               | the other files know of that                                        |
 //! | `schedules`   | random schedules of all this, on shuttle                            |
 //!
 //! How an executor ends is told in `idle/README.md`.
@@ -35,8 +47,11 @@
 pub(crate) mod aborter;
 pub(crate) mod allowance;
 mod boxed_output;
+pub(crate) mod bridge;
 mod busy_time;
+pub(crate) mod callers;
 mod calls;
+mod care;
 pub(crate) mod config;
 pub(crate) mod context;
 mod cores;
@@ -44,16 +59,21 @@ pub(crate) mod default;
 #[cfg(any(feature = "net", all(test, shuttle)))]
 pub(crate) mod descriptor;
 pub(crate) mod driver;
-mod env;
+pub(crate) mod dump;
+pub(crate) mod env;
 mod executor_id;
 #[cfg(all(unix, not(shuttle)))]
 mod fork;
+mod helpers;
+pub(crate) mod histogram;
 pub(crate) mod leaf;
 pub(crate) mod metrics;
 mod monitor;
+pub(crate) mod observer;
 mod origin;
 pub(crate) mod outside;
 mod population;
+mod printable;
 mod processor;
 mod recycle;
 pub(crate) mod refused;
@@ -62,27 +82,39 @@ pub(crate) mod schedtrace;
 #[cfg(all(test, shuttle))]
 pub(crate) mod schedules;
 mod shared_source;
+pub(crate) mod simulated;
+pub(crate) mod simulation;
+#[cfg(feature = "dump")]
+mod stacks;
 mod system;
+mod system_calls;
 pub(crate) mod task;
 pub(crate) mod task_id;
 pub(crate) mod task_name;
+mod thread_activity;
 mod threads;
+pub(crate) mod trace;
+mod tracking;
+mod wake_times;
 mod warnings;
+mod witness;
 pub(crate) mod worker;
 mod workers;
 
 use crate::{
     idle::{
         accounting::{Idle, Part},
+        attention::Attention,
         monitor_sleep::MonitorSleep,
         pool::Pool,
     },
     queue::global::{Batch, GlobalQueue},
-    suspended::SuspendedTasks,
-    sync::{AtomicBool, forked::Process},
+    suspended::{Registration, SuspendedTasks},
+    sync::forked::Process,
 };
 use boxed_output::Boxing;
 use calls::Calls;
+use care::Heeded;
 use config::{Config, HooksInUse};
 use crossbeam_utils::CachePadded;
 use driver::Source;
@@ -92,7 +124,11 @@ use outside::Watchers;
 use population::Elsewhere;
 use processor::{Processor, Processors};
 use shared_source::SharedSource;
-use std::{collections::VecDeque, future::Future, io, iter, mem, process, ptr::NonNull, sync::Arc};
+use simulated::Simulated;
+use std::{
+    collections::VecDeque, future::Future, io, iter, mem, process, ptr::NonNull, sync::Arc,
+    task::Waker,
+};
 use task::{Joiner, Task};
 use task_id::TaskId;
 use task_name::Naming;
@@ -119,16 +155,16 @@ pub(crate) struct Scheduler {
     elsewhere: CachePadded<Elsewhere>,
     /// The process that the threads are in.
     process: Process,
-    /// Read for each poll, so it has a cache line away from what changes.
-    closed: CachePadded<AtomicBool>,
+    heeded: Heeded,
+    /// If this is the scheduler of a simulation.
+    pub(super) simulated: Option<Arc<Simulated>>,
 }
 
 impl Scheduler {
-    /// Starts the N workers.
-    pub(crate) fn start(mut config: Config) -> io::Result<Arc<Scheduler>> {
-        #[cfg(all(unix, not(shuttle)))]
-        fork::prepare_children();
+    /// Makes a scheduler without a thread.
+    fn new(mut config: Config) -> io::Result<Arc<Scheduler>> {
         let (workers, max_machines) = (config.workers, config.max_machines);
+        let heeded = Heeded::new(&mut config);
         let scheduler = Arc::new(Scheduler {
             id: ExecutorId::take()?,
             hooks: HooksInUse::new(mem::take(&mut config.hooks)),
@@ -144,10 +180,27 @@ impl Scheduler {
             threads: Threads::default(),
             elsewhere: CachePadded::default(),
             process: Process::this(),
-            closed: CachePadded::new(AtomicBool::new(false)),
+            heeded,
+            simulated: config.simulated.then(Arc::default),
             config,
         });
         scheduler.id.enter(&scheduler);
+        Ok(scheduler)
+    }
+
+    /// Starts the N workers, after `prepare`.
+    pub(crate) fn start(
+        config: Config,
+        prepare: impl FnOnce(&Scheduler),
+    ) -> io::Result<Arc<Scheduler>> {
+        if simulated::is_on() {
+            return Err(simulated::no_executor_inside());
+        }
+        #[cfg(all(unix, not(shuttle)))]
+        fork::prepare_children();
+        let scheduler = Scheduler::new(config)?;
+        prepare(&scheduler);
+        let workers = scheduler.config.workers;
         // All are counted before the first one runs the user's hook: what that spawns must not call
         // for a stand-in in place of a worker that is on its way.
         (0..workers).for_each(|_| scheduler.idle.add_initial());
@@ -222,7 +275,9 @@ impl Scheduler {
             None => self.spawned_elsewhere(),
         }
         match own {
-            _ if self.is_closed() => self.refuse(task),
+            _ if self.heeded.is_for_spawns() && !self.heeded.attend_spawn(task.metadata().id()) => {
+                self.refuse(task);
+            }
             Some(worker) => {
                 task.metadata().maker().set(worker.as_maker);
                 worker.schedule(task, Arrival::Spawned);
@@ -233,7 +288,27 @@ impl Scheduler {
 
     /// Takes a task from outside the workers.
     pub(crate) fn push_global(self: &Arc<Self>, task: Task) {
+        if let Some(part) = &self.simulated
+            && !part.is_at_hand()
+        {
+            return self.refuse_to_wake(part, task);
+        }
         self.post_to(&self.global, task, |refused| self.refuse(refused));
+    }
+
+    /// Takes a task of a simulation that another thread has woken.
+    #[cold]
+    fn refuse_to_wake(self: &Arc<Self>, part: &Simulated, task: Task) {
+        let id = task.metadata().id();
+        // First: whatever becomes of this thread, the simulation drops the future.
+        self.post_quietly(&self.global, task, |refused| self.refuse(refused));
+        part.refuse_to_wake(id, context::with_worker(|worker| worker.is_some()));
+    }
+
+    /// Whether this is the scheduler of a simulation that is under way.
+    pub(crate) fn is_simulated(&self) -> bool {
+        let part = self.simulated.as_ref();
+        part.is_some_and(|part| part.goes_on())
     }
 
     /// Takes several, for a caller that will notify.
@@ -248,8 +323,9 @@ impl Scheduler {
     fn refuse(self: &Arc<Self>, task: Task) {
         let scheduler = self.clone();
         refused::drop_in_turn(move || {
-            let _current = context::enter(&scheduler);
+            let current = context::enter(&scheduler);
             task::cancel(task, &scheduler);
+            current.leave();
         });
     }
 
@@ -312,8 +388,8 @@ impl Pool for Scheduler {
         &self.suspended
     }
 
-    fn closed(&self) -> &AtomicBool {
-        &self.closed
+    fn attention(&self) -> &Attention {
+        &self.heeded.attention
     }
 
     fn monitor_sleep(&self) -> &MonitorSleep {
@@ -343,14 +419,19 @@ impl Pool for Scheduler {
         !self.is_in_forked_child() && self.start_machine().is_ok()
     }
 
+    fn own_waker<'a>(&self, registration: &Registration, waker: &'a Waker) -> &'a Waker {
+        care::attended_before(registration).unwrap_or(waker)
+    }
+
     fn limit_reached(&self) {
         self.monitor.limit_reached();
     }
 
     fn all_ended(self: &Arc<Self>) {
-        let _current = context::enter(self);
+        let current = context::enter(self);
         self.evict_outside_timers();
         self.end();
+        current.leave();
     }
 
     fn leave_the_end(&self) {

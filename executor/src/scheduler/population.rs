@@ -37,7 +37,11 @@ impl Scheduler {
         // SAFETY: not kept beyond this function.
         match unsafe { context::worker() } {
             Some(worker) if worker.belongs_to(NonNull::from(self)) => {
-                worker.counters().ended.add(1)
+                let counters = worker.counters();
+                counters.ended.add(1);
+                // The thread may stay here for a while. Who has heard that the task has ended must
+                // not find it running, in a dump.
+                counters.task.store(0, Ordering::Relaxed);
             }
             _ => _ = self.elsewhere.ended.fetch_add(1, Ordering::Relaxed),
         }

@@ -15,6 +15,7 @@ use crate::{
         local::{LocalQueue, Stealer, local_queue},
         next_slot::NextSlot,
     },
+    record::histogram::Times,
     sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, lock},
 };
 use crossbeam_utils::CachePadded;
@@ -35,6 +36,8 @@ pub(crate) struct Processor {
     pub(crate) counters: CachePadded<Counters>,
     pub(crate) driver: Driver<SharedSource>,
     pub(super) mailbox: CachePadded<Mailbox>,
+    /// Since when it is in the same poll, if the monitor has seen it there twice.
+    pub(super) long_poll: LongPoll,
     /// Set by the monitor: the worker is to do its maintenance before the next task, and to measure
     /// how long a lone task waits behind that task.
     pub(crate) maintenance_requested: AtomicBool,
@@ -67,6 +70,7 @@ pub(crate) struct Counters {
     pub(crate) spawned: Counter,
     pub(crate) ended: Counter,
     pub(crate) busy_time: BusyTime,
+    pub(crate) times: MeasuredTimes,
     /// Announced calls so far. The monitor sees by it whether a machine is still in the same one.
     pub(crate) calls: Tick,
     /// The id of the task that is polled, or was polled last, as a number; 0 if the machine is on
@@ -74,6 +78,61 @@ pub(crate) struct Counters {
     pub(crate) task: AtomicU64,
     /// The thread of the machine, as the system numbers it; 0 if it does not say.
     pub(crate) thread: AtomicU64,
+}
+
+/// Times of the polls that are measured, by the processor's machine. Few processors of stand-ins ever
+/// have any.
+#[derive(Default)]
+pub(crate) struct MeasuredTimes {
+    polls: OnceLock<Box<Times>>,
+    wakes: OnceLock<Box<Times>>,
+}
+
+impl MeasuredTimes {
+    /// How long polls take.
+    pub(crate) fn polls(&self) -> &Times {
+        self.polls.get_or_init(|| Box::new(Times::new()))
+    }
+
+    /// How long woken tasks wait for their polls.
+    pub(crate) fn wakes(&self) -> &Times {
+        self.wakes.get_or_init(|| Box::new(Times::new()))
+    }
+
+    /// The first, if there are any.
+    pub(super) fn of_polls(&self) -> Option<&Times> {
+        self.polls.get().map(Box::as_ref)
+    }
+
+    /// The others, if there are any.
+    pub(super) fn of_wakes(&self) -> Option<&Times> {
+        self.wakes.get().map(Box::as_ref)
+    }
+}
+
+/// A poll that has lasted for a while. Written by the monitor, for show.
+#[derive(Default)]
+pub(crate) struct LongPoll {
+    /// Polls of the processor, this one included.
+    polls: UnseenAtomicU64,
+    since: UnseenAtomicU64,
+}
+
+impl LongPoll {
+    /// The poll with this number was there at that time already.
+    pub(super) fn set(&self, polls: u64, since: u64) {
+        self.since.store(since, Ordering::Relaxed);
+        self.polls.store(polls, Ordering::Release);
+    }
+
+    /// How long the poll with this number has lasted, as far as anybody has seen; in nanoseconds.
+    pub(super) fn lasts(&self, polls: u64, now: u64) -> u64 {
+        if self.polls.load(Ordering::Acquire) == polls {
+            now.saturating_sub(self.since.load(Ordering::Relaxed))
+        } else {
+            0
+        }
+    }
 }
 
 /// A number that others decide by. It has one writer, so a load and a store do instead of a locked
@@ -206,6 +265,7 @@ impl Processors {
             counters: CachePadded::default(),
             driver: Driver::new(shared.clone()),
             mailbox: CachePadded::default(),
+            long_poll: LongPoll::default(),
             maintenance_requested: AtomicBool::new(false),
         });
         // Ordering: Relaxed; changed under this lock only.

@@ -168,7 +168,7 @@ impl Mailbox {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::scheduler::{processor::Processor, shared_source::SharedSource};

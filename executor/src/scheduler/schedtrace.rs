@@ -1,7 +1,10 @@
 //! `EXECUTOR_SCHEDTRACE`: the scheduler's state as a line on standard error, like Go's
 //! `GODEBUG=schedtrace`.
 
-use super::{Scheduler, config::Config, env, metrics::Metrics, report};
+use super::{
+    Scheduler, config::Config, dump::on_signal, env, helpers::Helper, metrics::Metrics, report,
+    trace::to_file,
+};
 use crate::sync::thread;
 use std::{
     io,
@@ -23,13 +26,19 @@ pub(crate) struct SchedTrace {
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl SchedTrace {
-    /// Starts a scheduler, and the thread that traces it if the environment asks for one.
+    /// Starts a scheduler, and the threads that tell of it if the environment asks for them.
     #[track_caller]
     pub(crate) fn start_with_scheduler(
         config: Config,
     ) -> io::Result<(Arc<Scheduler>, Option<SchedTrace>)> {
-        let period = env::trace_period();
-        let scheduler = Scheduler::start(config)?;
+        // First, for it may panic.
+        let (period, dump, file) = (env::trace_period(), on_signal::asked(), to_file::asked());
+        let scheduler = Scheduler::start(config, |scheduler| {
+            to_file::start(file, || scheduler.begin_to_record());
+        })?;
+        if let Err(error) = on_signal::start(dump) {
+            return Err(scheduler.give_up("the thread that prints dumps", error));
+        }
         let trace = period.map(|period| SchedTrace::start(&scheduler, period));
         match trace.transpose() {
             Ok(trace) => Ok((scheduler, trace)),
@@ -44,6 +53,7 @@ impl SchedTrace {
         let started = Instant::now();
         let print = move || {
             let _ends = ends;
+            let _helper = Helper::this_thread();
             while stopped.recv_timeout(period) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let Some(scheduler) = scheduler.upgrade() else {
                     return;

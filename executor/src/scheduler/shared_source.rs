@@ -139,14 +139,14 @@ impl<S: crate::netpoll::selector::Selector> Source for Arc<crate::netpoll::Netpo
 
     fn seems_due(&self, now: u64) -> bool {
         let is_due = self.look(now);
-        if let Some(error) = self.take_failure() {
-            super::warnings::warn(log::Level::Error, without_kernel(&error), true);
-        }
+        report_failure(self);
         is_due
     }
 
     fn seems_due_meanwhile(&self, now: u64) -> bool {
-        self.glance(now)
+        let is_due = self.glance(now);
+        report_failure(self);
+        is_due
     }
 
     fn is_due(&self, now: u64) -> bool {
@@ -179,6 +179,14 @@ impl<S: crate::netpoll::selector::Selector> Source for Arc<crate::netpoll::Netpo
 
     fn last_look(&self) -> u64 {
         (**self).last_look()
+    }
+}
+
+/// Says, once, that the kernel does not answer any more.
+#[cfg(any(feature = "net", all(test, shuttle)))]
+fn report_failure<S: crate::netpoll::selector::Selector>(netpoll: &crate::netpoll::Netpoll<S>) {
+    if let Some(error) = netpoll.take_failure() {
+        super::warnings::warn(log::Level::Error, without_kernel(&error), true);
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the system says about this process's threads.
 //!
-//! Linux says all of it, and most of it without a file: a process whose descriptors are all taken,
-//! or without `/proc`, has to do without [`run_state`] alone. Elsewhere the answer is "unknown", and
-//! whoever asks goes on without.
+//! Linux says all of it, and most of it without a file: a process whose descriptors are all taken
+//! has to do without [`run_state`], [`sleeping_call`] and [`threads`] alone, one without `/proc` also
+//! without [`thread_count`]. Elsewhere the answer is "unknown", and whoever asks goes on without.
 
 #[cfg(not(shuttle))]
 use std::time::Duration;
@@ -40,6 +40,44 @@ pub(super) fn run_state(thread: u64) -> Option<RunState> {
 fn state_letter(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
+
+/// The system call that a thread of this process sleeps in, by its number. Linux tells that in a
+/// file, too, which not every kernel has.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn sleeping_call(thread: u64) -> Option<u64> {
+    let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
+    call_number(&call)
+}
+
+/// The first field. It is no number of a call if the thread runs ("running"), or sleeps elsewhere
+/// ("-1").
+#[cfg(all(target_os = "linux", not(shuttle)))]
+fn call_number(call: &str) -> Option<u64> {
+    call.split_whitespace().next()?.parse().ok()
+}
+
+/// How many threads this process has. Linux tells it as the number of links to a folder, which takes
+/// no descriptor, and is true of one moment.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn thread_count() -> Option<usize> {
+    use std::os::unix::fs::MetadataExt;
+    /// Those that each folder has.
+    const OF_A_FOLDER: u64 = 2;
+    let links = std::fs::metadata(TASKS).ok()?.nlink();
+    usize::try_from(links.checked_sub(OF_A_FOLDER)?).ok()
+}
+
+/// The numbers of the threads of this process.
+#[cfg(all(target_os = "linux", not(shuttle)))]
+pub(super) fn threads() -> Option<Vec<u64>> {
+    let names = std::fs::read_dir(TASKS).ok()?;
+    names
+        .map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+#[cfg(all(target_os = "linux", not(shuttle)))]
+const TASKS: &str = "/proc/self/task";
 
 /// How long a thread of this process has been on a core so far.
 #[cfg(all(target_os = "linux", not(shuttle)))]
@@ -114,6 +152,18 @@ mod unknown {
         None
     }
 
+    pub(crate) fn thread_count() -> Option<usize> {
+        None
+    }
+
+    pub(crate) fn threads() -> Option<Vec<u64>> {
+        None
+    }
+
+    pub(crate) fn sleeping_call(_: u64) -> Option<u64> {
+        None
+    }
+
     pub(crate) fn cpu_time(_: u64) -> Option<Duration> {
         None
     }
@@ -151,6 +201,18 @@ mod random {
         [None, Some(RunState::Asleep), Some(RunState::Running)][thread_rng().gen_range(0..3)]
     }
 
+    pub(crate) fn thread_count() -> Option<usize> {
+        None
+    }
+
+    pub(crate) fn threads() -> Option<Vec<u64>> {
+        None
+    }
+
+    pub(crate) fn sleeping_call(_: u64) -> Option<u64> {
+        None
+    }
+
     pub(crate) fn cpu_time(_: u64) -> Option<Duration> {
         Some(Duration::from_millis(thread_rng().gen_range(0..2)))
     }
@@ -185,6 +247,15 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_a_call_is_told_from_the_words() {
+        let call = "202 0x7f01 0x80 0x0 0x0 0x0 0x0 0x7ffc 0x7f02\n";
+        assert_eq!(call_number(call), Some(202));
+        assert_eq!(call_number("running\n"), None);
+        assert_eq!(call_number("-1 0x7ffc 0x7f02\n"), None);
+        assert_eq!(call_number(""), None);
+    }
+
+    #[test]
     fn a_sleeping_thread_is_told_from_one_that_runs() {
         let (tell, told) = mpsc::channel();
         let (wake, woken) = mpsc::channel::<()>();
@@ -205,8 +276,38 @@ mod tests {
         assert!(!is_gone(number));
         drop(wake);
         assert!(sleeper.join().unwrap().is_err());
-        assert!(is_gone(number));
+        // Whoever joins a thread hears of its end before the system has taken it from its list.
+        let is_gone = (0..10_000).any(|_| {
+            thread::sleep(Duration::from_millis(1));
+            is_gone(number)
+        });
+        assert!(is_gone);
         assert_eq!(cpu_time(number), None);
+    }
+
+    #[test]
+    fn a_thread_is_counted_and_listed_while_it_lives() {
+        let (wake, woken) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let waiting = thread::spawn(move || {
+            tell.send(current_thread()).unwrap();
+            woken.recv()
+        });
+        let number = told.recv().unwrap();
+        // Other tests start and end threads meanwhile.
+        let agree = (0..10_000).any(|_| {
+            let listed = threads().unwrap();
+            assert!(listed.contains(&number) && listed.contains(&current_thread()));
+            thread_count() == Some(listed.len())
+        });
+        assert!(agree);
+        drop(wake);
+        assert!(waiting.join().unwrap().is_err());
+        let is_gone = (0..1_000).any(|_| {
+            thread::sleep(Duration::from_millis(1));
+            !threads().unwrap().contains(&number)
+        });
+        assert!(is_gone);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A task is one allocation by `async-task`:
 //!
 //! ```text
-//!   async-task's header │ Meta: id, registration │ Guarded future, later its outcome
+//!   async-task's header │ Meta: id and registration │ Guarded future, later its outcome
 //! ```
 //!
 //! # How a task finds its scheduler, and why it is there
@@ -20,7 +20,7 @@
 //! * A task that was polled and is pending is *registered* with the scheduler (`Guarded::poll`)
 //!   until its future is dropped, which only the holder of the `Runnable` can do. The last machine
 //!   does not leave, and so does not let go of its `Arc`, before nothing is registered any more
-//!   (`WorkLoop::drain`). If registration is refused because the scheduler is closing, the task
+//!   (`WorkLoop::turn`). If registration is refused because the scheduler is closing, the task
 //!   wakes itself during that poll and is dropped by the machine that polled it.
 //! * A waker that outlives its task never reaches `schedule`: async-task ignores wake-ups of tasks
 //!   that are completed or closed, and a task whose future was dropped is one or the other.
@@ -33,15 +33,21 @@
 //! async-task aborts the process if a future or an output panics as it is dropped. So neither is
 //! handed to it bare: [`Guarded`] and [`Outcome`] catch the panic (the hook has reported it).
 
+#[cfg(feature = "dump")]
+use super::stacks;
 use super::{
     Scheduler,
     allowance::{self, poll_leaf},
     boxed_output::BoxedOutput,
+    care::{self, Attended, Care},
     context, executor_id,
     recycle::{Maker, MakerByte},
+    simulated::{self, Abandoned},
     task_id::TaskId,
     task_name::{self, Name, Naming},
-    worker::Arrival,
+    trace::event::{Ending, Queue},
+    tracking::{self, Joining},
+    worker::{Arrival, Worker},
 };
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
@@ -50,6 +56,7 @@ use crate::{
     queue::Word,
     suspended::Registration,
     sync::{
+        clock,
         panic::{Panic, caught},
         thread_local,
     },
@@ -60,12 +67,12 @@ use std::{
     future::Future,
     mem::{self, ManuallyDrop},
     pin::Pin,
-    ptr::NonNull,
-    task::{Context, Poll, ready},
+    ptr::{self, NonNull},
+    task::{Context, Poll, Waker, ready},
 };
 
-/// A task that is ready to be polled: [`run`] it, or have it refused (`refused`). (Dropping it would leave its handle
-/// without an outcome.)
+/// A task that is ready to be polled: [`run`] it, or have it refused (`refused`). (Dropping it would
+/// leave its handle without an outcome.)
 pub(crate) type Task = Runnable<Meta>;
 
 /// `async-task`'s join machinery. Dropping it would cancel the task.
@@ -125,14 +132,14 @@ impl<T> Joiner<T> {
         if const { is_large::<T>() } {
             // SAFETY: of this type, the field that there is.
             let join = unsafe { &mut self.0.boxed };
-            match ready!(poll_leaf(cx, |cx| Pin::new(&mut **join).poll(cx))).into_result() {
+            match ready!(poll_leaf(cx, |cx| poll_join(join, cx))).into_result() {
                 Ok(output) => Poll::Ready(Ok(output.unbox())),
                 Err(failure) => Poll::Ready(Err(error(failure))),
             }
         } else {
             // SAFETY: as above.
             let join = unsafe { &mut self.0.plain };
-            poll_leaf(cx, |cx| Pin::new(&mut **join).poll(cx))
+            poll_leaf(cx, |cx| poll_join(join, cx))
                 .map(|outcome| outcome.into_result().map_err(error))
         }
     }
@@ -161,6 +168,41 @@ impl<T> Joiner<T> {
     }
 }
 
+/// Waits for the end of a task. A waiter that is tracked says for which task it waits.
+#[inline]
+fn poll_join<T>(join: &mut Join<T>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+    let poll = Pin::new(&mut *join).poll(cx);
+    if poll.is_pending() && is_of_interest(cx.waker()) {
+        return poll_tracked_join(join, cx);
+    }
+    poll
+}
+
+/// Whether somebody wants to know for what the task with this waker waits.
+#[inline]
+fn is_of_interest(waker: &Waker) -> bool {
+    #[cfg(feature = "dump")]
+    if stacks::is_traced(waker) {
+        return true;
+    }
+    tracking::is_tracked(waker)
+}
+
+/// The same once more, with a waker that says so.
+#[cold]
+#[inline(never)]
+fn poll_tracked_join<T>(join: &mut Join<T>, cx: &mut Context<'_>) -> Poll<Outcome<T>> {
+    let joined = join.metadata().id();
+    let waker = cx.waker();
+    #[cfg(feature = "dump")]
+    let waker = stacks::note_join(waker, joined);
+    if !tracking::is_tracked(waker) {
+        return Poll::Pending;
+    }
+    let joining = Joining::of(waker, joined);
+    Pin::new(join).poll(&mut Context::from_waker(joining.waker()))
+}
+
 // SAFETY: async-task documents `into_raw` and `from_raw` as inverse; a raw pointer left alone only
 // leaks. `Runnable` is `Send` because `Meta` is `Send + Sync`.
 unsafe impl Word for Task {
@@ -177,12 +219,17 @@ unsafe impl Word for Task {
 /// What the scheduler keeps with each task.
 #[derive(Debug)]
 pub(crate) struct Meta {
-    pub(crate) id: TaskId,
-    /// Its entry among the suspended tasks, and the abort flag.
+    /// Its id, its entry among the suspended tasks, and the abort flag.
     pub(crate) registration: Registration,
 }
 
 impl Meta {
+    /// The task's id.
+    #[inline]
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId::from_u64(self.registration.id()).expect("`create` has made it of an id")
+    }
+
     /// Who has made the task, and whether it is detached: what decides who frees it.
     pub(crate) fn maker(&self) -> MakerByte<'_> {
         MakerByte::of(self.registration.spare_byte())
@@ -221,9 +268,9 @@ where
     F::Output: Send + 'static,
     N: Naming,
 {
+    let executor = scheduler.id.get();
     let meta = Meta {
-        id,
-        registration: Registration::none(scheduler.id.get(), MakerByte::ELSEWHERE),
+        registration: Registration::none(id.as_u64(), executor, MakerByte::ELSEWHERE),
     };
     let guarded = |_: &Meta| Guarded {
         future: ManuallyDrop::new(future),
@@ -237,6 +284,8 @@ where
 thread_local! {
     /// The task that this thread runs.
     static RUNNING: Cell<Option<Running>> = const { Cell::new(None) };
+    /// The waker that it is polled with; null outside of polls.
+    static POLLED_WITH: Cell<*const Waker> = const { Cell::new(ptr::null()) };
 }
 
 /// What the future of a task finds here instead of carrying pointers to it.
@@ -247,15 +296,17 @@ struct Running {
 }
 
 /// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else
-/// does either.
-pub(crate) fn run(task: Task, scheduler: &Scheduler) {
+/// does either. Returns whether the task was woken meanwhile, and so is in a queue again.
+pub(crate) fn run(task: Task, scheduler: &Scheduler) -> bool {
     RUNNING.set(Some(Running {
         meta: NonNull::from(task.metadata()),
         scheduler: NonNull::from(scheduler),
     }));
     // Does not unwind: what may panic is caught (`Guarded`).
-    task.run();
+    let is_queued = task.run();
     RUNNING.set(None);
+    POLLED_WITH.set(ptr::null());
+    is_queued
 }
 
 impl TaskId {
@@ -281,7 +332,27 @@ impl TaskId {
         let Running { meta, .. } = RUNNING.get()?;
         // SAFETY: from `run`, whose task has not ended: `drop_future` clears this.
         // Only shared references to the metadata exist.
-        Some(unsafe { meta.as_ref() }.id)
+        Some(unsafe { meta.as_ref() }.id())
+    }
+}
+
+/// Until this is dropped, what this thread does is no part of the task that it runs, and it may run
+/// others.
+pub(super) struct Aside {
+    outer: (Option<Running>, *const Waker),
+}
+
+/// See [`Aside`]. Callers keep it on the stack, so that what is set again is still there.
+pub(super) fn step_aside() -> Aside {
+    Aside {
+        outer: (RUNNING.replace(None), POLLED_WITH.replace(ptr::null())),
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        RUNNING.set(self.outer.0);
+        POLLED_WITH.set(self.outer.1);
     }
 }
 
@@ -299,13 +370,19 @@ fn running<'a>() -> (&'a Meta, &'a Scheduler) {
     (meta, scheduler)
 }
 
+/// Calls `f` with the waker of the task that this thread polls, if it polls one.
+pub(super) fn polled_with<R>(f: impl FnOnce(Option<&Waker>) -> R) -> R {
+    // SAFETY: null, or set by the poll that this thread is in, whose caller keeps the waker until the
+    // run is over, or sets this again.
+    f(unsafe { POLLED_WITH.get().as_ref() })
+}
+
 /// Drops the future of a task on this thread, for `refused`. Its executor has ended, so the run does
 /// not poll the future (`Guarded::poll`), and the handle yields `Cancelled`.
 pub(super) fn cancel(task: Task, scheduler: &Scheduler) {
-    // Of all that runs tasks, this alone may be called by one.
-    let outer = RUNNING.get();
-    run(task, scheduler);
-    RUNNING.set(outer);
+    // It may be called by a task.
+    let _aside = step_aside();
+    let _ended = run(task, scheduler);
 }
 
 /// Asks a worker to drop a task's future soon, unless the task ends first.
@@ -320,18 +397,36 @@ pub(crate) fn abort(meta: &Meta) {
 /// Puts a task that has become runnable into a queue. async-task calls it once for each time that a
 /// task does.
 fn schedule(task: Task, info: ScheduleInfo) {
-    let executor = task.metadata().registration.executor();
+    let registration = &task.metadata().registration;
+    registration.set_runnable();
+    let (executor, is_watched) = (registration.executor(), registration.is_watched());
     context::with_worker(|worker| match worker {
-        Some(worker) if worker.scheduler().id.get() == executor => {
+        Some(worker) if worker.answers_to(executor) && !is_watched => {
             worker.schedule(task, Arrival::of(&info));
         }
-        _ => {
-            // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future
-            // has not been dropped (the module's text); it was entered before it made the task.
-            let scheduler = unsafe { executor_id::get(executor) };
-            scheduler.push_global(task);
-        }
+        _ => schedule_with_care(task, &info, worker),
     });
+}
+
+/// The same on a thread that is no worker of the task's executor, or where somebody wants to know.
+#[cold]
+#[inline(never)]
+fn schedule_with_care(task: Task, info: &ScheduleInfo, worker: Option<&Worker>) {
+    let meta = task.metadata();
+    let executor = meta.registration.executor();
+    if let Some(own) = worker.filter(|worker| worker.scheduler().id.get() == executor) {
+        return own.schedule_with_care(task, Arrival::of(info));
+    }
+    // SAFETY: the scheduler exists because we hold the `Runnable` of a task whose future has not
+    // been dropped (the module's text); it was entered before it made the task.
+    let scheduler = unsafe { executor_id::get(executor) };
+    if meta.registration.is_watched() {
+        scheduler.heeded.wake_times.woken(meta.id(), clock::now());
+    }
+    if scheduler.heeded.is_for_wakes() {
+        scheduler.heeded.tell_of_wake(meta.id(), Queue::Global);
+    }
+    scheduler.push_global(task);
 }
 
 /// How a task ended, on its way to the handle. It may be dropped anywhere: a panic of the value's
@@ -347,6 +442,20 @@ pub(crate) struct Failure {
     pub(crate) panic: Option<Panic>,
 }
 
+impl Failure {
+    /// It is being dropped: nobody hears of it. A simulation has to know, if it is a panic.
+    #[cold]
+    pub(crate) fn tell_simulation(&mut self) {
+        simulated::with(|current| {
+            if let Some(simulation) = current
+                && let Some(panic) = self.panic.take()
+            {
+                simulation.nobody_hears_of(self.id, self.name.as_deref(), panic);
+            }
+        });
+    }
+}
+
 impl<T> Outcome<T> {
     fn value(value: T) -> Outcome<T> {
         Outcome(ManuallyDrop::new(Ok(value)))
@@ -355,7 +464,9 @@ impl<T> Outcome<T> {
     /// The task was cancelled, or has panicked.
     #[inline]
     fn failure(id: TaskId, name: Option<Name>, panic: Option<Panic>) -> Outcome<T> {
-        if let (Some(name), Some(panic)) = (&name, &panic) {
+        if let (Some(name), Some(panic)) = (&name, &panic)
+            && !Abandoned::is_why(panic)
+        {
             task_name::report_panic(id, name, panic.message());
         }
         Outcome(ManuallyDrop::new(Err(Box::new(Failure {
@@ -363,6 +474,15 @@ impl<T> Outcome<T> {
             name,
             panic,
         }))))
+    }
+
+    /// How the last poll has ended.
+    fn ending(&self) -> Ending {
+        match &*self.0 {
+            Ok(_) => Ending::Ready,
+            Err(failure) if failure.panic.is_some() => Ending::Panicked,
+            Err(_) => Ending::Cancelled,
+        }
     }
 
     /// Hands the ending out, and with it the care for its destructor.
@@ -385,6 +505,9 @@ impl<T> Drop for Outcome<T> {
 impl<T> Outcome<T> {
     #[inline(never)]
     fn drop_caught(&mut self) {
+        if let Err(failure) = &mut *self.0 {
+            failure.tell_simulation();
+        }
         // SAFETY: called by `drop` alone, once; `into_result` forgets `self`.
         let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
     }
@@ -416,11 +539,70 @@ impl<F: Future, N: Naming> Guarded<F, N> {
         poll
     }
 
+    /// Before a poll with something to heed beside the task. Unless that is settled now, and the caller
+    /// goes on: returns what the poll does.
+    #[cold]
+    #[inline(never)]
+    fn heed(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Poll<Outcome<F::Output>>> {
+        let (meta, scheduler) = running();
+        match scheduler.heeded.attend(&meta.registration, cx.waker()) {
+            Attended::Before => None,
+            Attended::Dropped => Some(self.end_early()),
+            Attended::Now(care) => Some(self.as_mut().poll_with_care(care, cx)),
+        }
+    }
+
+    /// Polls once more, with care.
+    fn poll_with_care(
+        self: Pin<&mut Self>,
+        care: Care<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<F::Output>> {
+        let (meta, _) = running();
+        let waker = care.waker(cx.waker());
+        let poll = if care.is_end {
+            self.end_early()
+        } else {
+            let _attended = care::attended(&meta.registration, cx.waker());
+            self.poll(&mut Context::from_waker(waker))
+        };
+        // The other is gone as soon as `care` is.
+        POLLED_WITH.set(cx.waker());
+        match &poll {
+            Poll::Ready(outcome) => care.end(outcome.ending()),
+            Poll::Pending => care.waits(),
+        }
+        poll
+    }
+
+    /// Drops the future of a task that has yielded a value, or none because it was cancelled, and
+    /// says so to the handle. That must find the future dropped, and hears of a panic in the drop.
+    #[inline(always)] // In the one poll that most tasks have.
+    fn end(mut self: Pin<&mut Self>, value: Option<F::Output>) -> Poll<Outcome<F::Output>> {
+        let id = running().0.id();
+        let outcome = match value {
+            Some(value) => Outcome::value(value),
+            None => Outcome::failure(id, self.name.name(), None),
+        };
+        Poll::Ready(match self.as_mut().drop_future() {
+            Ok(()) => outcome,
+            Err(panic) => Outcome::failure(id, self.name.name(), Some(panic)),
+        })
+    }
+
+    /// Drops the future of a task that was cancelled.
+    #[cold]
+    #[inline(never)]
+    fn end_early(self: Pin<&mut Self>) -> Poll<Outcome<F::Output>> {
+        self.end(None)
+    }
+
     /// Drops the future in place, which is there still; its panic comes back. From now on nothing
     /// on this thread is part of the task: before async-task wakes the handle's awaiter, it gives
     /// its reference away.
     fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
         let (meta, scheduler) = running();
+        POLLED_WITH.set(ptr::null());
         // SAFETY: moves nothing out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: dropped once, as the registration says from now on.
@@ -452,35 +634,35 @@ impl<F: Future, N: Naming> Future for Guarded<F, N> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (meta, scheduler) = running();
-        let Meta { id, registration } = meta;
+        let registration = &meta.registration;
         debug_assert!(
             !registration.has_ended(),
             "async-task polls no task that has ended"
         );
-        let outcome = if scheduler.is_cancelled(registration) {
-            Outcome::failure(*id, self.name.name(), None)
-        } else {
-            let _timers = context::enter_poll(scheduler, cx.waker());
+        registration.clear_runnable();
+        if !scheduler.heeded.is_clear(registration)
+            && let Some(poll) = self.as_mut().heed(cx)
+        {
+            return poll;
+        }
+        POLLED_WITH.set(cx.waker());
+        let polled = {
             let _allowance = allowance::begin_poll();
-            match caught(|| self.as_mut().poll_future(cx)) {
-                Ok(Poll::Pending) => {
-                    let shard =
-                        || context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
-                    scheduler.suspend(registration, shard, cx.waker());
-                    return Poll::Pending;
-                }
-                Ok(Poll::Ready(value)) => Outcome::value(value),
-                Err(panic) => {
-                    // The future was dropped on the way here.
-                    return Poll::Ready(Outcome::failure(*id, self.name.name(), Some(panic)));
-                }
-            }
+            caught(|| self.as_mut().poll_future(cx))
         };
-        // The handle must find the future dropped, and hears of a panic in that drop.
-        Poll::Ready(match self.as_mut().drop_future() {
-            Ok(()) => outcome,
-            Err(panic) => Outcome::failure(*id, self.name.name(), Some(panic)),
-        })
+        match polled {
+            Ok(Poll::Pending) => {
+                let shard =
+                    || context::with_worker(|worker| worker.map_or(0, |worker| worker.index()));
+                scheduler.suspend(registration, shard, cx.waker());
+                Poll::Pending
+            }
+            Ok(Poll::Ready(value)) => self.end(Some(value)),
+            Err(panic) => {
+                // The future was dropped on the way here.
+                Poll::Ready(Outcome::failure(meta.id(), self.name.name(), Some(panic)))
+            }
+        }
     }
 }
 

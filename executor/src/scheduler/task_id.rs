@@ -6,8 +6,10 @@
 //!
 //! So one store per poll tells the monitor both, and no task carries a pointer for a report that is
 //! hardly ever written.
+//!
+//! Serial numbers of tasks in a simulation are apart from all others: they begin anew in each.
 
-use super::{origin, task_name};
+use super::{origin, printable::Site, task_name};
 use std::{
     borrow::Cow,
     cell::Cell,
@@ -17,11 +19,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Identifies a task among all tasks of the process. No id is used twice, until 2⁴⁸ tasks have been
-/// spawned: nine years at a million a second.
+/// Identifies a task among all tasks of the process. No id is used twice, until 2⁴⁷ tasks have been
+/// spawned: four years at a million a second.
 ///
 /// [`Display`](fmt::Display) prints a number. The order of ids says nothing about the order of the
-/// spawns.
+/// spawns. In a [simulation](crate::sim) it does: there the numbers begin with 1 each time.
 ///
 /// # Examples
 ///
@@ -42,7 +44,12 @@ impl TaskId {
     /// Makes the id of a task that the caller spawns.
     #[track_caller]
     pub(crate) fn here() -> TaskId {
-        TaskId::next(Location::caller(), false)
+        TaskId::at(Location::caller())
+    }
+
+    /// Makes the id of a task that is spawned at that line.
+    pub(crate) fn at(line: &'static Location<'static>) -> TaskId {
+        TaskId::next(line, false)
     }
 
     /// Makes the id of a task that has a name.
@@ -89,9 +96,8 @@ impl TaskId {
     }
 
     /// The line that spawned the task, for reports.
-    pub(super) fn site(self) -> String {
-        self.spawned_at()
-            .map_or("a line without a number".into(), ToString::to_string)
+    pub(super) fn site(self) -> Site {
+        Site(self.spawned_at())
     }
 
     pub(super) fn may_have_name(self) -> bool {
@@ -114,23 +120,46 @@ impl TaskId {
     pub(super) fn serial(self) -> u64 {
         self.0.get() >> SITE_BITS
     }
+
+    /// The serial number as people see it.
+    pub(super) fn number(self) -> u64 {
+        let serial = self.serial();
+        if is_simulated(serial) {
+            serial % (1 << NUMBER_BITS)
+        } else {
+            serial
+        }
+    }
+}
+
+thread_local! {
+    /// The next serial number on this thread; 0 if there was none yet.
+    static NEXT: Cell<u64> = const { Cell::new(0) };
 }
 
 fn next_serial() -> u64 {
-    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static NEXT: Cell<u64> = const { Cell::new(0) });
     let mut serial = NEXT.get();
     if serial.is_multiple_of(SERIALS_PER_BLOCK) {
-        serial = next_block(&NEXT_BLOCK) * SERIALS_PER_BLOCK;
+        serial = begin_block(serial);
     }
     NEXT.set(serial + 1);
     serial
 }
 
+#[cold]
+fn begin_block(serial: u64) -> u64 {
+    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
+    if is_simulated(serial) {
+        serial
+    } else {
+        next_block(&NEXT_BLOCK) * SERIALS_PER_BLOCK
+    }
+}
+
 /// Takes the next block. After the last one they begin anew, with the first: there is no serial
 /// number 0.
 fn next_block(next: &AtomicU64) -> u64 {
-    const BLOCKS: u64 = (1 << (u64::BITS - SITE_BITS)) / SERIALS_PER_BLOCK;
+    const BLOCKS: u64 = SIMULATED / SERIALS_PER_BLOCK;
     loop {
         // Ordering: Relaxed; only the uniqueness of the number matters.
         let block = next.fetch_add(1, Ordering::Relaxed) % BLOCKS;
@@ -140,15 +169,54 @@ fn next_block(next: &AtomicU64) -> u64 {
     }
 }
 
+/// The first serial number of tasks in simulations:
+///
+/// ```text
+///   1 | which simulation (19 bits) | number of the task (28 bits), from 1 on
+/// ```
+///
+/// So none is that of another task in the process, and the number, which is what people see, is the
+/// same each time.
+const SIMULATED: u64 = 1 << (u64::BITS - SITE_BITS - 1);
+
+const NUMBER_BITS: u32 = 28;
+
+const fn is_simulated(serial: u64) -> bool {
+    serial & SIMULATED != 0
+}
+
+/// Until this is dropped, tasks that this thread makes are numbered from 1 on.
+pub(super) struct Numbering {
+    before: u64,
+}
+
+impl Numbering {
+    pub(super) fn begin() -> Numbering {
+        static SIMULATIONS: AtomicU64 = AtomicU64::new(0);
+        // Ordering: Relaxed; only that the number is another one matters.
+        let which = SIMULATIONS.fetch_add(1, Ordering::Relaxed) << NUMBER_BITS;
+        let first = SIMULATED | (which & (SIMULATED - 1)) | 1;
+        Numbering {
+            before: NEXT.replace(first),
+        }
+    }
+}
+
+impl Drop for Numbering {
+    fn drop(&mut self) {
+        NEXT.set(self.before);
+    }
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serial().fmt(f)
+        self.number().fmt(f)
     }
 }
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({})", self.serial())
+        write!(f, "TaskId({})", self.number())
     }
 }
 
@@ -158,11 +226,28 @@ mod tests {
 
     #[test]
     fn after_the_last_block_comes_the_first() {
-        let next = AtomicU64::new((1 << 38) - 1);
-        assert_eq!(next_block(&next), (1 << 38) - 1);
+        let next = AtomicU64::new((1 << 37) - 1);
+        assert_eq!(next_block(&next), (1 << 37) - 1);
         assert_eq!(next_block(&next), 1);
         let next = AtomicU64::new(u64::MAX);
-        assert_eq!(next_block(&next), (1 << 38) - 1);
+        assert_eq!(next_block(&next), (1 << 37) - 1);
         assert_eq!(next_block(&next), 1);
+    }
+
+    #[test]
+    fn in_a_simulation_tasks_are_numbered_from_one_on_and_have_ids_of_their_own() {
+        let outside = TaskId::here();
+        let ids = || {
+            let _numbering = Numbering::begin();
+            [(); 3_000].map(|()| TaskId::here())
+        };
+        let (first, second) = (ids(), ids());
+        for (number, (first, second)) in (1..).zip(first.into_iter().zip(second)) {
+            assert_eq!((first.number(), second.number()), (number, number));
+            assert!(first != second && first.serial() > outside.serial());
+        }
+        assert!(first.is_sorted());
+        let again = TaskId::here();
+        assert!(!is_simulated(again.serial()) && again != outside);
     }
 }

@@ -4,8 +4,10 @@
 //! entry, and takes it out as it ends. Who wants the name of a task knows from its id whether there
 //! can be one (`origin`), and does so seldom: for an error, a panic, a report.
 
-use super::{task_id::TaskId, warnings::warn};
+use super::{printable::Printable, task_id::TaskId, warnings::warn};
 use crate::sync::lock_static;
+#[cfg(all(unix, not(shuttle)))]
+use crate::sync::try_lock;
 use log::Level;
 #[cfg(all(unix, not(shuttle)))]
 use std::sync::MutexGuard;
@@ -78,7 +80,19 @@ pub(crate) fn of(id: TaskId) -> Option<Name> {
     lock_static(shard(id)).get(&id).cloned()
 }
 
-/// What reports and errors call a task: its number, and its name if it has one.
+/// Calls `f` with the name of a task that has one and has not ended, without a wait and without an
+/// allocation. Returns `None` if somebody holds the lock.
+#[cfg(all(unix, not(shuttle)))]
+pub(super) fn try_with<R>(id: TaskId, f: impl FnOnce(Option<&str>) -> R) -> Option<R> {
+    if !id.may_have_name() {
+        return Some(f(None));
+    }
+    let names = try_lock(shard(id))?;
+    Some(f(names.get(&id).map(|name| &**name)))
+}
+
+/// What reports and errors call a task: its number, and its name if it has one, which is somebody's
+/// input.
 pub(crate) struct Called<'a>(pub(crate) TaskId, pub(crate) Option<&'a str>);
 
 impl fmt::Display for Called<'_> {
@@ -86,7 +100,7 @@ impl fmt::Display for Called<'_> {
         let Called(id, name) = self;
         match name {
             None => write!(f, "task {id}"),
-            Some(name) => write!(f, "task {id} `{name}`"),
+            Some(name) => write!(f, "task {id} `{}`", Printable(name)),
         }
     }
 }

@@ -79,6 +79,11 @@ impl Threads {
         Ok(())
     }
 
+    /// Whether the executor has ended.
+    pub(super) fn are_over(&self) -> bool {
+        lock(&self.state).end == End::Over
+    }
+
     /// Whether there are threads to join, for the monitor.
     pub(super) fn have_ended(&self) -> bool {
         // Ordering: Relaxed; whoever ends wakes the monitor after it has said so.
@@ -155,6 +160,9 @@ impl Threads {
 impl Scheduler {
     /// Starts the thread of a machine that `idle` has counted.
     pub(super) fn start_machine(self: &Arc<Self>) -> io::Result<()> {
+        if let Some(part) = &self.simulated {
+            return part.add_machine();
+        }
         let lease = Lease::new(self.clone());
         let mut builder = thread::Builder::new().name(self.config.thread_name.clone());
         if let Some(bytes) = self.config.thread_stack_size {
@@ -171,6 +179,7 @@ impl Scheduler {
     ) -> io::Result<()> {
         let scheduler = self.clone();
         self.threads.start(builder, move || {
+            scheduler.config.bridge.stay();
             context::stay(scheduler);
             run();
         })
@@ -189,6 +198,9 @@ impl Scheduler {
         // Everybody is gone, so nothing is registered; what is in the queue now was never polled.
         self.close_queue(&self.global, |task| self.refuse(task));
         self.hooks.drop_all();
+        if let Some(observing) = &self.heeded.observing {
+            observing.end();
+        }
         self.monitor.rest.wake();
         lock(&self.threads.state).end = End::Over;
         self.threads.end_changes.notify_all();

@@ -5,9 +5,9 @@
 //! when there is nothing left to say. Where there is no logger, the text goes to standard error.
 
 use super::report;
-use crate::sync::{lock_static, panic::caught};
+use crate::sync::{clock, forked::Process, lock_static, panic::caught};
 use log::Level;
-use std::{collections::VecDeque, process, sync::Mutex, thread};
+use std::{collections::VecDeque, sync::Mutex, thread};
 
 /// As long as the logger takes its time, so many wait. Further ones are lost.
 const MOST_WAITING: usize = 64;
@@ -15,7 +15,7 @@ const MOST_WAITING: usize = 64;
 pub(super) struct Warnings {
     waiting: VecDeque<Warning>,
     /// The process whose thread is at work. (A forked child has no thread.)
-    at_work_in: Option<u32>,
+    at_work_in: Option<Process>,
 }
 
 /// See [`warn`].
@@ -46,24 +46,25 @@ pub(super) fn warn(level: Level, text: String, without_logger: bool) {
         // A thread that shuttle does not know.
         return;
     }
-    let this_process = Some(process::id());
+    let warning = Warning {
+        level,
+        text,
+        without_logger,
+    };
+    if clock::is_virtual() {
+        // In a simulation no thread is started. Whoever comes here holds no lock of ours.
+        return drop(caught(|| warning.emit()));
+    }
     let mut warnings = lock_static(&WARNINGS);
-    if warnings
-        .at_work_in
-        .is_some_and(|process| Some(process) != this_process)
-    {
+    if warnings.at_work_in.is_some_and(Process::is_forked) {
         // In a forked child: these are for the parent's thread.
         warnings.waiting.clear();
+        warnings.at_work_in = None;
     }
     if warnings.waiting.len() < MOST_WAITING {
-        warnings.waiting.push_back(Warning {
-            level,
-            text,
-            without_logger,
-        });
+        warnings.waiting.push_back(warning);
     }
-    let is_at_work = warnings.at_work_in == this_process;
-    warnings.at_work_in = this_process;
+    let is_at_work = warnings.at_work_in.replace(Process::this()).is_some();
     drop(warnings);
     if !is_at_work {
         let thread = thread::Builder::new().name("executor-report".into());

@@ -8,7 +8,7 @@ use slab::Slab;
 
 /// Values in a page. 16 KiB of wakers: little for an executor with few tasks to keep, and enough
 /// that a million tasks fill a thousand pages only.
-const PAGE: usize = 1 << 10;
+pub(crate) const PAGE: usize = 1 << 10;
 
 /// A slab of pages.
 pub(crate) struct PagedSlab<T> {
@@ -97,6 +97,20 @@ impl<T> PagedSlab<T> {
         self.pages.iter().flatten().map(|(_, value)| value)
     }
 
+    /// The values of the page with this number, each with its key; `None` beyond the last page.
+    pub(crate) fn page(&self, number: usize) -> Option<impl Iterator<Item = (usize, &T)>> {
+        let page = self.pages.get(number)?.iter();
+        Some(page.map(move |(index, value)| (number * PAGE + index, value)))
+    }
+
+    /// All values, each with its key.
+    #[cfg(all(unix, not(any(loom, shuttle))))]
+    pub(crate) fn iter_with_keys(&self) -> impl Iterator<Item = (usize, &T)> {
+        (0..self.pages.len())
+            .filter_map(|number| self.page(number))
+            .flatten()
+    }
+
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -108,7 +122,7 @@ impl<T> PagedSlab<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use std::collections::HashMap;
@@ -135,6 +149,11 @@ mod tests {
             }
             assert_eq!(pages.len(), model.len());
             assert_eq!(pages.iter().count(), model.len());
+            let of_pages: HashMap<_, _> = pages
+                .iter_with_keys()
+                .map(|(key, &value)| (key, value))
+                .collect();
+            assert_eq!(of_pages, model);
         }
         assert!(pages.pages.len() < 20, "room is used again");
     }

@@ -2,11 +2,13 @@
 //!
 //! A `u64` of nanoseconds lasts for 584 years. What lies beyond counts as [`NEVER`], what lies
 //! before the epoch as 0.
+//!
+//! On a thread that simulates, time is *virtual*: it is what the simulation has set it to.
 
 use crate::sync::Instant;
 #[cfg(not(shuttle))]
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::{cell::Cell, marker::PhantomData, time::Duration};
 
 /// A deadline that does not come.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -35,14 +37,89 @@ fn epoch() -> Instant {
     })
 }
 
+std::thread_local! {
+    /// The present of a thread that simulates; [`REAL`] on any other.
+    static VIRTUAL: Cell<u64> = const { Cell::new(REAL) };
+}
+
+/// No virtual time.
+const REAL: u64 = 0;
+
+/// When a simulation begins: about when real time does in this process. Always the same, for what a
+/// wheel does with a deadline depends on the time.
+pub(crate) const VIRTUAL_START: u64 = 10 * 365 * 24 * 60 * 60 * 1_000_000_000;
+
+/// Time on this thread is virtual until this is dropped.
+pub(crate) struct VirtualTime(PhantomData<*const ()>);
+
+impl VirtualTime {
+    /// Begins at [`VIRTUAL_START`].
+    pub(crate) fn begin() -> VirtualTime {
+        assert!(!is_virtual(), "a simulation begins outside of others");
+        VIRTUAL.set(VIRTUAL_START);
+        VirtualTime(PhantomData)
+    }
+
+    /// Sets the present, which does not go back.
+    pub(crate) fn set(&self, time: u64) {
+        assert!(time >= VIRTUAL.get());
+        VIRTUAL.set(time);
+    }
+}
+
+impl Drop for VirtualTime {
+    fn drop(&mut self) {
+        VIRTUAL.set(REAL);
+    }
+}
+
+/// Whether time is virtual on this thread.
+#[inline]
+pub(crate) fn is_virtual() -> bool {
+    VIRTUAL.get() != REAL
+}
+
 /// The present.
 pub(crate) fn now() -> u64 {
+    if is_virtual() {
+        return virtual_now();
+    }
+    real_now()
+}
+
+/// The present of threads that do not simulate.
+pub(crate) fn real_now() -> u64 {
     since_epoch(Instant::now())
+}
+
+// Out of line, so that all that is added to what others do is a comparison.
+#[cold]
+#[inline(never)]
+fn virtual_now() -> u64 {
+    VIRTUAL.get()
+}
+
+/// The present, as an instant.
+#[inline]
+pub(crate) fn now_as_instant() -> Instant {
+    if is_virtual() {
+        return virtual_instant();
+    }
+    Instant::now()
+}
+
+#[cold]
+#[inline(never)]
+fn virtual_instant() -> Instant {
+    instant(VIRTUAL.get())
 }
 
 /// The present; or a time in the recent past, if `deadline` has come neither then nor since. To know
 /// that is enough for a timer that has long to go, and takes a fraction of the time.
 pub(crate) fn now_or_before(deadline: u64) -> u64 {
+    if is_virtual() {
+        return virtual_now();
+    }
     match coarse::now() {
         Some(past) if past.saturating_add(coarse::BEHIND) < deadline => past,
         _ => now(),

@@ -47,6 +47,11 @@ impl Process {
     }
 }
 
+/// How many forks this process is away from the first, where children count. One load.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
 /// Whether the present process is a child that counts. One load.
 #[cfg(any(feature = "net", all(test, any(loom, shuttle))))]
 pub(crate) fn is_child() -> bool {

@@ -35,6 +35,8 @@ pub(crate) mod refusals;
 #[cfg(shuttle)]
 pub(crate) mod shuttle;
 
+#[cfg(all(unix, not(any(loom, shuttle))))]
+use std::sync::TryLockError;
 use std::sync::{LockResult, PoisonError};
 
 #[cfg(not(any(loom, shuttle)))]
@@ -115,11 +117,30 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     whole(mutex.lock())
 }
 
+/// Locks a mutex, unless somebody else has it.
+#[cfg(all(unix, not(any(loom, shuttle))))]
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 /// Locks a mutex in a `static`, which is std's in each build. Under it nothing else from here is
 /// used.
 #[cfg(not(loom))]
 pub(crate) fn lock_static<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     whole(mutex.lock())
+}
+
+/// Lets go of a share of what others own, too, without freeing it. If they have all let go of it
+/// meanwhile, it stays for ever.
+#[cfg(all(unix, not(any(loom, shuttle))))]
+pub(crate) fn release_without_freeing<T>(share: Arc<T>) {
+    if Arc::strong_count(&share) == 1 {
+        std::mem::forget(share);
+    }
 }
 
 /// Waits for a signal until `deadline`. Returns `None`, without a wait, if the deadline has come.

@@ -28,6 +28,11 @@ impl Panic {
         unsafe { ManuallyDrop::take(&mut this.0) }
     }
 
+    /// Whether the payload is of this type.
+    pub(crate) fn is<T: Any>(&self) -> bool {
+        (**self.0).is::<T>()
+    }
+
     /// The message, if the payload is one, as that of a `panic!` is.
     pub(crate) fn message(&self) -> Option<&str> {
         let payload = &**self.0;

@@ -1,6 +1,6 @@
 //! Ticks at a fixed distance.
 
-use super::{Sleep, sleep_until};
+use super::{Sleep, now, sleep_until};
 use crate::sync::{Instant, clock};
 use futures_core::Stream;
 use std::{
@@ -35,7 +35,7 @@ use std::{
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
-    interval_at(Instant::now(), period)
+    interval_at(now(), period)
 }
 
 /// Returns ticks that come every `period`, the first of them at `start`.
@@ -193,9 +193,7 @@ impl Interval {
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(self.next.as_mut().poll(cx));
         let due = self.next.deadline();
-        let next = self
-            .missed_tick_behavior
-            .next(due, Instant::now(), self.period);
+        let next = self.missed_tick_behavior.next(due, now(), self.period);
         self.schedule(next);
         Poll::Ready(due)
     }
@@ -213,7 +211,7 @@ impl Interval {
     /// assert!(start.elapsed() >= period);
     /// ```
     pub fn reset(&mut self) {
-        self.schedule(Instant::now().checked_add(self.period));
+        self.schedule(now().checked_add(self.period));
     }
 
     /// Begins the schedule anew: the next tick comes at once.
@@ -229,7 +227,7 @@ impl Interval {
     /// assert!(start.elapsed() < Duration::from_secs(60));
     /// ```
     pub fn reset_immediately(&mut self) {
-        self.schedule(Some(Instant::now()));
+        self.schedule(Some(now()));
     }
 
     /// Begins the schedule anew: the next tick comes after so long a time, and those behind it a
@@ -245,7 +243,7 @@ impl Interval {
     /// assert!(start.elapsed() >= Duration::from_millis(5));
     /// ```
     pub fn reset_after(&mut self, after: Duration) {
-        self.schedule(Instant::now().checked_add(after));
+        self.schedule(now().checked_add(after));
     }
 
     /// Begins the schedule anew: the next tick comes at `deadline`, and those behind it a period

@@ -5,6 +5,7 @@
 //! | [`sleep`], [`sleep_until`] | a future that is ready when the time has come |
 //! | [`timeout`], [`timeout_at`] | a limit to how long another future may take |
 //! | [`interval`], [`interval_at`] | ticks at a fixed distance, also as a [`Stream`] |
+//! | [`now`] | the present, which in a [simulation](crate::sim) is not std's |
 //!
 //! Nothing ever happens early.
 //!
@@ -76,9 +77,11 @@
 //! ```
 
 mod interval;
+mod now;
 mod sleep;
 mod timeout;
 
 pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
+pub use now::now;
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

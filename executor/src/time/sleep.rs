@@ -39,7 +39,7 @@ use std::{
 /// # Ok::<(), executor::JoinError>(())
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::after(Instant::now(), duration)
+    Sleep::after_from(clock::now(), duration)
 }
 
 /// Waits until `deadline`. A deadline that has passed already is met at the first poll.
@@ -114,7 +114,10 @@ impl RefUnwindSafe for Sleep {}
 impl Sleep {
     /// Makes a sleep of `duration` from `now` on.
     pub(super) fn after(now: Instant, duration: Duration) -> Sleep {
-        let now = clock::since_epoch(now);
+        Sleep::after_from(clock::since_epoch(now), duration)
+    }
+
+    fn after_from(now: u64, duration: Duration) -> Sleep {
         Sleep::new(now.saturating_add(clock::nanoseconds(duration)), now)
     }
 

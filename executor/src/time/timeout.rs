@@ -1,6 +1,6 @@
 //! Limits to how long a future may take.
 
-use super::{Sleep, sleep_until};
+use super::{Sleep, now, sleep_until};
 use crate::{scheduler::allowance, sync::Instant};
 use pin_project_lite::pin_project;
 use std::{
@@ -49,7 +49,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     Timeout {
         future: future.into_future(),
         limit: Limit::After {
-            start: Instant::now(),
+            start: now(),
             duration,
         },
     }

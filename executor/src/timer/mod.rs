@@ -91,7 +91,10 @@ pub(crate) mod owned;
 mod wheel;
 
 use crate::sync::{
-    AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, clock::NEVER, lock, panic::caught,
+    AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering,
+    clock::{self, NEVER},
+    lock,
+    panic::caught,
 };
 use entry::{Unlinked, release};
 use std::task::Waker;
@@ -99,7 +102,7 @@ use wheel::{Removed, Wheel};
 
 /// Timers that come in quick succession are fired together: after a worker has fired any, it does
 /// not wake up for others within this time, in nanoseconds. A wake-up costs more than a hundred
-/// timers.
+/// timers. (But for virtual time, in which nothing costs anything.)
 const MODERATION: u64 = 125_000;
 
 /// A wheel with its lock.
@@ -138,7 +141,7 @@ impl Timers {
     /// Lets the driver look again only after [`MODERATION`]. Call on the driver's thread, after
     /// firing what was due at `now`.
     pub(crate) fn moderate(&self, now: u64) {
-        if self.next_due() > now {
+        if self.next_due() > now && !clock::is_virtual() {
             self.not_before
                 .store(now.saturating_add(MODERATION), Ordering::Relaxed);
         }
@@ -168,10 +171,11 @@ impl Timers {
         due
     }
 
-    /// Skips idle time on an empty wheel, so that the next insert need not cascade.
+    /// Sets the time of an empty wheel, so that the next insert need not cascade. In a simulation that
+    /// may be earlier than where the wheel was used before, or later.
     #[cfg(not(loom))]
     fn skip_to(&self, now: u64) {
-        self.lock().advance(now);
+        self.lock().skip_to(now);
         self.not_before.store(0, Ordering::Relaxed);
     }
 

@@ -6,7 +6,7 @@
 //! at once: its slots, 9 KiB, come with its first timer, and go when its user goes.
 
 use super::Timers;
-use crate::sync::clock;
+use crate::sync::clock::{self, NEVER};
 #[cfg(not(shuttle))]
 use crate::sync::lock_static as lock;
 #[cfg(shuttle)]
@@ -16,21 +16,33 @@ use std::ops::Deref;
 #[cfg(not(shuttle))]
 use std::sync::Mutex;
 
+/// All wheels.
+struct Wheels {
+    /// Those that nobody uses.
+    free: Vec<&'static Timers>,
+    all: Vec<&'static Timers>,
+}
+
+const NO_WHEELS: Wheels = Wheels {
+    free: Vec::new(),
+    all: Vec::new(),
+};
+
 #[cfg(not(shuttle))]
-static FREE: Mutex<Vec<&'static Timers>> = Mutex::new(Vec::new());
+static WHEELS: Mutex<Wheels> = Mutex::new(NO_WHEELS);
 
 #[cfg(shuttle)]
 shuttle::lazy_static! {
-    static ref FREE: Free = Free(Mutex::new(Vec::new()));
+    static ref WHEELS: OfOneExecution = OfOneExecution(Mutex::new(NO_WHEELS));
 }
 
 /// Under shuttle, "for ever" is one execution: the locks of one are no good in another.
 #[cfg(shuttle)]
-struct Free(Mutex<Vec<&'static Timers>>);
+struct OfOneExecution(Mutex<Wheels>);
 
 #[cfg(shuttle)]
-impl Deref for Free {
-    type Target = Mutex<Vec<&'static Timers>>;
+impl Deref for OfOneExecution {
+    type Target = Mutex<Wheels>;
 
     fn deref(&self) -> &Self::Target {
         &self.0
@@ -38,10 +50,10 @@ impl Deref for Free {
 }
 
 #[cfg(shuttle)]
-impl Drop for Free {
+impl Drop for OfOneExecution {
     fn drop(&mut self) {
         let wheels = self.0.get_mut();
-        for wheel in wheels.into_iter().flat_map(|wheels| wheels.drain(..)) {
+        for wheel in wheels.into_iter().flat_map(|wheels| wheels.free.drain(..)) {
             // SAFETY: a `Box` that `take` leaked, in the list once; nobody uses it any more, for
             // the execution is over.
             drop(unsafe { Box::from_raw(std::ptr::from_ref(wheel).cast_mut()) });
@@ -55,10 +67,16 @@ pub(crate) struct OwnedTimers(&'static Timers);
 impl OwnedTimers {
     /// Takes a wheel that nobody uses, or makes one.
     pub(crate) fn take() -> OwnedTimers {
-        let free = lock(&FREE).pop();
-        let timers = free.unwrap_or_else(|| Box::leak(Box::new(Timers::new())));
+        let free = lock(&WHEELS).free.pop();
+        let timers = free.unwrap_or_else(OwnedTimers::make);
         timers.skip_to(clock::now());
         OwnedTimers(timers)
+    }
+
+    fn make() -> &'static Timers {
+        let timers: &Timers = Box::leak(Box::new(Timers::new()));
+        lock(&WHEELS).all.push(timers);
+        timers
     }
 
     /// The wheel itself.
@@ -72,19 +90,25 @@ impl Drop for OwnedTimers {
         self.0.evict();
         self.0.shrink();
         self.0.set_driven(false);
-        lock(&FREE).push(self.0);
+        lock(&WHEELS).free.push(self.0);
     }
+}
+
+/// Whether anybody in this process waits for a timer of ours.
+pub(crate) fn any_is_waited_for() -> bool {
+    let wheels = lock(&WHEELS);
+    wheels.all.iter().any(|timers| timers.next_due() != NEVER)
 }
 
 /// The lock, held by whoever is about to fork the process.
 #[cfg(all(unix, not(shuttle)))]
-pub(crate) struct Held(#[expect(dead_code)] std::sync::MutexGuard<'static, Vec<&'static Timers>>);
+pub(crate) struct Held(#[expect(dead_code)] std::sync::MutexGuard<'static, Wheels>);
 
 /// Takes the lock. The epoch of the clock, which is set once, is set by then.
 #[cfg(all(unix, not(shuttle)))]
 pub(crate) fn hold() -> Held {
     clock::now();
-    Held(lock(&FREE))
+    Held(lock(&WHEELS))
 }
 
 #[cfg(test)]

@@ -16,11 +16,15 @@
 //! Inserting and removing take constant time. Until it fires, an entry moves at most once per
 //! level.
 //!
+//! In virtual time (`sync::clock`) entries come at their very deadlines: there they are in a sorted map
+//! instead, and all slots are empty.
+//!
 //! Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987; its levels and bit
 //! maps follow Linux's timer wheel before 4.8, and tokio's.
 
 use super::{entry::Entry, list::List};
-use std::{marker::PhantomData, ptr::NonNull};
+use crate::sync::clock;
+use std::{collections::BTreeMap, marker::PhantomData, ptr::NonNull};
 
 /// Bits of a time in nanoseconds that are less than a tick. Rounding makes a timer late by less
 /// than a tick: an eighth of what `MODERATION` does.
@@ -29,12 +33,13 @@ const TICK_BITS: u32 = 14;
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
 const LEVELS: usize = (u64::BITS - TICK_BITS).div_ceil(LEVEL_BITS) as usize;
+const TICK: u64 = 1 << TICK_BITS;
 const LAST_TICK: u64 = u64::MAX >> TICK_BITS;
 
 /// The first tick at which a deadline has passed.
 fn tick_after(deadline: u64) -> u64 {
     deadline
-        .div_ceil(1 << TICK_BITS)
+        .div_ceil(TICK)
         // Nobody will see the last 16 µs of all time.
         .min(LAST_TICK)
 }
@@ -48,7 +53,11 @@ pub(crate) struct Wheel {
     occupied: [u64; LEVELS],
     /// 9 KiB, which wheels that are never used do without.
     slots: Option<Box<Slots>>,
+    /// In virtual time, what is here, by its deadline. (And `elapsed` stays at 0.)
+    exact: Option<Box<Exact>>,
 }
+
+type Exact = BTreeMap<u64, List>;
 
 type Slots = [[List; SLOTS]; LEVELS];
 
@@ -87,6 +96,7 @@ impl Wheel {
             levels: 0,
             occupied: [0; LEVELS],
             slots: None,
+            exact: None,
         }
     }
 
@@ -94,6 +104,7 @@ impl Wheel {
     pub(super) fn shrink(&mut self) {
         if self.levels == 0 {
             self.slots = None;
+            self.exact.take_if(|exact| exact.is_empty());
         }
     }
 
@@ -104,7 +115,10 @@ impl Wheel {
 
     /// When to look at the wheel again: no timer is due before. `None` if the wheel is empty.
     pub(super) fn next_due(&self) -> Option<u64> {
-        self.earliest().map(|slot| self.start(slot) << TICK_BITS)
+        match self.earliest() {
+            Some(slot) => Some(self.start(slot) << TICK_BITS),
+            None => self.exact.as_ref().and_then(|exact| exactly_due(exact)),
+        }
     }
 
     /// Links an entry.
@@ -118,9 +132,16 @@ impl Wheel {
         // SAFETY: alive, by the caller's 2.
         let deadline = unsafe { entry.as_ref() }.deadline();
         let slot = self.slot(deadline);
+        let slots = match &mut self.slots {
+            Some(slots) => slots,
+            // SAFETY: the caller's two promises are those that are asked for.
+            None if self.exact.is_some() => return unsafe { self.insert_exactly(entry) },
+            none => none.insert(new_slots()),
+        };
+        let list = &mut slots[slot.level][slot.index];
         // SAFETY: 1. the caller's 1. 2. The caller's 2: whoever has the list by `&mut` has the
         // wheel.
-        unsafe { self.list(slot).push_back(entry) };
+        unsafe { list.push_back(entry) };
         self.levels |= 1 << slot.level;
         self.occupied[slot.level] |= 1 << slot.index;
     }
@@ -134,7 +155,11 @@ impl Wheel {
         // SAFETY: alive, as long as it is linked (clause 2 of `insert`).
         let deadline = unsafe { entry.as_ref() }.deadline();
         let slot = self.slot(deadline);
-        let list = self.list(slot);
+        let Some(slots) = &mut self.slots else {
+            // SAFETY: the caller's promise is the one that is asked for.
+            return unsafe { self.remove_exactly(entry) };
+        };
+        let list = &mut slots[slot.level][slot.index];
         // SAFETY: linked in this wheel, and so in the list that its deadline says.
         unsafe { list.remove(entry) };
         if list.is_empty() {
@@ -153,7 +178,9 @@ impl Wheel {
 
     /// Unlinks an entry, the earliest first.
     pub(super) fn pop(&mut self) -> Option<Removed<'_>> {
-        let slot = self.earliest()?;
+        let Some(slot) = self.earliest() else {
+            return self.pop_exactly();
+        };
         let list = self.list(slot);
         let entry = list.pop_front()?;
         if list.is_empty() {
@@ -162,10 +189,10 @@ impl Wheel {
         Some(Removed::new(entry))
     }
 
-    /// Advances to `now`. Returns whether an entry is due: then one is the first in the earliest
+    /// Advances to `time`. Returns whether an entry is due: then one is the first in the earliest
     /// slot.
-    pub(super) fn advance(&mut self, now: u64) -> bool {
-        let now = now >> TICK_BITS;
+    pub(super) fn advance(&mut self, time: u64) -> bool {
+        let now = time >> TICK_BITS;
         while let Some(slot) = self.earliest() {
             let start = self.start(slot);
             if start > now {
@@ -177,8 +204,29 @@ impl Wheel {
             }
             self.spread(slot);
         }
+        if let Some(exact) = &self.exact {
+            return exactly_due(exact).is_some_and(|due| due <= time);
+        }
         self.elapsed = self.elapsed.max(now);
         false
+    }
+
+    /// Advances to `now`. If nothing is here, it may go back to it, and is exact from then on where
+    /// time is virtual.
+    #[cfg(not(loom))]
+    pub(super) fn skip_to(&mut self, now: u64) {
+        if self.next_due().is_some() {
+            self.advance(now);
+            return;
+        }
+        if clock::is_virtual() {
+            self.slots = None;
+            self.exact = Some(Box::default());
+            self.elapsed = 0;
+        } else {
+            self.exact = None;
+            self.elapsed = now >> TICK_BITS;
+        }
     }
 
     /// Moves the entries of a slot, whose start `elapsed` has come to, to lower levels.
@@ -215,7 +263,7 @@ impl Wheel {
     }
 
     fn list(&mut self, slot: Slot) -> &mut List {
-        let slots = self.slots.get_or_insert_with(new_slots);
+        let slots = self.slots.as_mut().expect("there since the first entry");
         &mut slots[slot.level][slot.index]
     }
 
@@ -225,6 +273,57 @@ impl Wheel {
             self.levels &= !(1 << slot.level);
         }
     }
+}
+
+/// In virtual time, where there are no slots.
+impl Wheel {
+    /// As [`insert`](Wheel::insert).
+    #[cold]
+    #[inline(never)]
+    unsafe fn insert_exactly(&mut self, entry: NonNull<Entry>) {
+        let exact = self.exact.as_mut().expect("there are no slots");
+        // SAFETY: alive, by the caller's 2.
+        let deadline = unsafe { entry.as_ref() }.deadline();
+        let list = exact.entry(deadline).or_insert(List::EMPTY);
+        // SAFETY: as in `insert`.
+        unsafe { list.push_back(entry) };
+    }
+
+    /// As [`remove`](Wheel::remove).
+    #[cold]
+    #[inline(never)]
+    unsafe fn remove_exactly(&mut self, entry: NonNull<Entry>) -> Removed<'_> {
+        let exact = self.exact.as_mut().expect("it is linked in this wheel");
+        // SAFETY: alive, as long as it is linked (clause 2 of `insert`).
+        let deadline = unsafe { entry.as_ref() }.deadline();
+        let list = exact.get_mut(&deadline).expect("it is in this list");
+        // SAFETY: linked in this wheel, and so in the list that its deadline says.
+        unsafe { list.remove(entry) };
+        if list.is_empty() {
+            exact.remove(&deadline);
+        }
+        Removed::new(entry)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_exactly(&mut self) -> Option<Removed<'_>> {
+        let mut first = self.exact.as_mut()?.first_entry()?;
+        let entry = first.get_mut().pop_front()?;
+        if first.get().is_empty() {
+            first.remove();
+        }
+        Some(Removed::new(entry))
+    }
+}
+
+/// The first deadline.
+#[cold]
+#[inline(never)]
+fn exactly_due(exact: &Exact) -> Option<u64> {
+    // An entry that never comes is none that is not here.
+    let first = exact.first_key_value();
+    first.map(|(&deadline, _)| deadline.min(clock::NEVER - 1))
 }
 
 #[cold]
@@ -238,16 +337,14 @@ struct Slot {
     index: usize,
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod random_tests;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use crate::sync::clock::NEVER;
     use std::pin::Pin;
-
-    const TICK: u64 = 1 << TICK_BITS;
 
     fn entry(deadline: u64) -> Pin<Box<Entry>> {
         Box::pin(Entry::new(deadline, 0))
@@ -281,7 +378,7 @@ mod tests {
             let mut wheel = Wheel::new();
             let entry = entry(deadline);
             insert(&mut wheel, &entry);
-            assert_eq!(due(&mut wheel, deadline - 1), []);
+            assert!(due(&mut wheel, deadline - 1).is_empty());
             assert!(wheel.next_due().unwrap() < deadline + TICK);
             assert_eq!(due(&mut wheel, deadline + TICK), [deadline]);
             assert_eq!(wheel.next_due(), None);
@@ -298,6 +395,43 @@ mod tests {
     }
 
     #[test]
+    fn an_exact_wheel_hands_out_each_at_its_deadline_in_order() {
+        let mut wheel = Wheel::new();
+        wheel.exact = Some(Box::default());
+        let times = [
+            70 * TICK,
+            70 * TICK - 1,
+            70 * TICK - 2,
+            69 * TICK,
+            5,
+            1 << 61,
+            7,
+        ];
+        let entries = times.map(entry);
+        entries.iter().for_each(|entry| insert(&mut wheel, entry));
+        let mut sorted = times;
+        sorted.sort();
+        for time in sorted {
+            assert!(due(&mut wheel, time - 1).is_empty());
+            assert!(wheel.next_due().unwrap() <= time);
+            assert_eq!(due(&mut wheel, time), [time]);
+        }
+        assert_eq!(wheel.next_due(), None);
+    }
+
+    #[test]
+    fn an_empty_wheel_goes_back_in_time_and_one_that_is_not_empty_does_not() {
+        let mut wheel = Wheel::new();
+        wheel.advance(1_000 * TICK);
+        wheel.skip_to(10 * TICK);
+        let entry = entry(11 * TICK);
+        insert(&mut wheel, &entry);
+        assert!(!wheel.has_passed(11 * TICK));
+        wheel.skip_to(0);
+        assert_eq!(due(&mut wheel, 11 * TICK), [11 * TICK]);
+    }
+
+    #[test]
     fn the_past_is_due_and_the_end_of_time_is_not() {
         let mut wheel = Wheel::new();
         assert!(!wheel.advance(1_000 * TICK));
@@ -306,7 +440,7 @@ mod tests {
         insert(&mut wheel, &never);
         assert!(wheel.has_passed(3));
         assert_eq!(due(&mut wheel, 1_000 * TICK), [3]);
-        assert_eq!(due(&mut wheel, NEVER - 2 * TICK), []);
+        assert!(due(&mut wheel, NEVER - 2 * TICK).is_empty());
         // SAFETY: linked in this wheel, and not popped yet.
         let _ = unsafe { wheel.remove(NonNull::from(&*never)) };
         assert_eq!(wheel.next_due(), None);

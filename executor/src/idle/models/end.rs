@@ -2,7 +2,7 @@
 
 use super::{Actor, Model, Work, assert_at_rest, explore, spawn};
 use crate::{
-    idle::{pool::Pool, work_loop::WorkLoop},
+    idle::{attention::Heed, pool::Pool, work_loop::WorkLoop},
     queue::{global::GlobalQueue, testing::Number},
     suspended::{Registration, SuspendedTasks},
     sync::{AtomicUsize, Mutex, lock},
@@ -54,7 +54,7 @@ impl Task {
     /// async-task's run, around what `Guarded::poll` does.
     fn run(self: &Arc<Self>, model: &Model<Arc<Task>>) {
         self.state.swap(RUNNING, AcqRel);
-        if model.is_cancelled(&self.registration) {
+        if model.attention().before_poll(&self.registration) == Heed::End {
             self.drops.fetch_add(1, SeqCst);
             model.forget(&self.registration);
             self.state.swap(ENDED, AcqRel);
@@ -94,7 +94,7 @@ impl Work for Arc<Task> {
 fn with_task(workers: usize) -> Arc<Model<Arc<Task>>> {
     Arc::new_cyclic(|model| {
         let task = Task {
-            registration: Registration::none(0, 0),
+            registration: Registration::none(0, 0, 0),
             state: AtomicUsize::new(WOKEN),
             model: model.clone(),
             queued: AtomicUsize::new(1),
@@ -193,7 +193,7 @@ fn what_was_done_before_the_close_against_who_sees_it() {
 fn abort_against_the_end_of_the_task_and_the_next_one_at_its_key() {
     explore("abort against end", None, || {
         let suspended = Arc::new(SuspendedTasks::new(super::SHARDS));
-        let [first, second] = [(); 2].map(|()| Arc::new(Registration::none(0, 0)));
+        let [first, second] = [(); 2].map(|()| Arc::new(Registration::none(0, 0, 0)));
         let woken = Arc::new(Woken(Mutex::new(0)));
         let (other, waker) = (Waker::noop(), Waker::from(woken.clone()));
         assert!(suspended.insert(SHARD, &first, other));

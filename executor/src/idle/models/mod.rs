@@ -20,6 +20,7 @@ mod permits;
 use crate::{
     idle::{
         accounting::{Idle, MachineCounts},
+        attention::Attention,
         machine::Machine,
         monitor_sleep::MonitorSleep,
         parker::{Parked, Parker},
@@ -105,7 +106,7 @@ type Start<W> = fn(&Arc<Model<W>>) -> bool;
 struct Model<W = AtomicUsize> {
     idle: Idle,
     suspended: SuspendedTasks,
-    closed: AtomicBool,
+    attention: Attention,
     monitor_sleep: MonitorSleep,
     parkers: Vec<Parker>,
     permits: Vec<Permit>,
@@ -142,7 +143,7 @@ impl<W: Work> Model<W> {
         Model {
             idle: Idle::new(permits, machines),
             suspended: SuspendedTasks::new(SHARDS),
-            closed: AtomicBool::new(false),
+            attention: Attention::new(0),
             monitor_sleep: MonitorSleep::new(),
             parkers: (0..machines).map(|_| Parker::new()).collect(),
             permits: (0..machines).map(|_| Permit::given()).collect(),
@@ -216,8 +217,8 @@ impl<W: Work> Pool for Model<W> {
         &self.suspended
     }
 
-    fn closed(&self) -> &AtomicBool {
-        &self.closed
+    fn attention(&self) -> &Attention {
+        &self.attention
     }
 
     fn monitor_sleep(&self) -> &MonitorSleep {
@@ -338,6 +339,12 @@ impl<W: Work> WorkLoop for Actor<W> {
 }
 
 impl<W: Work> Actor<W> {
+    /// Sleeps until there is something to do.
+    fn sleep(&self) -> Woken {
+        let may_retire = self.machine().sleep();
+        self.park(may_retire)
+    }
+
     /// Until it has done one piece of work.
     fn work_once(&self) {
         while self.find_task().is_none() {

@@ -169,26 +169,6 @@ impl TcpListener {
     pub fn incoming(&self) -> Incoming<'_, TcpListener> {
         Incoming::new(self)
     }
-
-    /// Returns the address that it listens on.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::TcpListener;
-    ///
-    /// # executor::block_on(async {
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// assert!(listener.local_addr()?.ip().is_loopback());
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().local_addr()
-    }
 }
 
 fn accept(listener: &mio::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -213,6 +193,7 @@ conversions!(
     TcpListener,
     mio::net::TcpListener,
     std::net::TcpListener,
+    SocketAddr,
     "TcpListener",
     "let socket = TcpListener::bind(\"127.0.0.1:0\").await?;"
 );

@@ -6,6 +6,7 @@ use crate::{
         interest::Interest,
         socket::Socket,
         split::{self, OwnedReadHalf, OwnedWriteHalf},
+        sys,
     },
     scheduler::descriptor::Direction,
 };
@@ -100,129 +101,6 @@ impl TcpStream {
         stream.0.io(Direction::Write, is_connected).await?;
         Ok(stream)
     }
-
-    /// Receives what has come, and leaves it there for the next read.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::{TcpListener, TcpStream};
-    /// use futures::AsyncWriteExt;
-    ///
-    /// # executor::block_on(async {
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let mut one = TcpStream::connect(listener.local_addr()?).await?;
-    /// let (other, _) = listener.accept().await?;
-    /// one.write_all(b"x").await?;
-    /// for _ in 0..2 {
-    ///     assert_eq!(other.peek(&mut [0; 5]).await?, 1);
-    /// }
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.io(Direction::Read, |stream| stream.peek(buf)).await
-    }
-
-    /// Reads into memory that need not be initialized. As many bytes as this returns are, then; 0
-    /// is the end, unless `buf` is empty. For one task at a time, as `AsyncRead::poll_read`.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::{TcpListener, TcpStream};
-    /// use futures::AsyncWriteExt;
-    /// use std::{future::poll_fn, mem::MaybeUninit};
-    ///
-    /// # executor::block_on(async {
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let mut one = TcpStream::connect(listener.local_addr()?).await?;
-    /// let (other, _) = listener.accept().await?;
-    /// one.write_all(b"x").await?;
-    /// let mut buf = [MaybeUninit::uninit(); 100];
-    /// assert_eq!(poll_fn(|cx| other.poll_read_uninit(cx, &mut buf)).await?, 1);
-    /// // SAFETY: one byte has been read.
-    /// assert_eq!(unsafe { buf[0].assume_init() }, b'x');
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn poll_read_uninit(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [MaybeUninit<u8>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_read_uninit(cx, buf)
-    }
-
-    /// Ends the read side, the write side, or both. Whoever waits for that side is woken.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if the connection has ended already.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::{TcpListener, TcpStream};
-    /// use futures::AsyncReadExt;
-    /// use std::net::Shutdown;
-    ///
-    /// # executor::block_on(async {
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let one = TcpStream::connect(listener.local_addr()?).await?;
-    /// let (mut other, _) = listener.accept().await?;
-    /// one.shutdown(Shutdown::Write)?;
-    /// assert_eq!(other.read(&mut [0]).await?, 0);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.get().shutdown(how)
-    }
-
-    /// Returns this end's address.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// See [`peer_addr`](TcpStream::peer_addr).
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().local_addr()
-    }
-
-    /// Returns the other end's address.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if the connection has ended.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::{TcpListener, TcpStream};
-    ///
-    /// # executor::block_on(async {
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// let (other, _) = listener.accept().await?;
-    /// assert_eq!(stream.peer_addr()?, other.local_addr()?);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().peer_addr()
-    }
 }
 
 /// What has become of a connection that was begun; `WouldBlock` if nothing has yet.
@@ -250,17 +128,20 @@ conversions!(
     TcpStream,
     std::net::TcpStream,
     std::net::TcpStream,
+    SocketAddr,
     "{TcpListener, TcpStream}",
     "\
 let listener = TcpListener::bind(\"127.0.0.1:0\").await?;
 let socket = TcpStream::connect(listener.local_addr()?).await?;"
 );
-splits!(
+streams!(
     TcpStream,
+    SocketAddr,
     "{TcpListener, TcpStream}",
     "\
 let listener = TcpListener::bind(\"127.0.0.1:0\").await?;
-let socket = TcpStream::connect(listener.local_addr()?).await?;"
+let one = TcpStream::connect(listener.local_addr()?).await?;
+let (other, _) = listener.accept().await?;"
 );
 option!(
     TcpStream,

@@ -1,6 +1,6 @@
 //! Datagrams within this machine.
 
-use super::retry;
+use super::{peek::peek_from, retry};
 use crate::{
     net::{interest::Interest, socket::Socket, sys},
     scheduler::descriptor::Direction,
@@ -165,49 +165,6 @@ impl UnixDatagram {
         self.0.get().connect_addr(address)
     }
 
-    /// Sends a datagram to the address that the socket is connected to. Waits while that one's queue
-    /// is full.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::unix::UnixDatagram;
-    ///
-    /// # executor::block_on(async {
-    /// let (one, other) = UnixDatagram::pair()?;
-    /// assert_eq!(one.send(b"hello").await?, 5);
-    /// assert_eq!(other.recv(&mut [0; 100]).await?, 5);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub async fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.0.io(Direction::Write, |socket| socket.send(buf)).await
-    }
-
-    /// Receives a datagram.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// See [`send`](UnixDatagram::send).
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.io(Direction::Read, |socket| socket.recv(buf)).await
-    }
-
     /// Sends a datagram to a path.
     ///
     /// While the receiver's queue is full, this tries again after 0.1 to 10 ms: nobody tells a
@@ -259,24 +216,6 @@ impl UnixDatagram {
         }
     }
 
-    /// Receives a datagram, and returns its length and where it comes from.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future loses nothing.
-    ///
-    /// # Examples
-    ///
-    /// See [`UnixDatagram`].
-    pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let receive = |socket: &net::UnixDatagram| socket.recv_from(buf);
-        self.0.io(Direction::Read, receive).await
-    }
-
     /// Ends the read side, the write side, or both. Whoever waits for that side is woken.
     ///
     /// # Errors
@@ -298,37 +237,6 @@ impl UnixDatagram {
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.get().shutdown(how)
     }
-
-    /// Returns the socket's address.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::unix::UnixDatagram;
-    ///
-    /// assert!(UnixDatagram::unbound()?.local_addr()?.is_unnamed());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().local_addr()
-    }
-
-    /// Returns the address that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if it is not.
-    ///
-    /// # Examples
-    ///
-    /// See [`connect_addr`](UnixDatagram::connect_addr).
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().peer_addr()
-    }
 }
 
 readiness!(
@@ -340,6 +248,14 @@ conversions!(
     UnixDatagram,
     net::UnixDatagram,
     net::UnixDatagram,
+    SocketAddr,
     "unix::UnixDatagram",
     "let (socket, _other) = UnixDatagram::pair()?;"
+);
+datagrams!(
+    UnixDatagram,
+    SocketAddr,
+    peek_from,
+    "unix::UnixDatagram",
+    "let (one, other) = UnixDatagram::pair()?;"
 );

@@ -149,28 +149,6 @@ impl UnixListener {
     pub fn incoming(&self) -> Incoming<'_, UnixListener> {
         Incoming::new(self)
     }
-
-    /// Returns the address that it listens at.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::unix::UnixListener;
-    /// use std::{env, fs, process};
-    ///
-    /// let path = env::temp_dir().join(format!("local-addr-{}", process::id()));
-    /// let listener = UnixListener::bind(&path)?;
-    /// assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
-    /// fs::remove_file(path)?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().local_addr()
-    }
 }
 
 fn accept(listener: &mio::net::UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
@@ -199,6 +177,7 @@ conversions!(
     UnixListener,
     mio::net::UnixListener,
     std::os::unix::net::UnixListener,
+    SocketAddr,
     "unix::UnixListener",
     "\
 let thread = std::thread::current().id(); // Each example has its own.

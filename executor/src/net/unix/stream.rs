@@ -6,6 +6,7 @@ use crate::{
         interest::Interest,
         socket::Socket,
         split::{self, OwnedReadHalf, OwnedWriteHalf},
+        sys,
     },
     scheduler::descriptor::Direction,
 };
@@ -101,92 +102,6 @@ impl UnixStream {
     pub fn peer_cred(&self) -> io::Result<UCred> {
         credentials::of_peer(self.as_fd())
     }
-
-    /// Reads into memory that need not be initialized. As many bytes as this returns are, then; 0
-    /// is the end, unless `buf` is empty. For one task at a time, as `AsyncRead::poll_read`.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::unix::UnixStream;
-    /// use futures::AsyncWriteExt;
-    /// use std::{future::poll_fn, mem::MaybeUninit};
-    ///
-    /// # executor::block_on(async {
-    /// let (mut one, other) = UnixStream::pair()?;
-    /// one.write_all(b"x").await?;
-    /// let mut buf = [MaybeUninit::uninit(); 100];
-    /// assert_eq!(poll_fn(|cx| other.poll_read_uninit(cx, &mut buf)).await?, 1);
-    /// // SAFETY: one byte has been read.
-    /// assert_eq!(unsafe { buf[0].assume_init() }, b'x');
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn poll_read_uninit(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [MaybeUninit<u8>],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_read_uninit(cx, buf)
-    }
-
-    /// Ends the read side, the write side, or both. Whoever waits for that side is woken.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::unix::UnixStream;
-    /// use futures::AsyncReadExt;
-    /// use std::net::Shutdown;
-    ///
-    /// # executor::block_on(async {
-    /// let (one, mut other) = UnixStream::pair()?;
-    /// one.shutdown(Shutdown::Write)?;
-    /// assert_eq!(other.read(&mut [0]).await?, 0);
-    /// # std::io::Result::Ok(()) }).unwrap();
-    /// ```
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.get().shutdown(how)
-    }
-
-    /// Returns this end's address.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use executor::net::unix::UnixStream;
-    ///
-    /// let (one, other) = UnixStream::pair()?;
-    /// assert!(one.local_addr()?.is_unnamed() && other.peer_addr()?.is_unnamed());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().local_addr()
-    }
-
-    /// Returns the other end's address.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say.
-    ///
-    /// # Examples
-    ///
-    /// See [`local_addr`](UnixStream::local_addr).
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get().peer_addr()
-    }
 }
 
 readiness!(
@@ -198,11 +113,13 @@ conversions!(
     UnixStream,
     net::UnixStream,
     net::UnixStream,
+    SocketAddr,
     "unix::UnixStream",
     "let (socket, _other) = UnixStream::pair()?;"
 );
-splits!(
+streams!(
     UnixStream,
+    SocketAddr,
     "unix::UnixStream",
-    "let (socket, _other) = UnixStream::pair()?;"
+    "let (one, other) = UnixStream::pair()?;"
 );

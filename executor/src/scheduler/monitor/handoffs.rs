@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     idle::pool::Pool,
-    scheduler::processor::Processor,
+    scheduler::{processor::Processor, trace::event::Kind},
     sync::{Instant, Ordering},
 };
 use std::time::Duration;
@@ -67,6 +67,7 @@ impl Rounds<'_> {
                 let same_call = processor.counters.calls.get() == self.seen[index].last.calls;
                 if same_call && self.hand_off(processor, || processor.permit.take_offered()) {
                     self.scheduler.calls.set_long(true);
+                    self.record(Kind::PermitGiven, index);
                 }
             }
         }
@@ -137,8 +138,17 @@ impl Rounds<'_> {
             let samples = &mut self.seen[index];
             samples.last.place = Place::Stuck;
             samples.ask_again = samples.stuck_for + ASK_WITHIN;
+            self.record(Kind::PermitTaken, index);
         }
         taken
+    }
+
+    /// Records what has become of a machine's permit, if anybody wants that.
+    fn record(&self, kind: Kind, index: usize) {
+        let heeded = &self.scheduler.heeded;
+        if heeded.is_recording() {
+            heeded.record(kind, 0, index as u64);
+        }
     }
 
     fn hand_off(&self, processor: &Processor, take: impl FnOnce() -> bool) -> bool {

@@ -46,12 +46,17 @@
 //!
 //! See `sources`.
 //!
+//! # Deadlocks
+//!
+//! Before it sleeps for long, it looks whether anybody will ever wake a task: see `deadlock`.
+//!
 //! # Foreign code
 //!
 //! None runs on this thread: wakers are for workers (`sources`), and the logger is called on a
 //! thread of its own (`warnings`). Only when no machine is left, and there is nothing to look at any
 //! more, it may have to make the end: see `idle/README.md`, "Whose stack".
 
+mod deadlock;
 mod handoffs;
 mod neglected;
 mod samples;
@@ -64,10 +69,13 @@ use super::{
     config::MIN_HANDOFF_AFTER,
     cores::Following,
     driver::{LoneDriver, Source},
+    helpers::Helper,
     processor::{Counters, Processor},
     system,
     task_id::TaskId,
     task_name::Called,
+    thread_activity::ThreadActivity,
+    trace::{Why, to_file},
     warnings::warn,
 };
 use crate::{
@@ -170,7 +178,10 @@ impl Scheduler {
         let name = self.config.thread_name.clone();
         let rounds = move || {
             system::sleep_precisely();
+            let helper = Helper::this_thread();
             Rounds::new(&scheduler).run();
+            // From here on it may run foreign code.
+            drop(helper);
             scheduler.see_to_the_end();
         };
         self.start_thread(thread::Builder::new().name(name), rounds)
@@ -195,6 +206,8 @@ struct Rounds<'a> {
     silence: Silence,
     /// How it sees to it that N follows the cores, where nobody has chosen N.
     following: Option<Following>,
+    /// What it knows of a deadlock.
+    deadlock: deadlock::Watch,
     /// Since when something is neglected, and no worker has come for it.
     neglected_since: Option<Instant>,
     /// Until the next attempt to join threads, if that is all there is to do.
@@ -215,6 +228,7 @@ impl<'a> Rounds<'a> {
             seen: Vec::new(),
             storm: Storm::none(now),
             silence: Silence::from(now),
+            deadlock: deadlock::Watch::default(),
             following: (scheduler.config.cores).map(|cores| Following::new(cores, now)),
             neglected_since: None,
             join_pause: MIN_JOIN_PAUSE,
@@ -245,26 +259,41 @@ impl<'a> Rounds<'a> {
 
     /// Rests until the next round, after a round at `last`; returns how long it meant to.
     fn rest(&mut self, last: Instant) -> Duration {
-        let is_needed = self.is_needed();
-        self.idle_rounds = if is_needed { 0 } else { self.idle_rounds + 1 };
+        if self.is_needed() {
+            self.idle_rounds = 0;
+            self.deadlock.disturb();
+        } else {
+            self.idle_rounds += 1;
+        }
+        if self.idle_rounds > IDLE_ROUNDS {
+            return self.sleep(last);
+        }
         let rest = &self.scheduler.monitor.rest;
         let first_deadline = || self.first_deadline();
-        let after = |time| last.checked_add(time).map_or(NEVER, clock::since_epoch);
-        if self.idle_rounds > IDLE_ROUNDS {
-            let stalls = self.seen.iter().filter_map(Samples::until_stall);
-            let joins = (self.scheduler.threads.have_ended()).then_some(self.join_pause);
-            let time = stalls.chain(joins).min().unwrap_or(Duration::MAX);
-            rest.sleep(after(time), || self.is_needed(), first_deadline);
-            self.silence.end(Instant::now());
-            return time;
-        }
         let period = self.period(last);
         if period <= WATCH {
-            rest.blink(after(period), first_deadline);
+            rest.blink(after(last, period), first_deadline);
         } else {
-            rest.nap(after(period), || self.is_permit_offered(), first_deadline);
+            let offered = || self.is_permit_offered();
+            rest.nap(after(last, period), offered, first_deadline);
         }
         period
+    }
+
+    /// Rests for as long as nothing happens; returns how long it meant to.
+    fn sleep(&mut self, last: Instant) -> Duration {
+        let look = self.look_for_deadlock(Instant::now());
+        let stalls = self.seen.iter().filter_map(Samples::until_stall);
+        let joins = (self.scheduler.threads.have_ended()).then_some(self.join_pause);
+        let time = stalls.chain(joins).chain(look).min();
+        let time = time.unwrap_or(Duration::MAX);
+        let rest = &self.scheduler.monitor.rest;
+        let (until, first_deadline) = (after(last, time), || self.first_deadline());
+        if rest.sleep(until, || self.is_needed(), first_deadline) {
+            self.deadlock.disturb();
+        }
+        self.silence.end(Instant::now());
+        time
     }
 
     fn period(&self, now: Instant) -> Duration {
@@ -329,6 +358,11 @@ impl<'a> Rounds<'a> {
             calls |= sight.place == Place::InCall || sight.calls != samples.last.calls;
             let ended = samples.add(sight, passed, handoff_after);
             some_ended |= ended.poll;
+            if !samples.lasts_for.is_zero() {
+                let lasts = u64::try_from(samples.lasts_for.as_nanos()).unwrap_or(u64::MAX);
+                let since = clock::since_epoch(now).saturating_sub(lasts);
+                processor.long_poll.set(sight.polls, since);
+            }
             if ended.belief {
                 self.storm.doubt(now, handoff_after);
             }
@@ -369,15 +403,25 @@ impl<'a> Rounds<'a> {
         let Some(id) = TaskId::from_u64(processor.counters.task.load(Ordering::Relaxed)) else {
             return;
         };
+        to_file::write_soon(Why::Stall);
         let (name, site) = (id.name(), id.site());
         let task = Called(id, name.as_deref());
+        let thread = processor.counters.thread.load(Ordering::Relaxed);
+        let does = match ThreadActivity::of(thread) {
+            Some(activity) => format!(", which is {activity}"),
+            None => String::new(),
+        };
         let text = format!(
             "{task}, spawned at {site}, has been in one poll for {stuck_for:?} and blocks its \
-             thread: use `spawn_blocking` or `block_in_place` for calls that block, and \
+             thread{does}: use `spawn_blocking` or `block_in_place` for calls that block, and \
              `yield_now` in long computations"
         );
         warn(Level::Warn, text, self.told.insert(id.spawned_at()));
     }
+}
+
+fn after(last: Instant, time: Duration) -> u64 {
+    last.checked_add(time).map_or(NEVER, clock::since_epoch)
 }
 
 fn report_limit(max_machines: usize) {

@@ -115,6 +115,25 @@ impl Scheduler {
         fired
     }
 
+    /// What the monitor would wake up for, where there is none: in a simulation.
+    pub(crate) fn first_neglected(&self) -> u64 {
+        let neglected = self.processors.iter_in_use().filter(|p| has_no_driver(p));
+        let deadlines = neglected.map(|processor| processor.driver.next_due());
+        let outside = self.monitor.outside.get().map(LoneDriver::next_due);
+        let first = deadlines.chain(outside).min().unwrap_or(NEVER);
+        if self.monitor.neglected.is_set() && first <= clock::now() {
+            // Somebody has been told.
+            return NEVER;
+        }
+        first
+    }
+
+    /// What the monitor would do when it wakes up for that.
+    pub(crate) fn find_neglected(self: &Arc<Self>) {
+        self.monitor.neglected.set();
+        self.notify();
+    }
+
     /// Fires what is due in place of a worker, on a thread of its own.
     fn run_errand(self: &Arc<Self>) {
         if self.monitor.neglected.take() {

@@ -7,7 +7,7 @@
 use super::{Event, Trial, below, explore, is_part};
 use crate::{
     block_in_place,
-    netpoll::selector::{self, Control, Fd, Happened, Interest, Key, Selector},
+    netpoll::selector::{self, Control, Fd, Happened, Interest, Key, Refused, Selector},
     scheduler::{
         context,
         descriptor::{Descriptor, Direction},
@@ -55,6 +55,8 @@ struct State {
     /// What has not been told yet.
     news: Vec<Key>,
     is_interrupted: bool,
+    /// Somebody has closed the selector. Who waits in it stays there, and hears of what happens.
+    is_lost: bool,
 }
 
 impl Devices {
@@ -70,6 +72,11 @@ impl Devices {
         state.news.extend(key);
         drop(state);
         self.news.notify_all();
+    }
+
+    /// Somebody closes the selector.
+    fn lose(&self) {
+        self.lock().is_lost = true;
     }
 
     /// Takes what has happened.
@@ -103,6 +110,9 @@ impl Selector for MadeUp {
         tell: impl FnMut(selector::Event),
     ) -> io::Result<()> {
         let mut state = DEVICES.lock();
+        if state.is_lost {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         if timeout != Some(Duration::ZERO) {
             let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
             while state.news.is_empty() && !state.is_interrupted {
@@ -130,8 +140,11 @@ impl Selector for MadeUp {
 }
 
 impl Control for MadeUp {
-    fn add(&self, fd: Fd, key: Key, _: Interest) -> io::Result<()> {
+    fn add(&self, fd: Fd, key: Key, _: Interest) -> Result<(), Refused> {
         let mut state = DEVICES.lock();
+        if state.is_lost {
+            return Err(Refused::Selector(io::ErrorKind::NotFound.into()));
+        }
         state.added.insert(fd, key);
         if state.ready.contains(&fd) {
             state.news.push(key);
@@ -141,7 +154,7 @@ impl Control for MadeUp {
         Ok(())
     }
 
-    fn widen(&self, _: Fd, _: Key) -> io::Result<()> {
+    fn widen(&self, _: Fd, _: Key) -> Result<(), Refused> {
         unreachable!("nobody writes")
     }
 
@@ -150,9 +163,10 @@ impl Control for MadeUp {
         Ok(())
     }
 
-    fn interrupt(&self) {
+    fn interrupt(&self) -> io::Result<()> {
         DEVICES.lock().is_interrupted = true;
         DEVICES.news.notify_all();
+        Ok(())
     }
 }
 
@@ -371,6 +385,42 @@ fn an_event_does_not_wait_for_a_poll_without_end() {
         trial.executor.block_on(stuck).unwrap();
         trial.executor.block_on(other).unwrap();
         kernel.join().unwrap();
+        trial.end();
+    });
+}
+
+/// Somebody closes the selector at any moment: whoever waits, and whoever begins to, is served all
+/// the same.
+#[test]
+fn events_reach_whoever_waits_when_the_selector_is_lost() {
+    explore("events when the selector is lost", 15_000, || {
+        let workers = 1 + below(2);
+        let trial = if below(2) == 0 {
+            Trial::of_workers(workers)
+        } else {
+            Trial::of_workers_and_stand_ins(workers, 1)
+        };
+        let clock = run_clock();
+        let kernel = run_kernel(4);
+        let thief = thread::spawn(|| {
+            (0..below(20)).for_each(|_| thread::yield_now());
+            DEVICES.lose();
+        });
+        let waiting = (0..3).map(|number| {
+            trial.executor.spawn(trial.tasks.track(async move {
+                (0..below(3)).for_each(|_| thread::yield_now());
+                event(number).await;
+            }))
+        });
+        let waiting: Vec<_> = waiting.collect();
+        trial.executor.block_on(event(3));
+        waiting
+            .into_iter()
+            .for_each(|task| trial.executor.block_on(task).unwrap());
+        kernel.join().unwrap();
+        thief.join().unwrap();
+        assert_eq!(trial.tasks.finished(), 3);
+        drop(clock);
         trial.end();
     });
 }

@@ -40,7 +40,13 @@ fn leave_a_task(scheduler: &Arc<Scheduler>, dropped: Dropped) {
 fn whoever_asks_is_the_last(executor: &Executor) -> mpsc::Receiver<(ThreadId, Option<String>)> {
     let scheduler = executor.handle().scheduler;
     let (release, released) = mpsc::channel::<()>();
-    drop(executor.spawn_blocking(move || released.recv()));
+    let (begins, has_begun) = mpsc::channel();
+    drop(executor.spawn_blocking(move || {
+        begins.send(()).unwrap();
+        released.recv()
+    }));
+    // Before, none is active for a moment also as the only machine falls asleep.
+    has_begun.recv().unwrap();
     soon(|| scheduler.idle.counts().active == 0);
     let decision = scheduler.idle.notify();
     assert_eq!(decision, Notify::Start);

@@ -109,6 +109,31 @@ fn a_thread_that_is_refused_to_one_more_worker_is_tried_again() {
     );
 }
 
+#[test]
+#[cfg(all(feature = "signal", unix))]
+fn a_build_whose_thread_for_dumps_is_refused_fails_and_the_next_one_has_it() {
+    in_own_process(
+        "a_build_whose_thread_for_dumps_is_refused_fails_and_the_next_one_has_it",
+        module_path!(),
+        || {
+            // SAFETY: no other thread of this process changes the environment.
+            unsafe { env::set_var("EXECUTOR_DUMP", "USR1") };
+            plan(BUILDS - 1, 1);
+            let build = || Executor::builder().workers(WORKERS).build();
+            let error = build().unwrap_err();
+            assert_eq!(still_to_refuse(), 0);
+            assert!(error.to_string().contains("that prints dumps"), "{error}");
+            plan(BUILDS, 1);
+            let error = build().unwrap_err();
+            assert!(error.to_string().contains("that traces"), "{error}");
+            // There is one for all.
+            plan(BUILDS, 1);
+            end(build().unwrap());
+            assert_eq!(still_to_refuse(), 1);
+        },
+    );
+}
+
 const WORKERS: usize = 3;
 
 const NAME: &str = "refusals";

@@ -23,7 +23,7 @@
 use super::Worker;
 use crate::{
     idle::work_loop::WorkLoop,
-    scheduler::{processor::Processor, system},
+    scheduler::{processor::Processor, system, trace::event::Kind},
     sync::clock,
 };
 
@@ -48,9 +48,12 @@ impl Worker {
         let are_long = self.scheduler().calls.are_long();
         let examine = are_long || self.examine_call.get();
         let measure = examine || self.is_measured();
+        self.record(Kind::BlockingBegins, 0, 0);
         let began = measure.then(|| Began {
             at: clock::now(),
-            switches: examine.then(system::voluntary_switches).flatten(),
+            switches: (examine && !clock::is_virtual())
+                .then(system::voluntary_switches)
+                .flatten(),
         });
         if are_long {
             self.give_permit();
@@ -71,6 +74,9 @@ impl Worker {
             return None;
         }
         let is_first = self.processor().permit.may_be_offered();
+        if is_first {
+            self.record(Kind::BlockingBegins, 0, 0);
+        }
         if is_first {
             self.give_permit();
         } else {
@@ -106,7 +112,9 @@ impl Worker {
         }
         // Counted before anybody can run in its stead: a task that does may ask.
         counters.handoffs.add(1);
-        if !self.machine().give_offer(|| self.give_queue_away()) {
+        if self.machine().give_offer(|| self.give_queue_away()) {
+            self.record(Kind::PermitGiven, 0, self.index() as u64);
+        } else {
             counters.handoffs.take_back(1);
         }
         scheduler.driver_is_left(self.processor());
@@ -118,8 +126,9 @@ impl Worker {
         if let Some(began) = began {
             self.learn_from(began);
         }
+        self.record(Kind::BlockingEnds, 0, 0);
         if self.machine().unblock() {
-            self.pace.hurry();
+            self.has_come_back();
         }
     }
 

@@ -1,13 +1,18 @@
 //! A worker: a machine that holds a processor. It finds a task (`find`), runs it, makes tasks
 //! runnable that it wakes or spawns (`schedule`), and sleeps when there is nothing to do (`sleep`).
-//! When it looks beyond its own queue is told in `pace`, what it does while a task blocks in `call`.
+//! When it looks beyond its own queue is told in `pace`, what it does while a task blocks in `call`,
+//! and how a simulation has it do all that in `step`.
 
 mod call;
 mod find;
 mod pace;
+mod sampling;
 mod schedule;
 mod sleep;
+mod step;
+mod witness;
 
+use super::trace::event::Kind;
 use super::{
     Scheduler, context,
     driver::Driver,
@@ -23,6 +28,7 @@ use crate::{
     sync::clock::{self, NEVER},
 };
 use pace::Pace;
+use sampling::Sampling;
 pub(super) use schedule::Arrival;
 use schedule::LoneWait;
 use std::{
@@ -40,8 +46,17 @@ pub(crate) struct Worker {
     lone_wait: Cell<LoneWait>,
     /// It wakes tasks for what has happened outside: others are told once, when it has woken them all.
     firing: Cell<bool>,
-    /// Measure that in the next poll.
+    /// Measure that in the next run.
     measure_next: Cell<bool>,
+    /// The next run is more than a plain one: something is measured, or its task is tracked.
+    observe_next: Cell<bool>,
+    /// Which polls are measured for the histograms.
+    sampling: Sampling,
+    /// The number of the executor whose tasks may be woken here without more ado.
+    answers_to: Cell<u32>,
+    /// When the last poll has left its task pending, if that was recorded and nothing has come
+    /// since; else 0.
+    poll_ended: Cell<u64>,
     /// When it looks beyond its own queue.
     pace: Pace,
     /// Find out in the next announced call whether its thread sleeps.
@@ -59,6 +74,26 @@ pub(crate) struct Worker {
     recycler: Recycler,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
+    /// From whom to steal first, if it does not move meanwhile.
+    watched: Cell<Option<Watched>>,
+}
+
+/// Another worker at some poll, to be looked at again.
+#[derive(Clone, Copy)]
+struct Watched {
+    worker: usize,
+    polls: u64,
+}
+
+/// Where in its life a worker is, in a simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has not begun.
+    New,
+    Awake,
+    Asleep,
+    /// It is over.
+    Gone,
 }
 
 /// The life of a machine's thread. Must agree with `Actor::live` in `idle::models`.
@@ -67,23 +102,11 @@ pub(super) fn run_machine(lease: Lease) {
     let worker = Worker::new(lease);
     {
         let _context = context::enter_worker(&worker);
-        let Processor {
-            counters, permit, ..
-        } = worker.processor();
-        counters
-            .thread
-            .store(system::current_thread(), Ordering::Relaxed);
-        worker.clear_current_task();
-        counters.busy_time.begin(clock::now());
-        permit.hold();
-        // The hook is foreign code and may take its time: nobody may rely on this searcher.
-        worker.machine().stop_searching();
-        scheduler.hooks.call_on_thread_start();
+        let thread = &worker.counters().thread;
+        thread.store(system::current_thread(), Ordering::Relaxed);
+        worker.begin();
         worker.work();
-        worker.settle_recycler();
-        scheduler.abandon_driver(worker.processor());
-        scheduler.hooks.call_on_thread_stop();
-        worker.counters().busy_time.end(clock::now());
+        worker.end();
     }
     drop(worker);
     scheduler.machine_ended();
@@ -100,6 +123,10 @@ impl Worker {
             lone_wait: Cell::new(LoneWait::at_first(lease.scheduler())),
             firing: Cell::new(false),
             measure_next: Cell::new(false),
+            observe_next: Cell::new(lease.scheduler().heeded.tracking.is_some()),
+            sampling: Sampling::new(lease.scheduler().config.measure_every, lease.index()),
+            answers_to: Cell::new(witness::NOBODY),
+            poll_ended: Cell::new(0),
             pace: Pace::new(),
             examine_call: Cell::new(false),
             searching: Cell::new(true),
@@ -107,8 +134,34 @@ impl Worker {
             taken_before: Cell::new(0),
             recycler: Recycler::none(),
             random: Cell::new(seed),
+            watched: Cell::new(None),
             lease,
         }
+    }
+
+    /// Before its first turn.
+    fn begin(&self) {
+        let Processor {
+            counters, permit, ..
+        } = self.processor();
+        self.clear_current_task();
+        self.settle_whom_to_answer();
+        self.record(Kind::ThreadStarts, 0, 0);
+        counters.busy_time.begin(clock::now());
+        permit.hold();
+        // The hook is foreign code and may take its time: nobody may rely on this searcher.
+        self.machine().stop_searching();
+        self.scheduler().hooks.call_on_thread_start();
+    }
+
+    /// After its last turn.
+    fn end(&self) {
+        let scheduler = self.scheduler();
+        self.settle_recycler();
+        scheduler.abandon_driver(self.processor());
+        scheduler.hooks.call_on_thread_stop();
+        self.record(Kind::ThreadEnds, 0, 0);
+        self.counters().busy_time.end(clock::now());
     }
 
     /// The executor's scheduler.
@@ -170,36 +223,97 @@ impl Worker {
         self.lease.queue()
     }
 
-    /// Runs a task once. Must agree with what `monitor` reads.
-    fn run_unmeasured(&self, task: Task) {
+    /// Runs a task once. Returns whether it is in a queue again. Must agree with what `monitor` reads.
+    #[inline(always)] // As `find_task`.
+    fn run_plainly(&self, task: Task) -> bool {
         let Processor { counters, .. } = self.processor();
         // Ordering: Relaxed; the monitor guesses, and the permit decides.
         counters
             .task
-            .store(task.metadata().id.as_u64(), Ordering::Relaxed);
+            .store(task.metadata().registration.id(), Ordering::Relaxed);
         counters.polls.advance();
-        match task.metadata().maker_if_fresh() {
+        let is_queued = match task.metadata().maker_if_fresh() {
             Some(maker) if maker != self.as_maker => self.run_foreign(task, maker),
             _ => task::run(task, self.scheduler()),
-        }
+        };
         self.after_foreign_code();
+        is_queued
+    }
+
+    /// Has the wait of a lone task measured in the next run, or not.
+    fn set_measure_next(&self, measures: bool) {
+        self.measure_next.set(measures);
+        self.settle_how_to_run();
+    }
+
+    /// Finds out whether the next run is more than a plain one.
+    fn settle_how_to_run(&self) {
+        let tracks = self.scheduler().heeded.tracking.is_some();
+        let measures = self.measure_next.get() || self.sampling.is_next();
+        self.observe_next.set(measures || tracks);
+    }
+
+    /// Runs a task with more to do than that: measures, tracks it, or both.
+    #[cold]
+    fn run_observed(&self, task: Task) {
+        let measures = self.measure_next.replace(false);
+        let sample = self.sampling.begin(&task.metadata().registration);
+        self.settle_how_to_run();
+        if measures {
+            self.measure(|| self.run_tracked(task));
+        } else {
+            self.run_tracked(task);
+        }
+        if let Some(sample) = sample {
+            self.counters()
+                .times
+                .polls()
+                .add(sample.took(), sample.weight);
+        }
+    }
+
+    /// If this task is watched from its present poll on: for how many wake-ups its next one stands.
+    pub(super) fn begins_to_watch(&self, id: u64) -> Option<u32> {
+        self.sampling.begins_to_watch(id)
+    }
+
+    /// Runs a task, and keeps its record if tasks are tracked.
+    fn run_tracked(&self, task: Task) {
+        let tracking = self.scheduler().heeded.tracking.as_ref();
+        let record = tracking.and_then(|all| all.find(task.metadata().id()));
+        let polls = record.as_ref().map(|record| record.polls() + 1);
+        let is_queued = self.run_plainly(task);
+        if let Some(polls) = polls
+            && let Some(record) = record
+            && !is_queued
+        {
+            record.run_is_over(polls);
+        }
     }
 
     /// Takes a permit again, if the monitor has taken this worker's meanwhile.
     #[inline]
     fn after_foreign_code(&self) {
         if self.machine().after_poll() {
-            self.pace.hurry();
+            self.has_come_back();
         }
+    }
+
+    /// It has lost its permit meanwhile, and has one again.
+    #[cold]
+    fn has_come_back(&self) {
+        self.record(Kind::PermitBack, 0, 0);
+        self.pace.hurry();
     }
 
     /// Runs a task that another thread has made, and should free.
     #[inline(never)]
-    fn run_foreign(&self, task: Task, maker: Maker) {
+    fn run_foreign(&self, task: Task, maker: Maker) -> bool {
         let reference = task.waker();
-        task::run(task, self.scheduler());
+        let is_queued = task::run(task, self.scheduler());
         let processors = &self.scheduler().processors;
         self.recycler.keep(maker, reference, processors);
+        is_queued
     }
 
     /// Hands back what it keeps for others, and frees what others have handed back to it.
@@ -212,5 +326,6 @@ impl Worker {
     /// last task.
     fn clear_current_task(&self) {
         self.processor().counters.task.store(0, Ordering::Relaxed);
+        self.poll_ended.set(0);
     }
 }

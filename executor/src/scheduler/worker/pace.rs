@@ -14,7 +14,7 @@
 use std::cell::Cell;
 
 /// Polls between two looks at most: Go's figure, a prime, so that it falls in step with nothing.
-const MOST_POLLS: u32 = if cfg!(shuttle) { 5 } else { 61 };
+pub(super) const MOST_POLLS: u32 = if cfg!(shuttle) { 5 } else { 61 };
 
 /// Nanoseconds between two looks, if polls are shorter.
 const LONGEST: u64 = 1_000_000;
@@ -27,6 +27,10 @@ pub(super) struct Pace {
     interval: Cell<u32>,
     /// When the last look was; 0 if that is of no use, for the worker has slept since.
     last: Cell<u64>,
+    /// If the count stops before the next look: polls from there to the look.
+    rest: Cell<u32>,
+    /// The polls from one look to the next, as far as they are known.
+    usual: Cell<u32>,
 }
 
 impl Pace {
@@ -36,6 +40,8 @@ impl Pace {
             left: Cell::new(1),
             interval: Cell::new(1),
             last: Cell::new(0),
+            rest: Cell::new(0),
+            usual: Cell::new(1),
         }
     }
 
@@ -49,7 +55,8 @@ impl Pace {
 
     /// Begins a look, and says when the next is due.
     pub(super) fn look(&self, now: u64) {
-        let polls = (self.interval.get() - self.left.get()).max(1);
+        let left = self.left.get() + self.rest.replace(0);
+        let polls = self.interval.get().saturating_sub(left).max(1);
         let last = self.last.replace(now);
         if last != 0 {
             let poll = (now.saturating_sub(last) / u64::from(polls)).max(1);
@@ -58,15 +65,46 @@ impl Pace {
                 .set(in_time.clamp(1, MOST_POLLS.min(2 * polls)));
         }
         self.left.set(self.interval.get());
+        self.usual.set(self.interval.get());
     }
 
-    /// The same where the clock is read for each poll: returns whether a look is due indeed.
+    /// Stops the count before one of the polls to come, up to the next look: see `go_on`.
+    pub(super) fn stop_before(&self, number: u32) {
+        let ahead = self.left.replace(number - 1);
+        self.rest.set(ahead - (number - 1));
+    }
+
+    /// Whether the count has stopped, and no look is due.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.left.get() == 0 && self.rest.get() > 0
+    }
+
+    /// Goes on after a stop; returns the number of polls up to the next look.
+    pub(super) fn go_on(&self) -> u32 {
+        let ahead = self.rest.replace(0);
+        self.left.set(ahead);
+        ahead
+    }
+
+    /// Polls up to the next look.
+    pub(super) fn ahead(&self) -> u32 {
+        self.left.get()
+    }
+
+    /// How many polls there are from one look to the next, if they take so long that it makes a
+    /// difference.
+    pub(super) fn usual_polls(&self) -> Option<u32> {
+        Some(self.usual.get()).filter(|&polls| polls < MOST_POLLS)
+    }
+
+    /// As `look`, where the clock is read for each poll: returns whether a look is due indeed.
     pub(super) fn look_if_due(&self, now: u64) -> bool {
         self.left.set(1);
         let polls = self.interval.get();
         let due = polls >= MOST_POLLS || now.saturating_sub(self.last.get()) >= LONGEST;
         if due {
             self.last.set(now);
+            self.usual.set(polls);
         }
         self.interval.set(if due { 1 } else { polls + 1 });
         due
@@ -76,6 +114,7 @@ impl Pace {
     pub(super) fn hurry(&self) {
         self.left.set(1);
         self.interval.set(1);
+        self.rest.set(0);
     }
 
     /// The worker has slept: the time since the last look says nothing about polls.
@@ -131,6 +170,27 @@ mod tests {
         intervals(&pace, 50, 20);
         pace.hurry();
         assert!(pace.count());
+    }
+
+    #[test]
+    fn a_stop_on_the_way_changes_nothing_of_the_looks() {
+        let pace = Pace::new();
+        intervals(&pace, 50, 20);
+        for number in 2..=MOST_POLLS {
+            pace.stop_before(number);
+            let polls = (1..).find(|_| pace.count()).unwrap();
+            assert!(pace.has_stopped());
+            assert_eq!(polls, number - 1);
+            assert_eq!(pace.go_on(), MOST_POLLS - polls);
+            let more = (1..).find(|_| pace.count()).unwrap();
+            assert!(!pace.has_stopped());
+            assert_eq!(polls + more, MOST_POLLS);
+            pace.forget();
+            pace.look(1);
+        }
+        pace.stop_before(MOST_POLLS);
+        pace.hurry();
+        assert!(pace.count() && !pace.has_stopped());
     }
 
     #[test]

@@ -136,13 +136,11 @@ impl Worker {
         }
     }
 
-    /// Runs a task and measures how long a lone task waits behind it, if it makes one runnable. It
-    /// wakes nobody for the lone task meanwhile: that would take long itself.
-    #[cold]
-    pub(super) fn run_measured(&self, task: Task) {
-        self.measure_next.set(false);
+    /// Calls what runs a task, and measures how long a lone task waits behind it, if it makes one
+    /// runnable. It wakes nobody for the lone task meanwhile: that would take long itself.
+    pub(super) fn measure(&self, run: impl FnOnce()) {
         let before = self.lone_wait.replace(LoneWait::Measured(None));
-        self.run_unmeasured(task);
+        run();
         let after = match self.lone_wait.get() {
             LoneWait::Measured(Some(since)) if clock::now().saturating_sub(since) >= LONG_WAIT => {
                 LoneWait::Long
@@ -151,5 +149,46 @@ impl Worker {
             _ => before,
         };
         self.lone_wait.set(after);
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::{Executor, scheduler::context::with_worker, spawn, sync::hint};
+    use std::time::{Duration, Instant};
+
+    /// Whether it is known of the worker that runs this how long a lone task waits there.
+    fn knows_that_waits_are_long() -> bool {
+        with_worker(|worker| worker.is_some_and(|own| own.lone_wait.get() == LoneWait::Long))
+    }
+
+    fn have_it_measured() {
+        with_worker(|worker| {
+            worker.expect("in a task").processor().request_maintenance();
+        });
+    }
+
+    #[test]
+    fn how_long_a_lone_task_waits_is_measured_whether_or_not_tasks_are_tracked() {
+        for tracks in [false, true] {
+            let own = Executor::builder().workers(1).track(tracks);
+            let own = own.build().unwrap();
+            let measured = own.spawn(async {
+                let start = Instant::now();
+                while !knows_that_waits_are_long() {
+                    assert!(start.elapsed() < Duration::from_secs(30), "nobody measures");
+                    have_it_measured();
+                    crate::yield_now().await;
+                    let waits = spawn(async {});
+                    let until = Instant::now() + Duration::from_nanos(2 * LONG_WAIT);
+                    while Instant::now() < until {
+                        hint::spin_loop();
+                    }
+                    waits.await.unwrap();
+                }
+            });
+            own.block_on(measured).unwrap();
+        }
     }
 }

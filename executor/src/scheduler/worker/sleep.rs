@@ -7,7 +7,7 @@ use crate::{
         parker::{Parked, Parker},
         work_loop::{WorkLoop, spare_until},
     },
-    scheduler::{Scheduler, task::Task},
+    scheduler::{Scheduler, task::Task, trace::event::Kind},
     sync::clock::{self, NEVER},
 };
 use std::sync::Arc;
@@ -38,10 +38,10 @@ impl WorkLoop for Worker {
 
     #[inline]
     fn run(&self, task: Task) {
-        if self.measure_next.get() {
-            self.run_measured(task);
+        if self.observe_next.get() {
+            self.run_observed(task);
         } else {
-            self.run_unmeasured(task);
+            _ = self.run_plainly(task);
         }
     }
 
@@ -59,12 +59,15 @@ impl WorkLoop for Worker {
     }
 
     fn doze(&self) -> Parked {
+        self.record(Kind::Parks, 0, 0);
         self.counters().busy_time.end(clock::now());
         let watch = || self.scheduler().idle.watch(self.index());
         let parked = self
             .driver()
             .park(self.parker(), self.spare_until.get(), watch);
         self.counters().busy_time.begin(clock::now());
+        self.settle_whom_to_answer();
+        self.record(Kind::Unparked, 0, 0);
         parked
     }
 

@@ -23,7 +23,8 @@ enum Operation {
     Pop,
 }
 
-/// The tick at which an entry comes, and the step that inserted it.
+/// The tick at which an entry comes, or the very time if the wheel is exact; and the step that
+/// inserted it.
 type Key = (u64, usize);
 
 /// The wheel and the map, which owns the entries.
@@ -34,9 +35,11 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Pair {
+    fn new(is_exact: bool) -> Pair {
+        let mut wheel = Wheel::new();
+        wheel.exact = is_exact.then(Box::default);
         Pair {
-            wheel: Wheel::new(),
+            wheel,
             map: BTreeMap::new(),
             now: 0,
         }
@@ -61,9 +64,13 @@ impl Pair {
         // SAFETY: 1. New, or just removed. 2. It stays in its box, and in the map, until it is
         // unlinked; and there is no other thread.
         unsafe { self.wheel.insert(NonNull::from(&*entry)) };
-        // What is late already comes with what is due now.
-        let tick = tick_after(entry.deadline()).max(self.wheel.elapsed);
-        self.map.insert((tick, step), entry);
+        let comes = if self.wheel.exact.is_some() {
+            entry.deadline()
+        } else {
+            // What is late already comes with what is due now.
+            tick_after(entry.deadline()).max(self.wheel.elapsed)
+        };
+        self.map.insert((comes, step), entry);
     }
 
     fn remove(&mut self, number: usize) -> Option<Pin<Box<Entry>>> {
@@ -91,7 +98,16 @@ impl Pair {
 
     fn is_due(&self) -> bool {
         let first = self.map.keys().next();
-        first.is_some_and(|&(tick, _)| tick <= self.now >> TICK_BITS)
+        first.is_some_and(|&(comes, _)| self.time_of(comes) <= self.now)
+    }
+
+    /// When an entry comes that has this in its key.
+    fn time_of(&self, comes: u64) -> u64 {
+        if self.wheel.exact.is_some() {
+            comes
+        } else {
+            comes << TICK_BITS
+        }
     }
 
     fn fire(&mut self, time: u64) {
@@ -111,7 +127,7 @@ impl Pair {
         }
     }
 
-    /// For an entry that the wheel has given back; returns its tick.
+    /// For an entry that the wheel has given back; returns when it was to come, as in its key.
     fn take_out(&mut self, entry: NonNull<Entry>) -> u64 {
         let mut found = self
             .map
@@ -124,14 +140,20 @@ impl Pair {
 
     /// Checks that the wheel asks for a look if and only if it has entries, and not too late.
     fn check_next_due(&self) {
-        let first = self.map.keys().next().map(|(tick, _)| tick << TICK_BITS);
+        let first = self.map.keys().next();
+        let first = first.map(|&(comes, _)| self.time_of(comes));
         assert_eq!(self.wheel.next_due().is_some(), first.is_some());
         assert!(self.wheel.next_due() <= first, "too late a look");
     }
 }
 
 fn check(operations: &[Operation]) {
-    let mut pair = Pair::new();
+    check_wheel(false, operations);
+    check_wheel(true, operations);
+}
+
+fn check_wheel(is_exact: bool, operations: &[Operation]) {
+    let mut pair = Pair::new(is_exact);
     for (step, &operation) in operations.iter().enumerate() {
         pair.carry_out(operation, step);
         pair.check_next_due();

@@ -1,0 +1,214 @@
+//! Putting a trace together from what is in the rings.
+
+#[cfg(feature = "trace")]
+use super::names;
+use super::{
+    Task, Trace, Track, Why,
+    event::{Event, Kind, LONGEST, TIMES},
+    recorder::Events,
+    recording::Recording,
+    track::Step,
+};
+use crate::{
+    scheduler::{task_id::TaskId, task_name::Name},
+    sync::clock,
+};
+use std::collections::{BTreeMap, HashMap};
+#[cfg(feature = "trace")]
+use std::{
+    env,
+    time::{Duration, SystemTime},
+};
+
+/// What is in the rings of one executor.
+pub(super) struct Part<'a> {
+    recording: &'a Recording,
+    rings: Vec<(usize, Events)>,
+}
+
+impl<'a> Part<'a> {
+    /// Copies what is there now.
+    pub(super) fn of(recording: &'a Recording) -> Part<'a> {
+        let rings = recording.recorder.copy(|ring| recording.first(ring));
+        Part { recording, rings }
+    }
+}
+
+/// Makes a trace of the executors whose rings have been copied.
+pub(super) fn collect(parts: &[Part<'_>], why: Why) -> Trace {
+    // After the copies, so that no event of them is later.
+    let now = parts.iter().map(|part| part.recording.recorder.now()).max();
+    let now = now.unwrap_or_else(clock::now);
+    let began = parts.iter().map(|part| part.recording.since).min();
+    // It lies ahead if time was virtual then, and is not any more.
+    let began = began.unwrap_or(now).min(now);
+    let since = began.max(now.saturating_sub(LONGEST));
+    let mut tracks = Vec::new();
+    let mut offset = 0;
+    let mut names = HashMap::new();
+    for part in parts {
+        offset += add_tracks(&mut tracks, part, parts.len() > 1, offset, since, now);
+        names.extend(part.recording.recorder.names());
+    }
+    Trace {
+        why,
+        #[cfg(feature = "trace")]
+        program: program(),
+        #[cfg(feature = "trace")]
+        started: SystemTime::now() - Duration::from_nanos(now - since),
+        duration: now - since,
+        tasks: tasks(&tracks, names),
+        tracks,
+        #[cfg(feature = "trace")]
+        strings: names::all(),
+    }
+}
+
+/// Adds the tracks of one executor, whose workers are numbered from `offset` on. Returns how many
+/// numbers they take.
+fn add_tracks(
+    tracks: &mut Vec<Track>,
+    part: &Part<'_>,
+    is_one_of_several: bool,
+    offset: usize,
+    since: u64,
+    now: u64,
+) -> usize {
+    let recorder = &part.recording.recorder;
+    let elsewhere = recorder.workers();
+    let of = if is_one_of_several {
+        format!("{}: ", recorder.executor())
+    } else {
+        String::new()
+    };
+    // What others have recorded of a worker.
+    let mut of_workers: BTreeMap<usize, Vec<Event>> = BTreeMap::new();
+    let (mut own, mut workers) = (Vec::new(), 0);
+    // That of other threads comes last, and so is read first.
+    for (ring, copied) in part.rings.iter().rev() {
+        let lost = copied.lost;
+        let mut events = read(copied, since);
+        let worker = (*ring != elsewhere).then_some(offset + ring);
+        if worker.is_none() {
+            let is_of_worker =
+                |event: &Event| matches!(event.kind, Kind::PermitTaken | Kind::PermitGiven);
+            for event in events.extract_if(.., |event| is_of_worker(event)) {
+                let worker = of_workers.entry(event.payload as usize).or_default();
+                worker.push(event);
+            }
+        } else {
+            workers = workers.max(ring + 1);
+            events.extend(of_workers.remove(ring).unwrap_or_default());
+            events.sort_by_key(|event| event.time);
+        }
+        for event in &mut events {
+            match event.kind {
+                Kind::Stolen => event.payload += offset as u64,
+                Kind::PermitTaken | Kind::PermitGiven => event.payload = 0,
+                _ => {}
+            }
+        }
+        if lost > 0 {
+            let gap = Event {
+                time: events.first().map_or(now - since, |event| event.time),
+                kind: Kind::Gap,
+                argument: 0,
+                payload: lost,
+            };
+            events.insert(0, gap);
+        }
+        let name = match worker {
+            Some(_) => format!("{of}worker {ring}"),
+            None => format!("{of}other threads"),
+        };
+        own.push(Track {
+            name,
+            worker,
+            lost,
+            events,
+        });
+    }
+    own.reverse();
+    tracks.extend(own);
+    workers
+}
+
+/// The events of a ring, with their times from when the recording began. Of each time the low bits
+/// are known, and that the next event came soon after; so they are read from the newest to the
+/// oldest.
+fn read(events: &Events, since: u64) -> Vec<Event> {
+    let mut time = events.newest;
+    let mut read = Vec::with_capacity(events.copied.events.len());
+    for event in events.copied.events.iter().rev() {
+        let Some(event) = Event::of(*event) else {
+            continue;
+        };
+        time = time.saturating_sub(time.wrapping_sub(event.time) % TIMES);
+        let Some(time) = time.checked_sub(since) else {
+            break;
+        };
+        read.push(Event { time, ..event });
+    }
+    read.reverse();
+    read
+}
+
+/// The tasks that occur.
+fn tasks(tracks: &[Track], mut names: HashMap<TaskId, Name>) -> BTreeMap<TaskId, Task> {
+    let mut tasks: BTreeMap<TaskId, Task> = BTreeMap::new();
+    for track in tracks {
+        track.steps(|step| match step {
+            Step::Spawns { id, by, .. } => tasks.entry(id).or_default().parent = by,
+            Step::Polled { id, .. } | Step::Woken { id, .. } => _ = tasks.entry(id).or_default(),
+            Step::Other(_) => {}
+        });
+    }
+    for (id, task) in &mut tasks {
+        task.name = names.remove(id).or_else(|| id.name());
+    }
+    tasks
+}
+
+#[cfg(feature = "trace")]
+fn program() -> String {
+    let program = env::current_exe().ok();
+    let name = program.as_ref().and_then(|path| path.file_stem());
+    name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::scheduler::trace::recorder::Recorder;
+
+    const HOUR: u64 = 3_600_000_000_000;
+
+    /// The times that are read of events at these, by hours, from an hour on.
+    fn times(hours: &[u64], since: u64) -> Vec<u64> {
+        let recorder = Recorder::new("test", 1, false);
+        for hour in hours {
+            let event = Event {
+                time: hour * HOUR,
+                kind: Kind::User,
+                argument: 0,
+                payload: 0,
+            };
+            recorder.record(0, event);
+        }
+        let (_, events) = &recorder.copy(|_| 0)[0];
+        assert_eq!(events.lost, 0);
+        let read = read(events, since * HOUR);
+        read.iter().map(|event| since + event.time / HOUR).collect()
+    }
+
+    #[test]
+    fn events_of_long_ago_do_not_come_back() {
+        let all: Vec<u64> = (0..500).collect();
+        assert_eq!(times(&all, 470), all[470..]);
+        assert_eq!(times(&all, 0), all, "each comes soon after the one before");
+        // Low bits of their times begin anew after 78 hours.
+        assert!(times(&[1, 2, 3], 100).is_empty());
+        assert_eq!(times(&[1, 2, 81, 82], 50), [81, 82]);
+        assert_eq!(times(&[1, 2, 81, 200, 201], 190), [200, 201]);
+    }
+}
