@@ -353,7 +353,13 @@ mod locations {
             }
             return;
         }
-        for variable in ["EXECUTOR_WORKERS", "EXECUTOR_SCHEDTRACE"] {
+        let variables = [
+            "EXECUTOR_WORKERS",
+            "EXECUTOR_SCHEDTRACE",
+            #[cfg(feature = "signal")]
+            "EXECUTOR_DUMP",
+        ];
+        for variable in variables {
             let mut command = child();
             command.env(variable, "nonsense");
             assert_passed(variable, &output_of(command));

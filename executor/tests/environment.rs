@@ -1,4 +1,5 @@
-//! `EXECUTOR_WORKERS` and `EXECUTOR_SCHEDTRACE`, each value in a process of its own.
+//! The variables that the executor heeds, each value in a process of its own. (What
+//! `EXECUTOR_DUMP` does is in `dump_signal.rs`, and `EXECUTOR_TRACE` in `trace/to_file.rs`.)
 
 mod common;
 
@@ -13,6 +14,9 @@ use std::{
 
 const WORKERS: &str = "EXECUTOR_WORKERS";
 const TRACE: &str = "EXECUTOR_SCHEDTRACE";
+const DUMP: &str = "EXECUTOR_DUMP";
+#[cfg(not(feature = "trace"))]
+const FILE: &str = "EXECUTOR_TRACE";
 
 #[test]
 #[ignore = "a part of tests that set a variable"]
@@ -28,6 +32,14 @@ fn role_uses_the_default_executor() {
 fn role_builds_an_executor() {
     let _watchdog = watchdog(60);
     println!("<{} workers>", Executor::new().unwrap().metrics().workers());
+}
+
+#[test]
+#[ignore = "a part of tests that set a variable"]
+fn role_builds_two_executors() {
+    let _watchdog = watchdog(60);
+    (0..2).for_each(|_| drop(Executor::builder().workers(1).build().unwrap()));
+    println!("<two>");
 }
 
 #[test]
@@ -325,6 +337,55 @@ fn a_long_period_of_the_trace_does_not_hold_up_the_end() {
     }
 }
 
+#[test]
+#[cfg(feature = "signal")]
+fn a_bad_executor_dump_panics_and_says_what_is_wanted() {
+    let _watchdog = watchdog(60);
+    for value in ["1", "usr1", "SIGUSR1", "USR1,QUIT", "INT"] {
+        let words = ["USR1", "QUIT", &format!("{value:?}")];
+        expect_panic("role_uses_the_default_executor", DUMP, value, &words);
+        expect_panic("role_asks_for_three_workers", DUMP, value, &words);
+    }
+    expect(
+        "role_tries_the_default_executor_again",
+        DUMP,
+        "no",
+        "<the same panic twice>",
+    );
+}
+
+#[test]
+#[cfg(not(feature = "signal"))]
+fn an_executor_dump_without_its_feature_is_said_to_have_no_effect_once() {
+    let _watchdog = watchdog(60);
+    for value in ["USR1", "nonsense"] {
+        let output = expect("role_builds_two_executors", DUMP, value, "<two>");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(text.matches(DUMP).count(), 1, "{text}");
+        assert!(text.contains("feature `signal`"), "{text}");
+    }
+}
+
+#[test]
+fn an_empty_executor_dump_counts_as_unset() {
+    let _watchdog = watchdog(60);
+    let output = expect("role_builds_two_executors", DUMP, "", "<two>");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!text.contains(DUMP), "{text}");
+}
+
+#[test]
+#[cfg(not(feature = "trace"))]
+fn an_executor_trace_without_its_feature_is_said_to_have_no_effect_once() {
+    let _watchdog = watchdog(60);
+    for value in ["trace.html", "nonsense"] {
+        let output = expect("role_builds_two_executors", FILE, value, "<two>");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(text.matches(FILE).count(), 1, "{text}");
+        assert!(text.contains("feature `trace`"), "{text}");
+    }
+}
+
 /// What becomes of a line that nobody takes.
 #[cfg(unix)]
 mod standard_error {
@@ -430,6 +491,9 @@ mod elevated_rights {
         });
         role_is_idle_with_three_workers_for_a_while();
         println!("<{} workers>", Executor::new().unwrap().metrics().workers());
+        let dumps = common::threads(Some("executor-dump")) > 0;
+        println!("<prints dumps: {dumps}>");
+        executor::simulate(async {});
     }
 
     #[test]
@@ -452,7 +516,10 @@ mod elevated_rights {
             "--nocapture",
             "--test-threads=1",
         ]);
-        command.env(TRACE, "20").env(WORKERS, "3").current_dir("/");
+        command.env(TRACE, "20").env(WORKERS, "3").env(DUMP, "USR1");
+        command.current_dir("/");
+        command.env("EXECUTOR_DEADLOCK", "nonsense");
+        command.env("EXECUTOR_SEED", "nonsense");
         let output = output_of_user(command, NOBODY);
         fs::remove_file(&copy).unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
@@ -461,7 +528,9 @@ mod elevated_rights {
         }
         assert_passed(name, &output);
         assert!(text.contains("<3 workers>"), "{text}");
-        assert!(!String::from_utf8_lossy(&output.stderr).contains("SCHED "));
+        assert!(text.contains("<prints dumps: false>"), "{text}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("SCHED ") && !text.contains(DUMP), "{text}");
     }
 
     fn output_of_user(mut command: Command, user: u32) -> Output {

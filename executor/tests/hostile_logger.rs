@@ -120,3 +120,21 @@ fn a_logger_that_waits_for_a_lock_of_whoever_ends_the_executor_keeps_nobody() {
         drop(held);
     });
 }
+
+/// Whoever is at work on it is a thread of the parent's: the child has one of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_logger_that_does_not_return_keeps_no_forked_child_silent() {
+    let (parent, reports) = (std::process::id(), Arc::new(AtomicUsize::new(0)));
+    let count = reports.clone();
+    let log = move |_: &Record<'_>| {
+        count.fetch_add(1, SeqCst);
+        while std::process::id() == parent {
+            std::thread::park();
+        }
+    };
+    in_process_with_log(log, || {
+        stall(&executor(1), &reports, 1);
+        common::limits::in_fork(|| stall(&executor(1), &reports, 2));
+    });
+}

@@ -14,17 +14,17 @@ use std::{
 /// From the top. Those beside each other do not know each other. `""` is the root: what a user can
 /// name.
 const LAYERS: &[&[&str]] = &[
-    &["", "net", "time"],
+    &["", "guide", "net", "time", "trace"],
     &["scheduler"],
     &["netpoll"],
     &["idle"],
-    &["suspended", "queue", "timer"],
+    &["suspended", "queue", "timer", "record"],
     &["sync"],
 ];
 
-/// Folders that are one in the eyes of the rule: the root is the public face, and `net` and `time`
-/// are parts of it.
-const ONE_LAYER: &[&str] = &["", "net", "time"];
+/// Folders that are one in the eyes of the rule: the root is the public face, and `guide`, `net`,
+/// `time` and `trace` are parts of it.
+const ONE_LAYER: &[&str] = &["", "guide", "net", "time", "trace"];
 
 /// Files that the root may hold, and modules that may be in one circle.
 const MAX_ROOT_FILES: usize = 18;

@@ -3,8 +3,14 @@
 
 mod common;
 
-use common::{Ledger, in_own_process, quiet_panic, watchdog};
-use executor::{Handle, JoinError, TaskId};
+use common::{
+    Ledger, assert_passed, child, in_own_process, is_child, output_of, quiet_panic, role, watchdog,
+};
+use executor::{
+    Handle, JoinError, TaskId,
+    sim::{is_simulated, random},
+    time::{now, sleep},
+};
 use std::{
     future::pending,
     io,
@@ -12,6 +18,7 @@ use std::{
     rc::Rc,
     sync::{Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 /// This crate by another name.
@@ -99,6 +106,112 @@ async fn a_test_may_return_a_result() -> io::Result<()> {
 #[executor::test]
 #[should_panic(expected = "as it should")]
 async fn a_test_may_panic_if_it_should() {
+    let _watchdog = watchdog(60);
+    executor::yield_now().await;
+    quiet_panic("as it should");
+}
+
+#[executor::test(simulate)]
+async fn a_test_may_be_simulated() -> Result<(), JoinError> {
+    let _watchdog = watchdog(60);
+    assert!(is_simulated());
+    assert_eq!(workers(), 4);
+    let (start, hour) = (now(), Duration::from_secs(3600));
+    sleep(hour).await;
+    assert!(now() >= start + hour);
+    executor::spawn(async {}).await
+}
+
+#[executor::test(crate = renamed::rt, simulate, workers = 2, seeds = 20)]
+async fn a_simulated_test_may_have_workers_and_another_crate() {
+    let _watchdog = watchdog(60);
+    assert!(is_simulated());
+    assert_eq!(workers(), 2);
+}
+
+/// Which ran.
+static SEEDS: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
+/// Is called by others, and by nobody else.
+#[executor::test(simulate, seeds = 30)]
+#[ignore = "a part of another test"]
+async fn role_is_simulated_with_thirty_seeds() {
+    SEEDS.lock().unwrap().push(random());
+}
+
+#[test]
+fn a_simulated_test_runs_with_so_many_seeds_or_with_the_one_that_is_asked_for() {
+    for (seed, runs) in [(None, 30), (Some("7"), 1)] {
+        if is_child() {
+            let _watchdog = watchdog(60);
+            role_is_simulated_with_thirty_seeds();
+            let mut seeds = SEEDS.lock().unwrap().clone();
+            seeds.sort_unstable();
+            seeds.dedup();
+            println!("{} seeds", seeds.len());
+            return;
+        }
+        let mut child = child();
+        child.envs(seed.map(|seed| ("EXECUTOR_SEED", seed)));
+        let output = output_of(child);
+        assert_passed("with seeds", &output);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(&format!("{runs} seeds\n")), "{text}");
+    }
+}
+
+/// Is called by another one, and by nobody else. Fails with one seed in eight.
+#[executor::test(simulate, seeds = 100)]
+#[ignore = "a part of another test"]
+async fn role_fails_with_some_seeds() -> Result<(), String> {
+    println!("\nrun");
+    executor::yield_now().await;
+    if random().is_multiple_of(8) {
+        return Err("out of cheese".into());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_simulated_test_that_fails_says_which_line_replays_it() {
+    let _watchdog = watchdog(100);
+    let run = |seed: Option<&str>| {
+        let mut command = role("role_fails_with_some_seeds");
+        command.envs(seed.map(|seed| ("EXECUTOR_SEED", seed)));
+        let output = output_of(command);
+        assert!(!output.status.success());
+        let text = String::from_utf8_lossy(&output.stdout);
+        (
+            text.matches("\nrun\n").count(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (runs, text) = run(None);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("    EXECUTOR_SEED="));
+    let line = line.unwrap_or_else(|| panic!("no line in {text}")).trim();
+    let (seed, command) = line.split_once(' ').unwrap();
+    assert_eq!(
+        command,
+        "cargo test -p executor --test macros role_fails_with_some_seeds -- --exact"
+    );
+    let seed = seed.strip_prefix("EXECUTOR_SEED=").unwrap();
+    assert_eq!(runs.to_string(), seed, "one run for each seed, from 1 on");
+    let (runs, replayed) = run(Some(seed));
+    assert_eq!(runs, 1);
+    assert!(replayed.contains(line), "{replayed}");
+    for text in [text, replayed] {
+        assert!(
+            text.contains("the test returned an error: \"out of cheese\""),
+            "{text}"
+        );
+    }
+}
+
+#[executor::test(simulate)]
+#[should_panic(expected = "as it should")]
+async fn a_simulated_test_may_panic_if_it_should() {
     let _watchdog = watchdog(60);
     executor::yield_now().await;
     quiet_panic("as it should");

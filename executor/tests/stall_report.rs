@@ -1,5 +1,6 @@
 //! What the monitor tells the log: a poll that runs for longer than a second, once, with its task's
-//! id and origin; and that the limit of threads is reached while work waits, once.
+//! id and origin, and what its thread does; and that the limit of threads is reached while work
+//! waits, once.
 //!
 //! Each test in a process of its own, since a process has one logger.
 #![cfg(not(loom))]
@@ -103,6 +104,8 @@ fn a_task_with_a_name_stalls_and_panics_under_it() {
         );
         let origin = format!("task {id} `conn`, spawned at {}:{line}:", file!());
         assert!(stalls_of(id)[0].contains(&origin), "{:?}", stalls_of(id));
+        // Said by a thread of its own.
+        eventually("the panic is reported", || !lines(Level::Error).is_empty());
         let panics = lines(Level::Error);
         assert_eq!(panics.len(), 1, "{panics:?}");
         assert!(panics[0].contains(&origin), "{panics:?}");
@@ -114,6 +117,83 @@ fn a_task_with_a_name_stalls_and_panics_under_it() {
                 .is_err()
         );
         assert_eq!(lines(Level::Error), panics);
+    });
+}
+
+/// The report of a poll of `body`, which gets the condition on which it may end.
+#[track_caller]
+fn report_of(body: impl FnOnce(&dyn Fn() -> bool) + Send + 'static) -> String {
+    let own = with_threads(1);
+    let (tell, told) = mpsc::channel();
+    let stalled = own.spawn(async move {
+        let own_id = told.recv().unwrap();
+        body(&|| !stalls_of(own_id).is_empty());
+    });
+    let id = stalled.id();
+    tell.send(id).unwrap();
+    own.block_on(stalled).unwrap();
+    stalls_of(id).remove(0)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_says_in_which_system_call_the_thread_sleeps() {
+    in_process_whose_log_is_kept(|| {
+        // Who sleeps in steps may be seen between two of them, on a busy machine.
+        common::in_some_attempt(|| {
+            let report = report_of(|is_reported| {
+                eventually("it is reported", || {
+                    thread::sleep(Duration::from_millis(500));
+                    is_reported()
+                });
+            });
+            ["nanosleep", "clock_nanosleep"].iter().any(|call| {
+                let says = format!("blocks its thread, which is asleep in {call}: use `spawn_");
+                report.contains(&says)
+            })
+        });
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_says_that_the_thread_computes() {
+    in_process_whose_log_is_kept(|| {
+        // What computes sleeps for a moment now and then: in the look at the reports.
+        common::in_some_attempt(|| {
+            let report = report_of(|is_reported| {
+                eventually("it is reported", || {
+                    common::work_for(Duration::from_millis(50));
+                    is_reported()
+                });
+            });
+            report.contains("blocks its thread, which is computing: use `spawn_")
+        });
+    });
+}
+
+#[test]
+fn a_name_cannot_make_a_report_say_more_than_it_does() {
+    in_process_whose_log_is_kept(|| {
+        let own = with_threads(1);
+        let (tell, told) = mpsc::channel();
+        let stalls = async move {
+            let own_id = told.recv().unwrap();
+            eventually("it is reported", || !stalls_of(own_id).is_empty());
+            std::panic::resume_unwind(Box::new("no cheese"))
+        };
+        let hostile = TaskBuilder::new().name("é\n\u{1b}[2J\u{202e}\"x\"");
+        let task = hostile.spawn_on(stalls, &own.handle());
+        let id = task.id();
+        tell.send(id).unwrap();
+        let error = own.block_on(async { task.await.map(|never: ()| never) });
+        let shown = format!(r#"task {id} `é\n\u{{1b}}[2J\u{{202e}}"x"`"#);
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, format!("{shown} panicked: no cheese"));
+        assert!(stalls_of(id)[0].starts_with(&shown), "{:?}", stalls_of(id));
+        eventually("the panic is reported", || !lines(Level::Error).is_empty());
+        let panics = lines(Level::Error);
+        assert!(panics[0].starts_with(&shown), "{panics:?}");
     });
 }
 

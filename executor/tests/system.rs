@@ -10,6 +10,7 @@ use common::{
 };
 use executor::{
     Executor, Handle,
+    dump::TaskState,
     time::{sleep, timeout},
 };
 use std::{
@@ -303,6 +304,20 @@ fn a_forked_child_may_build_an_executor_of_its_own() {
             drop(own);
             let task = executor::spawn(async { 8 });
             assert_eq!(executor::block_on(task).unwrap(), 8);
+        });
+    });
+}
+
+#[test]
+fn a_dump_in_a_forked_child_shows_the_call_of_the_thread_that_has_called_in_the_parent() {
+    in_own_process(|| {
+        let inherited = executor(1);
+        inherited.block_on(inherited.spawn(async {})).unwrap();
+        rest(&inherited.handle());
+        in_fork(|| {
+            let own = executor(1);
+            let dump = own.block_on(async { Handle::current().dump() });
+            assert_eq!(dump.tasks()[0].state(), TaskState::BlockOn, "{dump}");
         });
     });
 }

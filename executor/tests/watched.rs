@@ -13,11 +13,19 @@ use std::{
 const FOLDERS: &[&str] = &["tests", "../waitgroup/tests", "../examples/tests"];
 
 /// What starts a watchdog.
-const WATCHES: &[&str] = &["watchdog", "in_own_process", "in_process_with_log"];
+const WATCHES: &[&str] = &[
+    "watchdog",
+    "in_own_process",
+    "in_process_with_log",
+    // Of `simulate.rs`.
+    "with_seeds",
+    "found_within",
+];
 
 /// Files whose tests wait for nothing and nobody, or have something of their own that ends them.
 const EXEMPT_FILES: &[&str] = &[
     // They read files.
+    "../examples/tests/lessons/chapter.rs",
     "tests/layers.rs",
     "tests/watched.rs",
     // Watches each of its programs, to tell which one hangs.

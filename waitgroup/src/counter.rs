@@ -1,4 +1,4 @@
-//! The counter and its waiters: every atomic operation of the crate is in this file.
+//! The counter and its waiters: every change of a group's state is in this file.
 //!
 //! # The protocol
 //!
@@ -36,6 +36,13 @@
 //! list either, which event-listener holds as it notifies; see `proxy`.
 //!
 //! A dropped waiter leaves its `WAITING` behind. That costs the last `done` a lock, no more.
+//!
+//! # The last handle
+//!
+//! Waits do not keep the counter. If it goes with `WAITING` set, its last generation never ends. The
+//! drop has the counter to itself, so no wait comes or ends beside it: it notifies those that there
+//! are, as the end of a generation does, but of this. They keep no waker from then on, and so a task
+//! that waits is seen to be one that nobody can wake.
 //!
 //! # Overflow
 //!
@@ -77,10 +84,11 @@
 use std::mem;
 use std::sync::PoisonError;
 
-use event_listener::{Event, EventListener};
+use event_listener::{Event, EventListener, IntoNotification};
 
+use crate::orphan::Orphaned;
 use crate::proxy::wake_all;
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, hint};
+use crate::sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, hint};
 
 /// The bit of `state` which says that somebody may be waiting.
 const WAITING: usize = !(usize::MAX >> 1);
@@ -102,14 +110,25 @@ const LAST_AWAITED: usize = WAITING | 1;
 const FIRST_RETREAT: u32 = if cfg!(loom) { 1 } else { 32 };
 const LONGEST_RETREAT: u32 = if cfg!(loom) { 1 } else { 512 };
 
+/// What its waiters are told of a generation: that it has ended (`None`), or never will.
+pub(crate) type Fate = Option<Arc<Orphaned>>;
+
 /// A count, and the waiters of the generation it is in.
-#[derive(Default)]
 pub(crate) struct Counter {
     /// The count and [`WAITING`]; see the table above.
     state: AtomicUsize,
     /// Notified when this generation ends. By this lock, a new waiter and the end of a generation
     /// exclude each other.
-    generation: Mutex<Event>,
+    generation: Mutex<Event<Fate>>,
+}
+
+impl Default for Counter {
+    fn default() -> Counter {
+        Counter {
+            state: AtomicUsize::new(0),
+            generation: Mutex::new(Event::with_tag()),
+        }
+    }
 }
 
 impl Counter {
@@ -155,7 +174,7 @@ impl Counter {
         loop {
             let lowered = match word {
                 0 => negative(),
-                LAST_AWAITED => self.finish_generation().map(notify_all).is_some(),
+                LAST_AWAITED => self.finish_generation().map(notify_end).is_some(),
                 _ => self.lower(word),
             };
             if lowered {
@@ -178,7 +197,7 @@ impl Counter {
 
     /// Brings an awaited count from one to zero, unless the word has changed by now. Returns the
     /// event of the generation that this ends, for the caller to notify.
-    fn finish_generation(&self) -> Option<Event> {
+    fn finish_generation(&self) -> Option<Event<Fate>> {
         let mut generation = self.lock();
         // Ordering: Release as in `lower`, for whoever reads this 0. Acquire, partner: the Release
         // of every earlier `done`, because the notification hands the work of all of them to the
@@ -187,19 +206,19 @@ impl Counter {
         self.state
             .compare_exchange(LAST_AWAITED, 0, Ordering::AcqRel, Ordering::Relaxed)
             .ok()?;
-        Some(mem::take(&mut *generation))
+        Some(mem::replace(&mut *generation, Event::with_tag()))
     }
 
     /// Returns a listener that is notified when the current generation ends; `None` if the count is
     /// zero.
-    pub(crate) fn listen(&self) -> Option<EventListener> {
+    pub(crate) fn listen(&self) -> Option<EventListener<Fate>> {
         match self.count() {
             0 => None,
             _ => self.register(),
         }
     }
 
-    fn register(&self) -> Option<EventListener> {
+    fn register(&self) -> Option<EventListener<Fate>> {
         let generation = self.lock();
         // Ordering: Acquire on failure, for the 0 which says that there is nothing to wait for;
         // partner: as in `count`. The bit itself is set Relaxed: it says "take the lock", and the
@@ -212,12 +231,34 @@ impl Counter {
             .map(|_| generation.listen())
     }
 
+    /// Tells those who wait, if there are any left, that nobody will end this generation.
+    #[cold]
+    fn abandon(&mut self, count: usize) {
+        let generation = self.generation.get_mut();
+        let generation = generation.unwrap_or_else(PoisonError::into_inner);
+        let waits = generation.total_listeners();
+        if waits > 0 {
+            notify_all(generation, Some(Arc::new(Orphaned::new(count, waits))));
+        }
+    }
+
     /// Locks the event of the current generation. No foreign code runs under this lock.
-    fn lock(&self) -> MutexGuard<'_, Event> {
+    fn lock(&self) -> MutexGuard<'_, Event<Fate>> {
         // Nothing panics between a half-made change and its other half, so poison means nothing.
         self.generation
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        // Ordering: Relaxed; the last handle has the counter to itself, and has acquired what others
+        // did to it.
+        let word = self.state.load(Ordering::Relaxed);
+        if word & WAITING != 0 {
+            self.abandon(word & COUNT);
+        }
     }
 }
 
@@ -228,8 +269,12 @@ fn raise(word: usize, n: usize) -> Option<usize> {
 }
 
 /// Wakes every waiter of a generation that has ended.
-fn notify_all(generation: Event) {
-    wake_all(|| _ = generation.notify(usize::MAX));
+fn notify_end(generation: Event<Fate>) {
+    notify_all(&generation, None);
+}
+
+fn notify_all(generation: &Event<Fate>, fate: Fate) {
+    wake_all(|| _ = generation.notify(usize::MAX.tag(fate)));
 }
 
 #[cold]

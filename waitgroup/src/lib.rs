@@ -19,6 +19,7 @@
 
 mod counter;
 mod guard;
+mod orphan;
 mod proxy;
 mod sync;
 mod track;

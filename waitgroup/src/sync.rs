@@ -5,7 +5,7 @@ pub(crate) use std::{
     hint,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread_local as local,
 };
@@ -15,7 +15,7 @@ pub(crate) use loom::{
     hint,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 

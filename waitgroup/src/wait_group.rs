@@ -123,6 +123,13 @@ impl WaitGroup {
     /// The future borrows nothing, and does not keep the counter alive. Any number of futures may
     /// wait at once.
     ///
+    /// If the last handle, [`Guard`] and [`Track`] go while work is counted, the future never is
+    /// ready. Whoever awaits it is woken, and then it says on standard error, once for each group:
+    ///
+    /// ```text
+    /// waitgroup: the last handle of a group is gone, and 1 wait for it will never end (counter 1)
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future ends this wait alone: nobody else's wake-up is lost. Another call of

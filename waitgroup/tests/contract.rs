@@ -330,6 +330,68 @@ mod waiting {
     }
 
     #[test]
+    fn a_wait_whose_last_handle_is_gone_is_woken_once_stays_pending_and_keeps_no_waker() {
+        let _watchdog = watchdog();
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut wait = group.wait();
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
+        let mut cx = Context::from_waker(&waker);
+        assert!(Pin::new(&mut wait).poll(&mut cx).is_pending());
+        let other = group.clone();
+        drop(group);
+        assert_eq!(bell.rings(), 0, "another handle is there");
+        drop(other);
+        assert_eq!(bell.rings(), 1);
+        for _ in 0..2 {
+            assert!(Pin::new(&mut wait).poll(&mut cx).is_pending());
+            assert_eq!(Arc::strong_count(&bell), 2, "`bell` and `waker`");
+        }
+        assert_eq!(
+            format!("{wait:?}"),
+            "Wait { finished: false, orphaned: true }"
+        );
+        assert_eq!(bell.rings(), 1);
+    }
+
+    #[test]
+    fn a_wait_that_ended_before_its_last_handle_went_is_ready() {
+        let _watchdog = watchdog();
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut early = group.wait();
+        group.done();
+        group.add(1);
+        let mut late = group.wait();
+        drop(group);
+        assert!(poll(&mut early).is_ready());
+        assert!(poll(&mut late).is_pending());
+    }
+
+    #[test]
+    fn a_waker_that_panics_as_the_last_handle_goes_costs_nobody_else_the_wake_up() {
+        let _watchdog = watchdog();
+        struct Panicking;
+        impl Wake for Panicking {
+            fn wake(self: Arc<Self>) {
+                std::panic::resume_unwind(Box::new(()));
+            }
+        }
+        let bell = Arc::new(Bell::default());
+        let wakers = [Waker::from(Arc::new(Panicking)), Waker::from(bell.clone())];
+        let group = WaitGroup::new();
+        group.add(1);
+        let mut waits = [group.wait(), group.wait()];
+        for (wait, waker) in waits.iter_mut().zip(&wakers) {
+            let mut cx = Context::from_waker(waker);
+            assert!(Pin::new(wait).poll(&mut cx).is_pending());
+        }
+        drop(group);
+        assert_eq!(bell.rings(), 1);
+    }
+
+    #[test]
     fn a_waker_may_use_the_group_it_is_woken_by() {
         let _watchdog = watchdog();
         struct Reuse(WaitGroup);

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::pin::Pin;
 use std::sync::Arc as StdArc;
 use std::sync::atomic::AtomicUsize as Tally;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use loom::future::block_on;
@@ -174,6 +174,80 @@ fn drop_of_a_wait_against_the_done_that_wakes_it() {
             done.join().unwrap();
         },
     );
+}
+
+#[test]
+fn the_last_handle_goes_against_the_first_poll_of_a_wait() {
+    let name = "the_last_handle_goes_against_the_first_poll_of_a_wait";
+    explore_both_orders(name, |order| {
+        let group = counted(1);
+        let wait = Arc::new(Mutex::new(group.wait()));
+        let polled = Arc::clone(&wait);
+        let woken = StdArc::new(CountWakes::default());
+        let waker = Waker::from(StdArc::clone(&woken));
+        order.race(
+            side(move || drop(group)),
+            side(move || {
+                let mut wait = polled.lock().unwrap();
+                let cx = &mut Context::from_waker(&waker);
+                assert!(Pin::new(&mut *wait).poll(cx).is_pending());
+            }),
+        );
+        let mut wait = wait.lock().unwrap();
+        let knows = is_orphaned(&wait);
+        assert!(knows ^ (woken.0.load(Relaxed) == 1), "woken, or found out");
+        assert!(poll(&mut wait).is_pending() && is_orphaned(&wait));
+    });
+}
+
+#[test]
+fn two_handles_go_at_once_one_of_them_a_guard() {
+    explore_both_orders("two_handles_go_at_once_one_of_them_a_guard", |order| {
+        // Whichever is the last, the count is zero by then.
+        let group = WaitGroup::new();
+        let guard = group.guard();
+        let mut wait = group.wait();
+        order.race(side(move || drop(group)), side(move || drop(guard)));
+        assert!(poll(&mut wait).is_ready());
+    });
+}
+
+#[test]
+fn two_handles_go_at_once_and_leave_work_counted() {
+    explore_both_orders("two_handles_go_at_once_and_leave_work_counted", |order| {
+        let group = counted(2);
+        let mut wait = group.wait();
+        let other = group.clone();
+        order.race(side(move || other.done()), side(move || drop(group)));
+        assert!(poll(&mut wait).is_pending() && is_orphaned(&wait));
+    });
+}
+
+#[test]
+fn the_last_handle_goes_against_the_drop_of_a_wait() {
+    let name = "the_last_handle_goes_against_the_drop_of_a_wait";
+    explore_both_orders(name, |order| {
+        let group = counted(1);
+        let mut dropped = group.wait();
+        let mut kept = group.wait();
+        assert!(poll(&mut dropped).is_pending());
+        order.race(side(move || drop(group)), side(move || drop(dropped)));
+        assert!(poll(&mut kept).is_pending() && is_orphaned(&kept));
+    });
+}
+
+#[derive(Default)]
+struct CountWakes(Tally);
+
+impl Wake for CountWakes {
+    fn wake(self: StdArc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+/// Whether the wait knows that it never ends.
+fn is_orphaned(wait: &Wait) -> bool {
+    format!("{wait:?}").contains("orphaned")
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub use process::full_pipe;
 pub use process::{
     assert_passed, child, in_own_process, is_child, output_of, output_within, passed, role,
 };
-pub use scale::{effort, few_workers, total, worker_counts};
+pub use scale::{asked_effort, effort, few_workers, total, worker_counts};
 use std::{
     cell::Cell,
     fmt::Display,

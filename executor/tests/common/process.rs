@@ -53,7 +53,12 @@ fn command(test: &str, which: Option<&str>) -> Command {
     command
         .env(CHILD, "1")
         .env_remove("EXECUTOR_WORKERS")
-        .env_remove("EXECUTOR_SCHEDTRACE");
+        .env_remove("EXECUTOR_SCHEDTRACE")
+        .env_remove("EXECUTOR_DUMP")
+        .env_remove("EXECUTOR_TRACE")
+        .env_remove("EXECUTOR_DEADLOCK")
+        .env_remove("EXECUTOR_SEED")
+        .env_remove("EXECUTOR_SEEDS");
     command
 }
 

@@ -69,47 +69,6 @@ fn it_ends_a_task_whose_output_is_large() {
 }
 
 #[test]
-fn an_abort_on_drop_gives_it_too() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let task = own.spawn(pending::<()>()).abort_on_drop();
-    let handle = task.abort_handle();
-    assert_eq!(handle.id(), task.id());
-    drop(handle.clone());
-    assert!(!task.is_finished());
-    handle.abort();
-    assert!(own.block_on(task).unwrap_err().is_cancelled());
-    assert!(handle.is_finished());
-}
-
-#[test]
-fn dropping_it_changes_nothing() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let wakers = Wakers::new();
-    let task = own.spawn(wakers.once());
-    for _ in 0..3 {
-        drop(task.abort_handle());
-    }
-    eventually("it waits", || wakers.len() == 1);
-    drop(task.abort_handle());
-    wakers.take().remove(0).wake();
-    own.block_on(task).unwrap();
-}
-
-#[test]
-fn the_result_of_a_task_that_has_finished_stays() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let task = own.spawn(async { 7 });
-    let handle = task.abort_handle();
-    eventually("it has ended", || handle.is_finished());
-    assert!(task.is_finished(), "both say the same");
-    handle.abort();
-    assert_eq!(own.block_on(task).unwrap(), 7);
-}
-
-#[test]
 fn it_keeps_neither_the_future_nor_the_output() {
     let _watchdog = watchdog(60);
     let own = executor(1);

@@ -255,18 +255,6 @@ fn it_may_be_nested_outside_of_tasks_too() {
 }
 
 #[test]
-fn inside_a_task_it_waits_for_another_task_with_only_one_worker() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let outer = own.spawn(async {
-        let before = executor::spawn(async { 1 });
-        let during = executor::block_on(async { executor::spawn(async { 2 }).await.unwrap() });
-        executor::block_on(before).unwrap() + during
-    });
-    assert_eq!(own.block_on(outer).unwrap(), 3);
-}
-
-#[test]
 fn inside_a_task_it_lets_the_other_tasks_go_on() {
     let _watchdog = watchdog(60);
     let own = executor(1);
@@ -296,23 +284,6 @@ fn inside_tasks_it_nests_64_deep_with_only_one_worker() {
     assert_eq!(own.block_on(own.spawn(nest(64))).unwrap(), 64);
     // And once more, with the stand-ins of before.
     assert_eq!(own.block_on(own.spawn(nest(64))).unwrap(), 64);
-}
-
-#[test]
-fn inside_a_task_the_panic_of_its_future_is_the_tasks() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let task = own.spawn(async {
-        executor::block_on(async {
-            executor::yield_now().await;
-            quiet_panic("nested")
-        })
-    });
-    let error = own
-        .block_on(async { task.await.map(|never: ()| never) })
-        .unwrap_err();
-    assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "nested");
-    assert_eq!(own.block_on(own.spawn(async { 7 })).unwrap(), 7);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! `block_in_place`, `spawn_blocking`, and how many threads there are.
 
 use crate::common::{
-    Gate, Ledger, PATIENCE, eventually, executor, patient_executor, quiet_panic, watchdog,
-    work_for, worker_counts,
+    Gate, Ledger, PATIENCE, eventually, executor, patient_executor, watchdog, work_for,
+    worker_counts,
 };
 use executor::Executor;
 use std::{
     collections::HashSet,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Barrier, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -109,39 +108,6 @@ fn block_in_place_outside_of_tasks_just_calls() {
     executor::block_in_place(|| calls += 1);
     executor::block_on(async { executor::block_in_place(|| calls += 1) });
     assert_eq!(calls, 2);
-}
-
-#[test]
-fn block_in_place_may_be_nested() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let task = own.spawn(async {
-        executor::block_in_place(|| {
-            executor::block_in_place(|| {
-                executor::block_on(async {
-                    let task = executor::spawn(async { 3 });
-                    executor::block_in_place(|| executor::block_on(task).unwrap())
-                })
-            })
-        })
-    });
-    assert_eq!(own.block_on(task).unwrap(), 3);
-    assert_eq!(own.block_on(own.spawn(async { 4 })).unwrap(), 4);
-}
-
-#[test]
-fn a_panic_unwinds_out_of_block_in_place() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let task = own.spawn(async {
-        let call = || executor::block_in_place(|| -> u32 { quiet_panic("blocking") });
-        let caught = catch_unwind(AssertUnwindSafe(call)).is_err();
-        let next = executor::spawn(async { 1 }).await.unwrap();
-        (caught, next)
-    });
-    assert_eq!(own.block_on(task).unwrap(), (true, 1));
-    let task = own.spawn_blocking(|| -> u32 { quiet_panic("spawned") });
-    assert!(own.block_on(task).unwrap_err().is_panic());
 }
 
 #[test]

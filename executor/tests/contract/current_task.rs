@@ -14,25 +14,6 @@ use std::{
 };
 
 #[test]
-fn in_a_task_it_is_the_tasks_own_at_each_poll() {
-    let _watchdog = watchdog(60);
-    let own = executor(2);
-    let tasks: Vec<_> = (0..100)
-        .map(|_| {
-            own.spawn(async {
-                let first = TaskId::current();
-                executor::yield_now().await;
-                (first, TaskId::current())
-            })
-        })
-        .collect();
-    for task in tasks {
-        let id = Some(task.id());
-        assert_eq!(own.block_on(task).unwrap(), (id, id));
-    }
-}
-
-#[test]
 fn outside_of_tasks_there_is_none() {
     let _watchdog = watchdog(60);
     assert_eq!(TaskId::current(), None);

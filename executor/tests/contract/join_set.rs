@@ -1,12 +1,12 @@
 //! `JoinSet`: a promise each.
 
 use crate::common::{
-    Bell, Gate, Ledger, Rng, Wakers, eventually, executor, quiet_panic, steady_executor, watchdog,
+    Gate, Ledger, Rng, Wakers, eventually, executor, quiet_panic, steady_executor, watchdog,
 };
-use executor::{Executor, Handle, JoinSet, TaskId, time::sleep};
+use executor::{Executor, Handle, JoinSet, TaskId};
 use std::{
     collections::HashSet,
-    future::{Future, pending, poll_fn},
+    future::{Future, pending},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
@@ -16,7 +16,6 @@ use std::{
     },
     task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker},
     thread,
-    time::Duration,
 };
 
 /// Polls `join_next` once.
@@ -34,32 +33,6 @@ fn outputs<T: Send + 'static>(set: &mut JoinSet<T>, count: usize) -> Vec<T> {
         }
         outputs
     })
-}
-
-#[test]
-fn tasks_are_joined_in_the_order_in_which_they_end() {
-    const TASKS: usize = 50;
-    let _watchdog = watchdog(60);
-    let (own, mut set) = (executor(2), JoinSet::new());
-    let (opens, waits): (Vec<_>, Vec<_>) =
-        (0..TASKS).map(|_| async_channel::bounded::<()>(1)).unzip();
-    for (i, wait) in waits.into_iter().enumerate() {
-        set.spawn_on(
-            async move {
-                let _ = wait.recv().await;
-                i
-            },
-            &own.handle(),
-        );
-    }
-    let mut order: Vec<_> = (0..TASKS).collect();
-    Rng::with_seed(1).shuffle(&mut order);
-    let mut opens: Vec<_> = opens.into_iter().map(Some).collect();
-    for &i in &order {
-        drop(opens[i].take());
-        assert_eq!(outputs(&mut set, 1), [i]);
-    }
-    assert!(set.is_empty());
 }
 
 #[test]
@@ -84,158 +57,6 @@ fn what_has_ended_before_anybody_asks_is_joined_in_that_order_too() {
     });
     // The last one may not have left word yet.
     assert_eq!(outputs(&mut set, TASKS), *order.lock().unwrap());
-}
-
-#[test]
-fn an_empty_set_has_nothing_to_wait_for() {
-    let _watchdog = watchdog(60);
-    let mut set = JoinSet::<u32>::new();
-    let nothing = |set: &mut JoinSet<u32>| {
-        assert!(set.is_empty());
-        assert_eq!(set.len(), 0);
-        assert!(executor::block_on(set.join_next()).is_none());
-        assert!(executor::block_on(set.join_next_with_id()).is_none());
-        assert!(set.try_join_next().is_none());
-        executor::block_on(set.shutdown());
-        set.abort_all();
-        set.detach_all();
-    };
-    nothing(&mut set);
-    set.spawn(async { 7 });
-    assert_eq!(outputs(&mut set, 1), [7]);
-    nothing(&mut set);
-    assert_eq!(executor::block_on(set.join_all()), [0; 0]);
-}
-
-#[test]
-fn its_length_is_what_has_not_been_joined() {
-    let _watchdog = watchdog(60);
-    let mut set = JoinSet::new();
-    for i in 1..=10 {
-        let task = set.spawn(async {});
-        eventually("it has ended", || task.is_finished());
-        assert_eq!(set.len(), i);
-    }
-    for i in (0..10).rev() {
-        executor::block_on(set.join_next()).unwrap().unwrap();
-        assert_eq!(set.len(), i);
-    }
-}
-
-#[test]
-fn extending_it_spawns_more_tasks_beside_those_that_are_there() {
-    let _watchdog = watchdog(60);
-    let own = executor(2);
-    let mut outputs = own.block_on(async {
-        let mut set = JoinSet::new();
-        let number = |i: u32| async move { i };
-        set.spawn(number(0));
-        set.extend((1..4).map(number));
-        assert_eq!(set.len(), 4);
-        set.join_all().await
-    });
-    outputs.sort();
-    assert_eq!(outputs, [0, 1, 2, 3]);
-}
-
-#[test]
-fn a_task_without_an_output_says_why_and_which_it_was() {
-    let _watchdog = watchdog(60);
-    let (own, mut set) = (executor(1), JoinSet::new());
-    let next = |set: &mut JoinSet<u32>| own.block_on(set.join_next_with_id()).unwrap();
-    let id = set
-        .spawn_on(async { quiet_panic("no") }, &own.handle())
-        .id();
-    let error = next(&mut set).unwrap_err();
-    assert!(error.is_panic());
-    assert_eq!(error.id(), id);
-    let task = set.spawn_on(pending(), &own.handle());
-    task.abort();
-    let error = next(&mut set).unwrap_err();
-    assert!(error.is_cancelled());
-    assert_eq!(error.id(), task.id());
-    let task = set.spawn_on(async { 7 }, &own.handle());
-    assert_eq!(next(&mut set).unwrap(), (task.id(), 7));
-}
-
-#[test]
-fn dropping_it_aborts_all_tasks() {
-    let _watchdog = watchdog(60);
-    let (own, ledger, wakers) = (executor(2), Ledger::new(), Wakers::new());
-    let mut set = JoinSet::new();
-    for _ in 0..100 {
-        set.spawn_on(ledger.track(wakers.forever()), &own.handle());
-    }
-    eventually("they wait", || wakers.len() >= 100);
-    drop(set);
-    eventually("they are dropped", || ledger.dropped() == 100);
-    ledger.assert_settled();
-}
-
-#[test]
-fn abort_all_leaves_the_tasks_in_the_set_until_they_are_joined() {
-    let _watchdog = watchdog(60);
-    let (own, ledger, mut set) = (executor(2), Ledger::new(), JoinSet::new());
-    let done = set.spawn_on(async {}, &own.handle());
-    eventually("one has ended", || done.is_finished());
-    for _ in 0..10 {
-        set.spawn_on(ledger.track(pending()), &own.handle());
-    }
-    set.abort_all();
-    assert_eq!(set.len(), 11);
-    own.block_on(async {
-        set.join_next().await.unwrap().expect("its result stays");
-        while let Some(end) = set.join_next().await {
-            assert!(end.unwrap_err().is_cancelled());
-        }
-    });
-    ledger.assert_settled();
-}
-
-#[test]
-fn the_handle_that_spawn_returns_ends_that_task_alone() {
-    let _watchdog = watchdog(60);
-    let (own, mut set) = (executor(2), JoinSet::new());
-    let tasks: Vec<_> = (0..10)
-        .map(|_| set.spawn_on(pending::<()>(), &own.handle()))
-        .collect();
-    tasks[3].abort();
-    let error = own.block_on(set.join_next()).unwrap().unwrap_err();
-    assert_eq!(error.id(), tasks[3].id());
-    assert_eq!(set.len(), 9);
-    let living = tasks.iter().filter(|task| !task.is_finished());
-    assert_eq!(living.count(), 9);
-}
-
-#[test]
-fn detach_all_lets_the_tasks_run_on_and_the_set_may_be_used_again() {
-    let _watchdog = watchdog(60);
-    let (own, mut set) = (executor(2), JoinSet::new());
-    for round in 0..20 {
-        let (open, opened) = async_channel::bounded::<()>(1);
-        let (send, ended) = mpsc::channel();
-        for _ in 0..10 {
-            let (opened, send) = (opened.clone(), send.clone());
-            let wait = async move {
-                let _ = opened.recv().await;
-                let _ = send.send(());
-                usize::MAX
-            };
-            set.spawn_on(wait, &own.handle());
-        }
-        set.detach_all();
-        assert!(set.is_empty());
-        // With the keys of those.
-        for i in 0..10 {
-            set.spawn_on(async move { round * 10 + i }, &own.handle());
-        }
-        drop((open, send));
-        let mut seen = outputs(&mut set, 10);
-        seen.sort();
-        assert_eq!(seen, (round * 10..round * 10 + 10).collect::<Vec<_>>());
-        assert_eq!(ended.iter().count(), 10);
-        assert!(set.try_join_next().is_none());
-    }
 }
 
 #[test]
@@ -281,114 +102,6 @@ fn join_all_yields_all_outputs_in_the_order_in_which_the_tasks_end() {
     eventually("the second has ended", || second.is_finished());
     drop(open);
     assert_eq!(own.block_on(set.join_all()), [2, 1]);
-}
-
-/// The text of a panic.
-fn text_of(payload: Box<dyn std::any::Any + Send>) -> String {
-    match payload.downcast::<&str>() {
-        Ok(text) => (*text).to_owned(),
-        Err(other) => *other.downcast::<String>().unwrap(),
-    }
-}
-
-#[test]
-fn join_all_goes_on_with_the_panic_of_a_task_and_aborts_the_others() {
-    let _watchdog = watchdog(60);
-    let (own, ledger, mut set) = (executor(1), Ledger::new(), JoinSet::new());
-    set.spawn_on(ledger.track(pending::<()>()), &own.handle());
-    set.spawn_on(async { quiet_panic("out of cheese") }, &own.handle());
-    let all = catch_unwind(AssertUnwindSafe(|| own.block_on(set.join_all())));
-    assert_eq!(text_of(all.unwrap_err()), "out of cheese");
-    eventually("the other is dropped", || ledger.dropped() == 1);
-
-    let mut set = JoinSet::new();
-    let task = set.spawn_on(pending::<()>(), &own.handle());
-    task.abort();
-    let all = catch_unwind(AssertUnwindSafe(|| own.block_on(set.join_all())));
-    let text = text_of(all.unwrap_err());
-    assert_eq!(text, format!("task {} was cancelled", task.id()));
-}
-
-#[test]
-fn try_join_next_waits_for_nothing() {
-    let _watchdog = watchdog(60);
-    let (own, mut set, wakers) = (executor(1), JoinSet::new(), Wakers::new());
-    let task = set.spawn_on(wakers.once(), &own.handle());
-    eventually("it waits", || wakers.len() == 1);
-    assert!(set.try_join_next().is_none());
-    assert!(set.try_join_next_with_id().is_none());
-    wakers.take().remove(0).wake();
-    let mut joined = None;
-    eventually("it has ended", || {
-        joined = set.try_join_next_with_id();
-        joined.is_some()
-    });
-    assert_eq!(joined.unwrap().unwrap(), (task.id(), ()));
-}
-
-#[test]
-fn dropping_what_join_next_returns_loses_no_task() {
-    const TASKS: usize = 500;
-    let _watchdog = watchdog(60);
-    let own = executor(2);
-    let mut set: JoinSet<usize> = JoinSet::new();
-    for i in 0..TASKS {
-        let nap = Duration::from_micros(50 * (i % 40) as u64);
-        let task = async move {
-            sleep(nap).await;
-            i
-        };
-        set.spawn_on(task, &own.handle());
-    }
-    let mut seen = HashSet::new();
-    let mut polls = 0_u64;
-    own.block_on(async {
-        while !set.is_empty() {
-            // Made, polled once, and dropped, over and over.
-            let joined = poll_fn(|cx| {
-                let mut next = pin!(set.join_next());
-                Poll::Ready(next.as_mut().poll(cx))
-            });
-            polls += 1;
-            match joined.await {
-                Poll::Ready(joined) => assert!(seen.insert(joined.unwrap().unwrap())),
-                Poll::Pending => executor::yield_now().await,
-            }
-        }
-    });
-    assert_eq!(seen.len(), TASKS);
-    assert!(polls >= TASKS as u64);
-}
-
-#[test]
-fn only_the_waker_of_the_latest_poll_is_woken_and_once() {
-    let _watchdog = watchdog(60);
-    let (own, mut set, wakers) = (executor(1), JoinSet::new(), Wakers::new());
-    for _ in 0..3 {
-        set.spawn_on(wakers.once(), &own.handle());
-    }
-    eventually("they wait", || wakers.len() == 3);
-    let ((first, first_waker), (second, second_waker)) = (Bell::new(), Bell::new());
-    assert!(poll_next(&mut set, &first_waker).is_pending());
-    assert!(poll_next(&mut set, &second_waker).is_pending());
-    assert!(poll_next(&mut set, &second_waker).is_pending());
-    wakers.take().into_iter().for_each(Waker::wake);
-    eventually("it is told", || second.rings() == 1);
-    assert_eq!(outputs(&mut set, 3), [(); 3]);
-    assert_eq!((first.rings(), second.rings()), (0, 1));
-}
-
-#[test]
-fn a_set_may_go_on_to_another_task_that_waits() {
-    let _watchdog = watchdog(60);
-    let (own, mut set, wakers) = (executor(2), JoinSet::new(), Wakers::new());
-    set.spawn_on(wakers.once(), &own.handle());
-    eventually("it waits", || wakers.len() == 1);
-    assert!(poll_next(&mut set, Waker::noop()).is_pending());
-    let waits = own.spawn(async move { set.join_next().await.unwrap().unwrap() });
-    thread::sleep(Duration::from_millis(2));
-    wakers.take().remove(0).wake();
-    own.block_on(waits).unwrap();
 }
 
 #[test]
@@ -465,18 +178,6 @@ fn it_may_outlive_the_executor_whose_end_cancels_its_tasks() {
         .iter()
         .filter(|end| end.as_ref().is_err_and(|e| e.is_cancelled()));
     assert_eq!(cancelled.count(), 10);
-}
-
-#[test]
-fn the_future_of_a_task_has_been_dropped_by_the_time_it_is_joined() {
-    let _watchdog = watchdog(60);
-    let (own, mut set) = (executor(2), JoinSet::new());
-    for _ in 0..1_000 {
-        let ledger = Ledger::new();
-        set.spawn_on(ledger.track(async {}), &own.handle());
-        own.block_on(set.join_next()).unwrap().unwrap();
-        ledger.assert_settled();
-    }
 }
 
 #[test]

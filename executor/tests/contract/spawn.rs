@@ -1,7 +1,7 @@
 //! `spawn` from everywhere, panics, detaching, `yield_now`.
 
 use crate::common::{
-    Gate, Guard, Ledger, OnDrop, at_thread_end, eventually, executor, quiet_panic, steady_executor,
+    Gate, Ledger, OnDrop, at_thread_end, eventually, executor, quiet_panic, steady_executor,
     watchdog,
 };
 use executor::{Executor, Handle};
@@ -243,19 +243,6 @@ fn a_panic_is_caught_and_its_worker_lives() {
 }
 
 #[test]
-fn the_payload_of_a_panic_arrives_whole() {
-    let _watchdog = watchdog(60);
-    let ledger = Ledger::new();
-    let guard = ledger.guard();
-    let task = executor::spawn(async move { panic::resume_unwind(Box::new((17_u64, guard))) });
-    let error = executor::block_on(async { task.await.map(|never: ()| never) }).unwrap_err();
-    let payload = error.into_panic().downcast::<(u64, Guard)>().unwrap();
-    assert_eq!((payload.0, ledger.dropped()), (17, 0));
-    drop(payload);
-    ledger.assert_settled();
-}
-
-#[test]
 fn the_panic_of_a_detached_task_goes_to_the_panic_hook_alone() {
     let _watchdog = watchdog(60);
     static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -278,25 +265,6 @@ fn the_panic_of_a_detached_task_goes_to_the_panic_hook_alone() {
     eventually("the hook hears of it", || !HEARD.lock().unwrap().is_empty());
     assert_eq!(own.block_on(own.spawn(async { 7 })).unwrap(), 7);
     assert_eq!(*HEARD.lock().unwrap(), ["nobody joins this one"]);
-}
-
-#[test]
-fn dropping_the_handle_detaches_the_task() {
-    let _watchdog = watchdog(60);
-    let ledger = Ledger::new();
-    let (go, may_go) = async_channel::bounded::<()>(1);
-    let (done, is_done) = mpsc::channel();
-    let output = ledger.guard();
-    drop(executor::spawn(async move {
-        may_go.recv().await.unwrap();
-        executor::yield_now().await;
-        done.send(()).unwrap();
-        output
-    }));
-    assert_eq!(ledger.dropped(), 0);
-    go.try_send(()).unwrap();
-    is_done.recv().unwrap();
-    eventually("the output is dropped too", || ledger.dropped() == 1);
 }
 
 #[test]

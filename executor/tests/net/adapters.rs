@@ -47,6 +47,19 @@ mod hyper_traits {
     }
 
     #[test]
+    fn the_timer_tells_the_time_of_a_simulation() {
+        let _watchdog = watchdog(60);
+        const HOUR: Duration = Duration::from_secs(3600);
+        let passed = executor::simulate(async {
+            let timer = Handle::current();
+            let start = timer.now();
+            timer.sleep(HOUR).await;
+            timer.now() - start
+        });
+        assert_eq!(passed, HOUR);
+    }
+
+    #[test]
     fn streams_and_their_halves_talk() {
         let _watchdog = watchdog(60);
         everywhere(|| async {

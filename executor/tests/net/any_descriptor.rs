@@ -1,7 +1,7 @@
 //! `Async`: whatever has a descriptor.
 
 use super::sockets::{everywhere, fill, poll_once, soon};
-use crate::common::{executor, in_own_process, is_child, watchdog};
+use crate::common::{eventually, executor, in_own_process, is_child, steady_executor, watchdog};
 use executor::{
     net::{Async, Interest},
     time::sleep,
@@ -9,12 +9,17 @@ use executor::{
 use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
     fs::File,
+    future::poll_fn,
     io::{ErrorKind, PipeReader, Read, Write, pipe},
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
         unix::net::UnixStream,
     },
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -60,6 +65,43 @@ fn readable_does_not_lie() {
     });
 }
 
+/// One event wakes both; the first takes what there is.
+#[test]
+fn whoever_comes_too_late_goes_on_waiting() {
+    let _watchdog = watchdog(60);
+    // On one thread, one after the other.
+    let own = steady_executor(1);
+    let (reader, mut writer) = pipe().unwrap();
+    let reader = Arc::new(Async::new(reader).unwrap());
+    let mut waiting: Vec<_> = (0..4)
+        .map(|number| {
+            let reader = reader.clone();
+            own.spawn(async move {
+                if number % 2 == 0 {
+                    reader.readable().await.unwrap();
+                } else {
+                    poll_fn(|cx| reader.poll_readable(cx)).await.unwrap();
+                }
+                reader.get_ref().read(&mut [0; 8]).unwrap()
+            })
+        })
+        .collect();
+    // Of those who poll, the last one is woken.
+    let replaced = waiting.remove(1);
+    while !waiting.is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+        assert!(waiting.iter().all(|task| !task.is_finished()));
+        writer.write_all(b"x").unwrap();
+        eventually("one has read", || {
+            waiting.iter().any(|task| task.is_finished())
+        });
+        let left = waiting.len() - 1;
+        waiting.retain(|task| !task.is_finished());
+        assert_eq!(waiting.len(), left);
+    }
+    drop(replaced);
+}
+
 #[test]
 fn writable_does_not_lie() {
     let _watchdog = watchdog(60);
@@ -80,22 +122,25 @@ fn closures_read_and_write() {
     everywhere(|| async {
         let (one, other) = UnixStream::pair().unwrap();
         let (one, other) = (Async::new(one).unwrap(), Async::new(other).unwrap());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let called = calls.clone();
         let read = executor::spawn(async move {
-            let mut calls = 0;
             let read = one.read_with(|mut one| {
-                calls += 1;
+                called.fetch_add(1, SeqCst);
                 one.read(&mut [0; 8])
             });
-            let length = soon(read).await.unwrap();
-            (length, calls)
+            soon(read).await.unwrap()
         });
-        sleep(Duration::from_millis(2)).await;
+        while calls.load(SeqCst) == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
         other
             .write_with(|mut other| other.write(b"hello"))
             .await
             .unwrap();
         // Called when it is ready, and not in between.
-        assert_eq!(soon(read).await.unwrap(), (5, 2));
+        assert_eq!(soon(read).await.unwrap(), 5);
+        assert_eq!(calls.load(SeqCst), 2);
     });
 }
 

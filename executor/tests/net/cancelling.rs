@@ -1,9 +1,9 @@
 //! What is lost when a future is dropped: nothing.
 
-use super::sockets::{everywhere, poll_once, soon, tcp_pair};
+use super::sockets::{everywhere, fill, poll_once, soon, tcp_pair};
 use crate::common::watchdog;
 use executor::{
-    net::{Async, TcpListener, TcpStream, UdpSocket},
+    net::{Async, TcpListener, TcpStream, UdpSocket, unix::UnixDatagram},
     time::{sleep, timeout},
 };
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
@@ -39,6 +39,38 @@ fn reads_that_are_dropped_lose_no_byte() {
             .map(|four| u32::from_ne_bytes(four.try_into().unwrap()));
         assert!(numbers.eq(0..500));
         soon(writer).await.unwrap();
+    });
+}
+
+#[test]
+fn writes_that_are_dropped_have_sent_nothing() {
+    let _watchdog = watchdog(60);
+    everywhere(|| async {
+        let (one, mut other) = tcp_pair().await;
+        let filled = fill(|bytes| one.try_write(bytes));
+        for _ in 0..3 {
+            assert!(poll_once((&one).write(b"lost")).is_pending());
+        }
+        let write = timeout(Duration::from_millis(1), (&one).write(b"lost")).await;
+        assert!(write.is_err());
+        soon(other.read_exact(&mut vec![0; filled])).await.unwrap();
+        soon((&one).write_all(b"kept")).await.unwrap();
+        drop(one);
+        let mut text = String::new();
+        soon(other.read_to_string(&mut text)).await.unwrap();
+        assert_eq!(text, "kept");
+        // Datagrams.
+        let (one, other) = UnixDatagram::pair().unwrap();
+        let mut sent = 0;
+        while one.try_send(b"first").is_ok() {
+            sent += 1;
+        }
+        assert!(poll_once(one.send(b"lost")).is_pending());
+        for _ in 0..sent {
+            assert_eq!(soon(other.recv(&mut [0; 8])).await.unwrap(), 5);
+        }
+        soon(one.send(b"ab")).await.unwrap();
+        assert_eq!(soon(other.recv(&mut [0; 8])).await.unwrap(), 2);
     });
 }
 

@@ -56,6 +56,16 @@ fn refused_connections_say_so_at_once() {
 }
 
 #[test]
+fn unreachable_addresses_say_so_at_once() {
+    let _watchdog = watchdog(60);
+    everywhere(|| async {
+        // Nobody has a TCP connection with all at once.
+        let error = soon(TcpStream::connect("255.255.255.255:80")).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::NetworkUnreachable);
+    });
+}
+
+#[test]
 fn of_several_addresses_the_dead_ones_are_passed_over() {
     let _watchdog = watchdog(60);
     everywhere(|| async {

@@ -13,7 +13,7 @@ use std::{
     io::Read,
     net,
     os::{
-        fd::{AsFd, AsRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd, OwnedFd, RawFd},
         unix,
     },
 };
@@ -84,6 +84,47 @@ fn a_descriptor_has_one_owner_all_the_time() {
     });
 }
 
+#[test]
+fn all_of_them_tell_their_descriptor() {
+    let _watchdog = watchdog(60);
+    fn tells(it: &(impl AsFd + AsRawFd), number: RawFd) {
+        assert_eq!((it.as_fd().as_raw_fd(), it.as_raw_fd()), (number, number));
+    }
+    everywhere(|| async {
+        let (one, _other) = tcp_pair().await;
+        let number = one.as_raw_fd();
+        tells(&one, number);
+        let (read, write) = one.into_split();
+        tells(&read, number);
+        tells(&write, number);
+        // So what std has no option for is set by others' crates, on a half, too.
+        super::sockets::reset_on_close(&write);
+        let (one, _other) = UnixStream::pair().unwrap();
+        let number = one.as_raw_fd();
+        tells(&one, number);
+        let (read, write) = one.into_split();
+        tells(&read, number);
+        tells(&write, number);
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let number = listener.as_raw_fd();
+        tells(&TcpListener::try_from(listener).unwrap(), number);
+        let socket = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let number = socket.as_raw_fd();
+        tells(&UdpSocket::try_from(socket).unwrap(), number);
+        let (one, _other) = unix::net::UnixDatagram::pair().unwrap();
+        let number = one.as_raw_fd();
+        tells(&UnixDatagram::try_from(one).unwrap(), number);
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let number = reader.as_raw_fd();
+        tells(&Async::new(reader).unwrap(), number);
+    });
+    let path = std::env::temp_dir().join(format!("tells-{}", std::process::id()));
+    let listener = unix::net::UnixListener::bind(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    let number = listener.as_raw_fd();
+    tells(&UnixListener::try_from(listener).unwrap(), number);
+}
+
 fn shows(value: &impl Debug, parts: &[&str]) {
     let text = format!("{value:?}");
     for part in parts {
@@ -105,6 +146,9 @@ fn debug_shows_what_std_shows() {
         shows(&listener, &["TcpListener", "addr: 127.0.0.1:"]);
         shows(&listener.incoming(), &["Incoming(TcpListener"]);
         shows(&UnixStream::pair().unwrap().0, &["UnixStream"]);
+        shows(&UnixDatagram::pair().unwrap().0, &["UnixDatagram"]);
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        shows(&socket, &["UdpSocket", "addr: 127.0.0.1:"]);
         let (reader, _writer) = std::io::pipe().unwrap();
         shows(&Async::new(reader).unwrap(), &["Async(PipeReader"]);
         let (read, write) = one.into_split();
@@ -174,8 +218,13 @@ fn they_may_go_to_other_threads_and_across_panics() {
     check::<Async<net::TcpStream>>();
     check::<executor::net::OwnedReadHalf>();
     check::<executor::net::OwnedWriteHalf>();
-    fn sendable<T: Send + Sync>() {}
-    sendable::<executor::net::Incoming<'_>>();
+    check::<executor::net::ReuniteError>();
+    check::<executor::net::Interest>();
+    check::<executor::net::Incoming<'_>>();
+    check::<executor::net::Incoming<'_, UnixListener>>();
+    check::<executor::net::unix::OwnedReadHalf>();
+    check::<executor::net::unix::OwnedWriteHalf>();
+    check::<executor::net::unix::UCred>();
     fn is_send(_: impl Send) {}
     is_send(TcpStream::connect(String::new()));
     is_send(async {

@@ -2,16 +2,17 @@
 
 use super::sockets::{executors, soon, tcp_pair, tcp_with_std};
 use crate::common::{
-    Bell, PATIENCE, activity, executor, in_own_process, steady_executor, watchdog,
+    Bell, PATIENCE, activity, executor, in_own_process, patient_executor, steady_executor, watchdog,
 };
 use executor::{
     Executor,
     net::{TcpListener, TcpStream, UdpSocket, unix::UnixStream},
     time::{interval, sleep, timeout},
 };
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt, future::join};
 use std::{
     future::Future,
+    hint,
     io::{Read, Write},
     net,
     pin::{Pin, pin},
@@ -176,6 +177,50 @@ fn a_storm_of_readable_sockets_leaves_none_out() {
     }
 }
 
+/// Sends to itself again and again, each time when it waits for that already; counts how often.
+async fn sends_to_itself(count: Arc<AtomicUsize>, over: Arc<AtomicBool>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(socket.local_addr().unwrap()).await.unwrap();
+    while !over.load(SeqCst) {
+        let mut buf = [0];
+        let (received, sent) = join(socket.recv(&mut buf), socket.send(&[7])).await;
+        assert_eq!((received.unwrap(), sent.unwrap()), (1, 1));
+        count.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn of_more_ready_sockets_than_the_local_queue_has_room_for_each_has_its_turn() {
+    let _watchdog = watchdog(60);
+    const SOCKETS: usize = 400;
+    // Without stand-ins: what a worker leaves behind goes to the global queue.
+    for own in [patient_executor(1), steady_executor(1)] {
+        let over = Arc::new(AtomicBool::new(false));
+        let counts: Vec<_> = (0..SOCKETS)
+            .map(|_| Arc::new(AtomicUsize::new(0)))
+            .collect();
+        let tasks: Vec<_> = counts
+            .iter()
+            .map(|count| own.spawn(sends_to_itself(Arc::clone(count), over.clone())))
+            .collect();
+        let now = || counts.iter().map(|count| count.load(SeqCst));
+        crate::common::eventually("each has begun", || now().all(|count| count > 0));
+        let before: Vec<_> = now().collect();
+        let enough = before.iter().sum::<usize>() + 100 * SOCKETS;
+        crate::common::eventually("all have had many", || now().sum::<usize>() > enough);
+        let mut counts: Vec<_> = now().zip(before).map(|(now, then)| now - then).collect();
+        counts.sort();
+        over.store(true, SeqCst);
+        own.block_on(async {
+            for task in tasks {
+                soon(task).await.unwrap();
+            }
+        });
+        let (least, median) = (counts[0], counts[SOCKETS / 2]);
+        assert!(least > median / 4, "{least} of {median}: {counts:?}");
+    }
+}
+
 /// Workers that block, and an echo beside them.
 fn echo_while_blocked(own: &Executor, blockers: usize) -> Duration {
     let (mut stream, mut peer) = own.block_on(tcp_with_std());
@@ -203,6 +248,59 @@ fn echo_while_blocked(own: &Executor, blockers: usize) -> Duration {
     drop(peer);
     own.block_on(soon(echo)).unwrap();
     took
+}
+
+/// (tokio#4730: the worker that was woken by an event runs on, and nobody listens any more.)
+#[test]
+fn a_task_that_blocks_right_after_its_event_holds_up_no_echo() {
+    let _watchdog = watchdog(60);
+    let kinds = [
+        (executor(1), 1),
+        (executor(2), 1),
+        (executor(2), 2),
+        (steady_executor(2), 1),
+    ];
+    for (own, blockers) in kinds {
+        let (mut stream, mut peer) = own.block_on(tcp_with_std());
+        let echo = own.spawn(async move {
+            let mut byte = [0];
+            while stream.read(&mut byte).await.unwrap() == 1 {
+                stream.write_all(&byte).await.unwrap();
+            }
+        });
+        let blocked = Arc::new(AtomicUsize::new(0));
+        let (blocking, mut peers): (Vec<_>, Vec<_>) = (0..blockers)
+            .map(|_| {
+                let (mut one, other) = UnixStream::pair().unwrap();
+                let blocked = blocked.clone();
+                let task = own.spawn(async move {
+                    one.read_exact(&mut [0]).await.unwrap();
+                    blocked.fetch_add(1, SeqCst);
+                    thread::sleep(Duration::from_secs(2));
+                });
+                (task, other.into_std().unwrap())
+            })
+            .unzip();
+        thread::sleep(Duration::from_millis(20));
+        peers
+            .iter_mut()
+            .for_each(|peer| peer.write_all(b"x").unwrap());
+        crate::common::eventually("they block", || blocked.load(SeqCst) == blockers);
+        let begin = Instant::now();
+        for _ in 0..3 {
+            peer.write_all(b"x").unwrap();
+            peer.read_exact(&mut [0]).unwrap();
+        }
+        let took = begin.elapsed();
+        assert!(took < Duration::from_secs(1), "{blockers}: {took:?}");
+        drop(peer);
+        own.block_on(async {
+            soon(echo).await.unwrap();
+            for task in blocking {
+                soon(task).await.unwrap();
+            }
+        });
+    }
 }
 
 /// How many results of a socket are ready in a row, at most `most`, and how often whoever polls is
@@ -342,6 +440,41 @@ fn a_socket_is_served_beside_timers_that_are_always_due() {
         peer.write_all(b"x").unwrap();
         assert_eq!(own.block_on(soon(read)).unwrap().unwrap(), 1);
         stop.store(true, SeqCst);
+    }
+}
+
+/// Has its next event ready whenever its worker has nothing else to do, until the flag is raised.
+async fn writes_to_itself(stop: Arc<AtomicBool>) {
+    let (mut one, mut other) = tcp_pair().await;
+    let mut buf = [0; 16];
+    while !stop.load(SeqCst) {
+        one.write_all(b"x").await.unwrap();
+        // Less than there is room for: what comes next is for an event to tell.
+        assert_eq!(other.read(&mut buf).await.unwrap(), 1);
+    }
+}
+
+#[test]
+fn what_waits_behind_a_long_poll_is_run_beside_a_socket_that_is_always_ready() {
+    let _watchdog = watchdog(60);
+    for own in [patient_executor(2), steady_executor(2)] {
+        let stop = Arc::new(AtomicBool::new(false));
+        let socket = own.spawn(writes_to_itself(stop.clone()));
+        let long = own.spawn(async {
+            let left = Arc::new(AtomicUsize::new(10));
+            for _ in 0..10 {
+                let left = left.clone();
+                executor::spawn(async move { left.fetch_sub(1, SeqCst) });
+            }
+            let begin = Instant::now();
+            while left.load(SeqCst) > 0 && begin.elapsed() < PATIENCE {
+                hint::spin_loop();
+            }
+            left.load(SeqCst)
+        });
+        assert_eq!(own.block_on(long).unwrap(), 0, "they are not run");
+        stop.store(true, SeqCst);
+        own.block_on(socket).unwrap();
     }
 }
 

@@ -120,10 +120,11 @@ fn a_handler_that_was_there_is_called_as_well() {
 fn ctrl_c_is_awaited_and_the_default_action_does_not_come_back() {
     in_own_process(|| {
         executor::block_on(async {
-            let waiting = executor::spawn(ctrl_c());
             // Caught from the first poll on.
-            let mut second = Box::pin(ctrl_c());
+            let [mut first, mut second] = [Box::pin(ctrl_c()), Box::pin(ctrl_c())];
+            assert!(first.as_mut().now_or_never().is_none());
             assert!(second.as_mut().now_or_never().is_none());
+            let waiting = executor::spawn(first);
             sleep(Duration::from_millis(5)).await;
             raise(Signal::Int);
             soon(waiting).await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use std::{
     fs,
     future::poll_fn,
-    io::ErrorKind,
+    io::{ErrorKind, IoSliceMut},
     net::Shutdown,
     os::{linux::net::SocketAddrExt, unix::net::SocketAddr},
     path::PathBuf,
@@ -167,6 +167,82 @@ fn datagrams_go_to_paths_and_come_from_them() {
     });
 }
 
+#[test]
+fn a_datagram_that_is_peeked_at_stays_and_tells_where_it_comes_from() {
+    let _watchdog = watchdog(60);
+    everywhere(|| async {
+        static NAMES: AtomicUsize = AtomicUsize::new(0);
+        let (here, there) = (Place::new(), Place::new());
+        let receiver = UnixDatagram::bind(&here.0).unwrap();
+        let mut buf = [0; 3];
+        assert!(poll_once(receiver.peek(&mut buf)).is_pending());
+        assert!(poll_once(receiver.peek_from(&mut buf)).is_pending());
+        // From a path, from an abstract name, and from none.
+        let name = format!("peek-{}-{}", process::id(), NAMES.fetch_add(1, SeqCst));
+        let name = SocketAddr::from_abstract_name(name).unwrap();
+        let senders = [
+            UnixDatagram::bind(&there.0).unwrap(),
+            UnixDatagram::bind_addr(&name).unwrap(),
+            UnixDatagram::unbound().unwrap(),
+        ];
+        for sender in senders {
+            sender.send_to(b"hello", &here.0).await.unwrap();
+            sender.send_to(b"x", &here.0).await.unwrap();
+            let from = format!("{:?}", sender.local_addr().unwrap());
+            for _ in 0..2 {
+                assert_eq!(soon(receiver.peek(&mut buf)).await.unwrap(), 3);
+                let (length, peeked) = soon(receiver.peek_from(&mut buf)).await.unwrap();
+                assert_eq!((length, format!("{peeked:?}")), (3, from.clone()));
+                assert_eq!(&buf, b"hel");
+                assert_eq!(
+                    peeked.as_pathname(),
+                    sender.local_addr().unwrap().as_pathname()
+                );
+                assert_eq!(peeked.is_unnamed(), from.contains("unnamed"));
+            }
+            // The very datagram, which is cut off as it is received.
+            let (length, received) = soon(receiver.recv_from(&mut buf)).await.unwrap();
+            assert_eq!((length, format!("{received:?}")), (3, from));
+            assert_eq!(soon(receiver.recv(&mut buf)).await.unwrap(), 1);
+        }
+        assert!(poll_once(receiver.peek(&mut buf)).is_pending());
+    });
+}
+
+#[test]
+fn the_longest_path_is_told_as_it_is() {
+    let _watchdog = watchdog(60);
+    executor::block_on(async {
+        // `sun_path` has room for 108 bytes, one of which std keeps for the end.
+        let place = Place::new();
+        let length = 107 - place.0.as_os_str().len();
+        let there = Place(format!("{}{}", place.0.display(), "x".repeat(length)).into());
+        let receiver = UnixDatagram::bind(&place.0).unwrap();
+        let sender = UnixDatagram::bind(&there.0).unwrap();
+        sender.send_to(b"x", &place.0).await.unwrap();
+        let (_, from) = soon(receiver.peek_from(&mut [0])).await.unwrap();
+        assert_eq!(from.as_pathname(), Some(&*there.0));
+    });
+}
+
+#[test]
+fn peek_leaves_what_it_returns() {
+    let _watchdog = watchdog(60);
+    everywhere(|| async {
+        let (mut one, mut other) = UnixStream::pair().unwrap();
+        assert!(poll_once(other.peek(&mut [0])).is_pending());
+        one.write_all(b"hello").await.unwrap();
+        let mut text = [0; 5];
+        for _ in 0..3 {
+            assert_eq!(soon(other.peek(&mut text)).await.unwrap(), 5);
+            assert_eq!(&text, b"hello");
+        }
+        soon(other.read_exact(&mut text)).await.unwrap();
+        one.close().await.unwrap();
+        assert_eq!(soon(other.peek(&mut text)).await.unwrap(), 0);
+    });
+}
+
 /// The receiver of datagrams, whose queue is full of what `send` has sent.
 async fn sends_wait_for_room(
     receiver: UnixDatagram,
@@ -233,18 +309,26 @@ fn shutdown_wakes_who_waits() {
 fn what_follows_a_descriptor_is_read() {
     let _watchdog = watchdog(60);
     everywhere(async || {
-        let (mut one, other) = UnixStream::pair().unwrap();
-        let other = other.into_std().unwrap();
-        assert!(poll_once(one.read(&mut [0; 8])).is_pending());
-        send_with_descriptor(&other, b"a");
-        std::io::Write::write_all(&mut &other, b"b").unwrap();
-        let mut text = Vec::new();
-        while text.len() < 2 {
-            let mut buf = [0; 100];
-            let count = soon(one.read(&mut buf)).await.unwrap();
-            text.extend_from_slice(&buf[..count]);
+        for is_vectored in [false, true] {
+            let (mut one, other) = UnixStream::pair().unwrap();
+            let other = other.into_std().unwrap();
+            assert!(poll_once(one.read(&mut [0; 8])).is_pending());
+            send_with_descriptor(&other, b"a");
+            std::io::Write::write_all(&mut &other, b"b").unwrap();
+            let mut text = Vec::new();
+            while text.len() < 2 {
+                let mut buf = [0; 100];
+                let count = if is_vectored {
+                    let (begin, rest) = buf.split_at_mut(1);
+                    let mut parts = [IoSliceMut::new(begin), IoSliceMut::new(rest)];
+                    soon(one.read_vectored(&mut parts)).await.unwrap()
+                } else {
+                    soon(one.read(&mut buf)).await.unwrap()
+                };
+                text.extend_from_slice(&buf[..count]);
+            }
+            assert_eq!(text, b"ab");
         }
-        assert_eq!(text, b"ab");
     });
 }
 

@@ -99,21 +99,6 @@ fn the_future_is_dropped_with_the_time_out_and_not_before() {
 }
 
 #[test]
-fn of_nested_time_outs_the_shorter_wins() {
-    let _watchdog = watchdog(60);
-    let inner_first = timeout(HOUR, timeout(SHORT, pending::<()>()));
-    let outer_first = timeout(SHORT, timeout(HOUR, pending::<()>()));
-    let own = executor(1);
-    assert!(
-        own.block_on(own.spawn(inner_first))
-            .unwrap()
-            .unwrap()
-            .is_err()
-    );
-    assert!(own.block_on(own.spawn(outer_first)).unwrap().is_err());
-}
-
-#[test]
 fn a_panic_passes_through() {
     let _watchdog = watchdog(60);
     let panics = async {

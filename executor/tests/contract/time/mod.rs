@@ -29,7 +29,7 @@ use futures::{FutureExt, Stream, StreamExt, future::join_all, stream::FuturesUno
 use std::{
     error::Error,
     fmt::Debug,
-    future::{Future, pending, poll_fn, ready},
+    future::{pending, ready},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
@@ -38,7 +38,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
-    task::{Poll, Wake, Waker},
+    task::{Wake, Waker},
     thread,
     time::{Duration, Instant},
 };

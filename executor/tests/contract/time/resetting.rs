@@ -89,37 +89,6 @@ fn a_deadline_in_the_past_is_now() {
 }
 
 #[test]
-fn a_sleep_that_is_over_starts_again() {
-    let _watchdog = watchdog(60);
-    block_on(async {
-        let mut again = begun(SHORT).await;
-        for _ in 0..5 {
-            again.as_mut().await;
-            let deadline = Instant::now() + SHORT;
-            again.as_mut().reset(deadline);
-            assert_eq!(again.deadline(), deadline);
-            again.as_mut().await;
-            assert!(Instant::now() >= deadline, "early");
-        }
-        again.as_mut().reset(Instant::now() + HOUR);
-        assert!(!again.is_elapsed());
-        assert!(futures::poll!(again).is_pending());
-    });
-}
-
-#[test]
-fn a_sleep_may_be_reset_before_its_first_poll() {
-    let _watchdog = watchdog(60);
-    let deadline = Instant::now() + A_WHILE;
-    for first in [Duration::ZERO, SHORT, HOUR] {
-        let mut reset = Box::pin(sleep(first));
-        reset.as_mut().reset(deadline);
-        assert_eq!(reset.deadline(), deadline);
-        block_on(the_rest_of(reset));
-    }
-}
-
-#[test]
 fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
     let _watchdog = watchdog(60);
     let mut reset = Box::pin(sleep(HOUR));

@@ -1,35 +1,6 @@
 //! The sleep itself.
 
 use super::*;
-use std::pin::pin;
-
-#[test]
-fn no_duration_overflows() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    for duration in [
-        Duration::MAX,
-        Duration::from_millis(u64::MAX),
-        Duration::from_nanos(u64::MAX),
-    ] {
-        block_on(async {
-            let mut long = begun(duration).await;
-            assert!(!long.is_elapsed() && long.deadline() > Instant::now() + HOUR);
-            let far = long.deadline();
-            long.as_mut().reset(far);
-            assert!(futures::poll!(long).is_pending());
-            timeout(duration, executor::yield_now()).await.unwrap();
-            let mut ticks = interval(duration);
-            ticks.tick().await;
-            assert!(ticks.tick().now_or_never().is_none());
-            ticks.reset();
-            assert!(ticks.tick().now_or_never().is_none());
-        });
-        let never = own.spawn(sleep(duration));
-        own.block_on(own.spawn(nap())).unwrap();
-        assert!(!never.is_finished());
-    }
-}
 
 #[test]
 fn zero_and_the_past_are_ready_at_the_first_poll() {
@@ -144,19 +115,6 @@ fn ten_thousand_sleeps_at_once_all_end_and_none_early() {
 }
 
 #[test]
-fn once_over_it_stays_over() {
-    let _watchdog = watchdog(60);
-    block_on(async {
-        let mut sleep = pin!(sleep(SHORT));
-        sleep.as_mut().await;
-        for _ in 0..3 {
-            assert!(sleep.is_elapsed());
-            assert!(futures::poll!(sleep.as_mut()).is_ready());
-        }
-    });
-}
-
-#[test]
 fn the_latest_task_to_poll_is_woken_and_no_earlier_one() {
     let _watchdog = watchdog(60);
     let own = executor(1);
@@ -176,20 +134,6 @@ fn the_latest_is_woken(mut sleep: Pin<Box<Sleep>>) -> bool {
         assert_eq!(first.rings(), 0);
     }
     in_time
-}
-
-#[test]
-fn one_task_may_go_on_with_what_another_has_begun() {
-    let _watchdog = watchdog(60);
-    let own = executor(2);
-    let sleep = shared(sleep(A_WHILE));
-    let begins = sleep.clone();
-    let first = own.spawn(poll_fn(move |cx| {
-        let _ = begins.lock().unwrap().as_mut().poll(cx);
-        Poll::Ready(())
-    }));
-    own.block_on(first).unwrap();
-    own.block_on(own.spawn(wait_for(sleep))).unwrap();
 }
 
 #[test]

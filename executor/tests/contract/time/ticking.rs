@@ -17,21 +17,6 @@ fn the_first_tick_comes_at_once_or_at_the_given_start() {
     assert!(Instant::now() >= start, "early");
 }
 
-#[test]
-fn a_tick_comes_each_period_and_says_when_it_was_due() {
-    let _watchdog = watchdog(60);
-    let own = executor(1);
-    let task = own.spawn(async {
-        let start = Instant::now();
-        let mut ticks = interval_at(start, SHORT);
-        for i in 0..10 {
-            assert_eq!(ticks.tick().await, start + SHORT * i);
-            assert!(Instant::now() >= start + SHORT * i, "early");
-        }
-    });
-    own.block_on(task).unwrap();
-}
-
 /// An interval of which more than three ticks have been missed, its first tick, and when the
 /// pause ended.
 fn paused(behavior: MissedTickBehavior) -> (Interval, Instant, Instant) {
