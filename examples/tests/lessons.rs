@@ -4,6 +4,10 @@
 mod watchdog;
 
 #[cfg(unix)]
+#[path = "lessons/chapter.rs"]
+mod chapter;
+
+#[cfg(unix)]
 #[path = "lessons/http.rs"]
 mod http;
 
@@ -32,6 +36,10 @@ const LESSONS: &[&str] = &[
     "hundred-thousand",
     "gpm",
     "pipeline",
+    "stuck",
+    "leak",
+    "simulate",
+    "trace",
     #[cfg(unix)]
     "http",
 ];
@@ -320,6 +328,83 @@ fn pipeline_delivers_every_square_once_and_holds_back_the_generator() {
         &["100 squares", "sum of the squares: 338350", "10000"],
     );
     assert_has_all(&printed, &["room for 21", "back-pressure held\n"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn stuck_shows_a_deadlock_with_all_who_wait_and_how_to_have_none() {
+    let _watchdog = watchdog();
+    let printed = output_of(&["stuck"]);
+    let parts = [
+        "| executor: all tasks are asleep: deadlock!\n",
+        "| block_on at examples/src/lessons/stuck.rs:",
+        "`philosopher 2` at examples/src/lessons/stuck.rs:",
+        "| fatal error: all goroutines are asleep - deadlock!\n",
+        "| philosopher 1 has eaten\n",
+    ];
+    assert_has_all(&printed, &parts);
+    assert_eq!(printed.matches("asleep: deadlock!").count(), 1);
+}
+
+#[test]
+fn leak_shows_a_wait_that_never_ends_and_tasks_that_nobody_wakes() {
+    let _watchdog = watchdog();
+    let printed = output_of(&["leak"]);
+    let parts = [
+        "| waitgroup: the last handle of a group is gone, and 1 wait for it will never end",
+        "| main has given up: true\n",
+        "`forgetful` at examples/src/lessons/leak.rs:",
+        "LEAKED",
+        "| leaked: 2\n",
+    ];
+    assert_has_all(&printed, &parts);
+}
+
+#[test]
+fn simulate_finds_what_is_lost_replays_it_and_skips_an_hour() {
+    let _watchdog = watchdog();
+    let printed = output_of(&["simulate"]);
+    let parts = [
+        "of two deposits\n",
+        "| to have it happen again, set EXECUTOR_SEED=",
+        "$ EXECUTOR_SEED=",
+        "| nothing is lost\n",
+        "one after the other: 3600s, in ",
+    ];
+    assert_has_all(&printed, &parts);
+    let moments: Vec<_> = printed
+        .lines()
+        .filter(|line| line.starts_with("| in a simulation with seed "))
+        .collect();
+    assert_eq!(moments.len(), 2, "{printed}");
+    assert_eq!(moments[0], moments[1]);
+}
+
+#[test]
+fn trace_tells_which_poll_was_slow_and_leaves_a_file_only_if_asked() {
+    let _watchdog = watchdog();
+    let printed = output_of(&["trace"]);
+    let parts = [
+        " primes up to ",
+        "how busy each worker was:\n  worker ",
+        " at examples/src/lessons/trace.rs:",
+        "`slow disk`",
+        "who woke whom:\n",
+        "--write trace.html",
+    ];
+    assert_has_all(&printed, &parts);
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    for (name, begins) in [("trace.html", "<!"), ("trace.json", "{\"traceEvents\":[")] {
+        let file = format!("{folder}/{name}");
+        let _ = std::fs::remove_file(&file);
+        let printed = output_of(&["trace", "--write", &file]);
+        assert_has_all(&printed, &["Open it ", &file]);
+        let text = std::fs::read_to_string(&file).expect("it was written");
+        assert!(text.starts_with(begins) && text.contains("slow disk"));
+        std::fs::remove_file(&file).expect("it is ours");
+    }
+    let complaint = complaint_about(&["trace", "--write", "trace.txt"]);
+    assert!(complaint.contains(".html or .json"), "{complaint}");
 }
 
 #[test]

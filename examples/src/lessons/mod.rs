@@ -1,19 +1,24 @@
 //! The lessons: one file each, and the list that gives them their names and order.
 
+mod child;
 mod go_main;
 mod gpm;
 mod hello;
 #[cfg(unix)]
 mod http;
 mod hundred_thousand;
+mod leak;
 #[cfg(unix)]
 mod load;
 mod main_exit;
 mod pipeline;
 mod primes;
+mod simulate;
 mod sleep;
 mod spawn;
+mod stuck;
 mod ticker;
+mod trace;
 mod waitgroup;
 mod workers;
 
@@ -42,6 +47,14 @@ pub enum Lesson {
     Gpm(gpm::Options),
     /// generator, squarers, merger, joined by channels
     Pipeline(workers::Workers),
+    /// three philosophers, each of whom waits for another
+    Stuck(stuck::Options),
+    /// tasks that nobody will ever wake, while others go on
+    Leak(leak::Options),
+    /// one program in a thousand orders, and an hour that is over at once
+    Simulate(simulate::Options),
+    /// what the workers did while they counted primes, and which task was slow
+    Trace(trace::Options),
     /// a web server on hyper, under load, and beside handlers that block
     #[cfg(unix)]
     Http(http::Options),
@@ -60,6 +73,10 @@ impl Lesson {
             Lesson::HundredThousand(options) => hundred_thousand::main(options)?,
             Lesson::Gpm(options) => gpm::main(options)?,
             Lesson::Pipeline(workers) => pipeline::main(*workers)?,
+            Lesson::Stuck(options) => stuck::main(options)?,
+            Lesson::Leak(options) => leak::main(options)?,
+            Lesson::Simulate(options) => simulate::main(options)?,
+            Lesson::Trace(options) => trace::main(options)?,
             #[cfg(unix)]
             Lesson::Http(options) => http::main(options)?,
         }
