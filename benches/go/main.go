@@ -47,6 +47,10 @@ var workloads = map[string]func(size int) []float64{
 	"waitgroup-1":        perOperation(hammer(1)),
 	"waitgroup-2":        perOperation(hammer(2)),
 	"waitgroup-8":        perOperation(hammer(8)),
+	"channel-pair":       perOperation(channelPair),
+	"channel-ping-pong":  perOperation(pingPong),
+	"channel-fan-in":     perOperation(fanIn),
+	"channel-fan-out":    perOperation(channelFanOut),
 
 	// A goroutine has nothing to announce: this is how a service in Go computes.
 	"service-inline-5us-64":    service(5, 64),

@@ -58,3 +58,40 @@ func fanIn(size int) {
 	}
 	check(received == producers*messages)
 }
+
+// The rows of channels. Go's always have a limit, so those without one are missing.
+
+func channelPair(messages int) {
+	channel, received := make(chan int, 100), make(chan int, 1)
+	go countAll(channel, received)
+	for message := 0; message < messages; message++ {
+		channel <- message
+	}
+	close(channel)
+	check(<-received == messages)
+}
+
+func channelFanOut(messages int) {
+	const consumers = 8
+	channel, received := make(chan int, 100), make(chan int, consumers)
+	for i := 0; i < consumers; i++ {
+		go countAll(channel, received)
+	}
+	for message := 0; message < messages; message++ {
+		channel <- message
+	}
+	close(channel)
+	sum := 0
+	for i := 0; i < consumers; i++ {
+		sum += <-received
+	}
+	check(sum == messages)
+}
+
+func countAll(channel chan int, received chan int) {
+	count := 0
+	for range channel {
+		count++
+	}
+	received <- count
+}

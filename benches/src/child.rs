@@ -7,6 +7,8 @@
 //! by the address at which that is served from now on, `cpu` by the microseconds of CPU time that the
 //! process has used so far, and `memory` by its resident bytes.
 
+#[cfg(feature = "channels")]
+use crate::channel::{self, Channels};
 #[cfg(feature = "futures-pool")]
 use crate::runtime::FuturesPool;
 #[cfg(feature = "tokio")]
@@ -81,6 +83,20 @@ fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
         Contestant::Futures => answer_all::<FuturesPool, OurGroup>(workers),
         Contestant::WaitgroupCrate => answer_all::<OwnedExecutor, PeerGroup>(workers),
         Contestant::Awaitgroup => answer_all::<OwnedExecutor, AwaitGroup>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::AsyncChannel => answer_channels::<channel::AsyncChannel>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::Flume => answer_channels::<channel::Flume>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::Kanal => answer_channels::<channel::Kanal>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::Crossfire => answer_channels::<channel::Crossfire>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::Tachyonix => answer_channels::<channel::Tachyonix>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::TokioSync => answer_channels::<channel::TokioSync>(workers),
+        #[cfg(feature = "channels")]
+        Contestant::FuturesMpsc => answer_channels::<channel::FuturesMpsc>(workers),
         _ => Err(io::Error::other(format!(
             "{contestant} is not part of this program"
         ))),
@@ -90,6 +106,12 @@ fn serve(contestant: Contestant, workers: usize) -> io::Result<()> {
 fn answer_all<R: Runtime, G: Count>(workers: usize) -> io::Result<()> {
     R::start(workers);
     answer_by(|line| run::<R, G>(line, workers).map(in_words))
+}
+
+#[cfg(feature = "channels")]
+fn answer_channels<C: Channels>(workers: usize) -> io::Result<()> {
+    OwnedExecutor::start(workers);
+    answer_by(|line| repeat(line, workload::run_channels::<C>).map(in_words))
 }
 
 #[cfg(feature = "net")]
@@ -123,6 +145,16 @@ fn answer_by(answer: impl Fn(&str) -> Result<String, String>) -> io::Result<()> 
 }
 
 fn run<R: Runtime, G: Count>(line: &str, workers: usize) -> Result<Vec<f64>, String> {
+    repeat(line, |name, size| {
+        workload::run::<R, G>(name, size, workers)
+    })
+}
+
+/// Runs a workload as often as a line says: the medians.
+fn repeat(
+    line: &str,
+    once: impl Fn(&str, usize) -> Result<Vec<f64>, String>,
+) -> Result<Vec<f64>, String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let ["run", name, size, repeats] = words[..] else {
         return Err(format!("not understood: '{line}'"));
@@ -133,7 +165,7 @@ fn run<R: Runtime, G: Count>(line: &str, workers: usize) -> Result<Vec<f64>, Str
     };
     let (size, repeats): (usize, usize) = (number(size)?, number(repeats)?);
     let runs = (0..repeats)
-        .map(|_| workload::run::<R, G>(name, size, workers))
+        .map(|_| once(name, size))
         .collect::<Result<Vec<_>, _>>()?;
     Ok((0..runs[0].len())
         .map(|figure| stats::median(&runs.iter().map(|run| run[figure]).collect::<Vec<_>>()))

@@ -99,8 +99,8 @@ enum Only {
     Group(Group),
 }
 
-/// The name of all workloads with sockets.
-const SOCKETS: &str = "net";
+/// Groups of workloads that have a name of their own, which those in them begin with.
+const GROUPS: [(&str, Group); 2] = [("net", Group::Sockets), ("channel", Group::Channels)];
 
 impl Only {
     fn names(self, workload: &Workload) -> bool {
@@ -115,10 +115,16 @@ fn workloads() -> impl TypedValueParser<Value = Only> {
     let values = WORKLOADS
         .iter()
         .map(|workload| PossibleValue::new(workload.name).help(workload.figures[0].about))
-        .chain([PossibleValue::new(SOCKETS).help("all whose names begin like this")]);
-    PossibleValuesParser::new(values).map(|name| match workload::find(&name) {
-        Some(workload) => Only::Workload(workload),
-        None => Only::Group(Group::Sockets),
+        .chain(
+            GROUPS
+                .map(|(name, _)| PossibleValue::new(name).help("all whose names begin like this")),
+        );
+    PossibleValuesParser::new(values).map(|name| {
+        let group = GROUPS.iter().find(|(group, _)| name == *group);
+        match group {
+            Some((_, group)) => Only::Group(*group),
+            None => Only::Workload(workload::find(&name).expect("one of the possible values")),
+        }
     })
 }
 
@@ -356,7 +362,7 @@ fn check(now: &Measurements, base: &Measurements) -> Result<bool, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cli, command, positive, svg_file};
+    use super::{Cli, GROUPS, command, positive, svg_file};
     use crate::{
         contestant::Contestant,
         workload::{WORKLOADS, Workload},
@@ -393,16 +399,19 @@ mod tests {
     }
 
     #[test]
-    fn one_name_is_that_of_all_workloads_with_sockets() {
-        let cli = Cli::try_parse_from(["compare", "--only=net"]).unwrap();
-        for workload in WORKLOADS {
-            let named = cli.only[0].names(workload);
-            assert_eq!(
-                named,
-                workload.name.starts_with("net-"),
-                "{}",
-                workload.name
-            );
+    fn a_group_has_the_name_that_its_workloads_begin_with() {
+        for (group, _) in GROUPS {
+            let cli = Cli::try_parse_from(["compare", "--only", group]).unwrap();
+            let begins = format!("{group}-");
+            for workload in WORKLOADS {
+                let named = cli.only[0].names(workload);
+                assert_eq!(
+                    named,
+                    workload.name.starts_with(&begins),
+                    "{}",
+                    workload.name
+                );
+            }
         }
     }
 

@@ -27,6 +27,20 @@ pub enum Contestant {
     WaitgroupCrate,
     /// The `WaitGroup` of the crate `awaitgroup`
     Awaitgroup,
+    /// The channels of async-channel
+    AsyncChannel,
+    /// The channels of flume
+    Flume,
+    /// The channels of kanal
+    Kanal,
+    /// The channels of crossfire
+    Crossfire,
+    /// The channels of tachyonix
+    Tachyonix,
+    /// The channels of `tokio::sync::mpsc`
+    TokioSync,
+    /// The channels of `futures::channel::mpsc`
+    FuturesMpsc,
 }
 
 impl Contestant {
@@ -46,6 +60,13 @@ impl Contestant {
             Contestant::Go => "go",
             Contestant::WaitgroupCrate => "waitgroup-crate",
             Contestant::Awaitgroup => "awaitgroup",
+            Contestant::AsyncChannel => "async-channel",
+            Contestant::Flume => "flume",
+            Contestant::Kanal => "kanal",
+            Contestant::Crossfire => "crossfire",
+            Contestant::Tachyonix => "tachyonix",
+            Contestant::TokioSync => "tokio-sync",
+            Contestant::FuturesMpsc => "futures-mpsc",
         }
     }
 
@@ -54,7 +75,7 @@ impl Contestant {
         match (self, group) {
             (Contestant::Executor, Group::Runtimes) => "executor, owned",
             (Contestant::Executor, Group::Sockets) => "executor",
-            (Contestant::Executor, Group::WaitGroups) => "waitgroup (this project's)",
+            (Contestant::Executor, _) => "waitgroup (this project's)",
             (Contestant::ExecutorDefault, _) => "executor, default",
             (Contestant::ExecutorNet, _) => "executor, owned, with `net`",
             (Contestant::AsyncExecutor, Group::Sockets) => "async-executor with async-io",
@@ -66,6 +87,9 @@ impl Contestant {
             (Contestant::WaitgroupCrate, _) => "crate waitgroup",
             (Contestant::Awaitgroup, _) => "crate awaitgroup",
             (Contestant::Tokio, _) => "tokio",
+            (Contestant::TokioSync, _) => "tokio `sync::mpsc`",
+            (Contestant::FuturesMpsc, _) => "futures `channel::mpsc`",
+            _ => self.name(),
         }
     }
 
@@ -75,12 +99,11 @@ impl Contestant {
             Contestant::Executor | Contestant::ExecutorDefault | Contestant::ExecutorNet => {
                 "executor"
             }
-            Contestant::Tokio => "tokio",
+            Contestant::Tokio | Contestant::TokioSync => "tokio",
             Contestant::AsyncExecutor | Contestant::StaticExecutor => "async-executor",
-            Contestant::Futures => "futures",
-            Contestant::Go => "go",
+            Contestant::Futures | Contestant::FuturesMpsc => "futures",
             Contestant::WaitgroupCrate => "waitgroup",
-            Contestant::Awaitgroup => "awaitgroup",
+            _ => self.name(),
         }
     }
 
@@ -97,11 +120,30 @@ impl Contestant {
     /// Whether it takes part in a group of workloads.
     pub fn is_in(self, group: Group) -> bool {
         match self {
-            Contestant::Executor | Contestant::Go => true,
-            Contestant::Tokio | Contestant::AsyncExecutor => group != Group::WaitGroups,
+            Contestant::Go => true,
+            Contestant::Executor => group != Group::Channels,
+            Contestant::Tokio | Contestant::AsyncExecutor => {
+                matches!(group, Group::Runtimes | Group::Sockets)
+            }
             Contestant::WaitgroupCrate | Contestant::Awaitgroup => group == Group::WaitGroups,
-            _ => group == Group::Runtimes,
+            Contestant::ExecutorDefault
+            | Contestant::ExecutorNet
+            | Contestant::StaticExecutor
+            | Contestant::Futures => group == Group::Runtimes,
+            Contestant::AsyncChannel
+            | Contestant::Flume
+            | Contestant::Kanal
+            | Contestant::Crossfire
+            | Contestant::Tachyonix
+            | Contestant::TokioSync
+            | Contestant::FuturesMpsc => group == Group::Channels,
         }
+    }
+
+    /// Of a crate with channels, whether a receive that is cancelled loses no message whose sender
+    /// has seen it sent. `tests/channels.rs` holds each to what is said here.
+    pub fn keeps_messages(self) -> bool {
+        self != Contestant::Kanal
     }
 
     /// Whether it has a version of this workload.

@@ -5,6 +5,8 @@
 //! runtime; a [`session`] starts one of the [`programs`] for each [`contestant`] and runs the
 //! rounds. What comes out are [`measurements`], for the [`report`]s and for the [`noise`] rule.
 
+#[cfg(feature = "channels")]
+pub mod channel;
 pub mod child;
 pub mod cli;
 pub mod contestant;

@@ -1,6 +1,7 @@
 //! The programs that are measured: one for each Rust runtime, built with what it and the workloads
 //! depend on, and without the other peers. In one program for all, each would have the features
-//! that any of them asks of the packages that they share.
+//! that any of them asks of the packages that they share. Channels know no runtime, and share a
+//! program.
 
 use crate::{contestant::Contestant, workload::Group};
 use serde_json::Value;
@@ -43,6 +44,13 @@ fn of(contestant: Contestant, group: Group) -> Option<Program> {
             ("contestant-async-executor", "async-executor")
         }
         Contestant::Futures => ("contestant-futures", "futures-pool"),
+        Contestant::AsyncChannel
+        | Contestant::Flume
+        | Contestant::Kanal
+        | Contestant::Crossfire
+        | Contestant::Tachyonix
+        | Contestant::TokioSync
+        | Contestant::FuturesMpsc => ("contestant-channels", "channels"),
         Contestant::Go => return None,
     };
     Some(Program { name, feature })
@@ -161,7 +169,7 @@ mod tests {
     #[test]
     fn every_contestant_has_a_program_that_this_package_has() {
         let manifest = include_str!("../Cargo.toml");
-        let programs = [Group::Runtimes, Group::Sockets, Group::WaitGroups].map(|group| {
+        let programs = Group::ALL.map(|group| {
             let contestants = Contestant::value_variants().iter();
             contestants.filter_map(move |contestant| of(*contestant, group))
         });

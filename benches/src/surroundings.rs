@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, env, fs, thread, time::SystemTime};
 const LOCK: &str = include_str!("../../Cargo.lock");
 
 /// What of it is reported.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 14] = [
     "executor",
     "tokio",
     "async-executor",
@@ -18,6 +18,10 @@ const PACKAGES: [&str; 10] = [
     "hyper",
     "waitgroup",
     "awaitgroup",
+    "flume",
+    "kanal",
+    "crossfire",
+    "tachyonix",
 ];
 
 /// The versions of compiler and packages; of `waitgroup` the crate on crates.io.

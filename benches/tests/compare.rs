@@ -1,7 +1,8 @@
 //! The program as users run it.
 //!
-//! Half a minute goes into the build of each program that it measures. So what needs them is for
-//! release builds alone: `.ci/run` has them built anyway, for its comparison of everything.
+//! It builds the programs that it measures, which takes minutes. So a debug build leaves out what
+//! needs them, unless told to include what is ignored: `.ci/run` has them built anyway, for its
+//! comparison of everything.
 
 use std::{
     fs,

@@ -35,7 +35,7 @@ fn colour(contestant: Contestant) -> RGBColor {
         Contestant::Go => RGBColor(0, 158, 115),
         Contestant::WaitgroupCrate => RGBColor(204, 121, 167),
         Contestant::Awaitgroup => RGBColor(120, 94, 60),
-        Contestant::Executor | Contestant::ExecutorDefault | Contestant::ExecutorNet => INK,
+        _ => INK,
     }
 }
 
@@ -64,6 +64,7 @@ pub fn write(measurements: &Measurements, path: &Path) -> Result<(), String> {
 pub fn svg(measurements: &Measurements) -> Result<String, String> {
     let mut peers = Vec::new();
     let mut lines = Vec::new();
+    // Of channels none is this project's.
     for group in [Group::Runtimes, Group::Sockets, Group::WaitGroups] {
         let columns = columns(measurements, group);
         for row in rows(measurements, group) {

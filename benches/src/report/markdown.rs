@@ -1,6 +1,6 @@
 //! The tables in Markdown, and RESULTS.md.
 
-use super::{columns, rows};
+use super::{channels, columns, rows};
 use crate::{
     contestant::Contestant,
     measurements::{Measurements, Row},
@@ -13,20 +13,28 @@ use std::fmt::Write;
 /// The tables alone, with how to read them.
 pub fn tables(measurements: &Measurements) -> String {
     let mut text = String::new();
-    for group in [Group::Runtimes, Group::Sockets, Group::WaitGroups] {
+    for group in Group::ALL {
         if rows(measurements, group).next().is_some() {
             table(&mut text, measurements, group);
             text.push('\n');
         }
     }
+    let of_crates = channels::table(measurements);
+    if !of_crates.is_empty() {
+        text.push_str(&of_crates);
+        text.push('\n');
+    }
     if let Some(sentence) = owned_and_default(measurements) {
         text.push_str(&sentence);
     }
-    text.push_str(
-        "Median of the rounds (minimum; distance of the quartiles over the median). \
-         The ratio is this project's median (owned executor) over the best peer's: below 1 this \
-         project is ahead, also where higher is better.\n",
-    );
+    text.push_str("Median of the rounds (minimum; distance of the quartiles over the median).");
+    if measurements.rows.iter().any(is_compared) {
+        text.push_str(
+            " The ratio is this project's median (owned executor) over the best peer's: below 1 \
+             this project is ahead, also where higher is better.",
+        );
+    }
+    text.push('\n');
     if measurements.rounds < QUOTABLE_ROUNDS || measurements.quick {
         let _ = writeln!(
             text,
@@ -44,6 +52,11 @@ pub fn tables(measurements: &Measurements) -> String {
         }
     }
     text
+}
+
+/// Whether a row has this project in it. Of channels none is this project's.
+fn is_compared(row: &Row) -> bool {
+    row.group() != Some(Group::Channels)
 }
 
 /// How the default executor does beside an owned one, if both were measured.
@@ -70,9 +83,13 @@ fn table(text: &mut String, measurements: &Measurements, group: Group) {
     for column in &columns {
         let _ = write!(text, " {} |", column.title(group));
     }
-    text.push_str(" ratio | best peer |\n| --- | --- |");
-    text.push_str(&" ---: |".repeat(columns.len()));
-    text.push_str(" ---: | --- |\n");
+    let compares = rows(measurements, group).any(is_compared);
+    let (titles, rules) = match compares {
+        true => (" ratio | best peer |", " ---: | --- |"),
+        false => ("", ""),
+    };
+    let rule = " ---: |".repeat(columns.len());
+    let _ = writeln!(text, "{titles}\n| --- | --- |{rule}{rules}");
     for row in rows(measurements, group) {
         let _ = write!(text, "| {} | {} |", row.name, row.unit);
         for column in &columns {
@@ -80,7 +97,8 @@ fn table(text: &mut String, measurements: &Measurements, group: Group) {
         }
         let _ = match best_peer(row, &columns) {
             Some((peer, ratio)) => writeln!(text, " **{ratio:.2}** | {peer} |"),
-            None => writeln!(text, " | |"),
+            None if compares => writeln!(text, " | |"),
+            None => writeln!(text),
         };
     }
 }
@@ -124,7 +142,7 @@ fn behind(measurements: &Measurements, before: &str) -> String {
         Some(line.split_once(": ")?.1)
     };
     let mut text = String::from("\n## Where this executor is not the fastest\n\n");
-    for group in [Group::Runtimes, Group::Sockets, Group::WaitGroups] {
+    for group in Group::ALL {
         let columns = columns(measurements, group);
         for row in rows(measurements, group) {
             if let Some((peer, ratio)) = best_peer(row, &columns)
@@ -173,7 +191,9 @@ pub fn results(measurements: &Measurements, before: &str) -> String {
     }
     text.push('\n');
     text.push_str(&tables(measurements));
-    text.push_str(&behind(measurements, before));
+    if measurements.rows.iter().any(is_compared) {
+        text.push_str(&behind(measurements, before));
+    }
     text.push_str("\n## Rows\n\n| row | what |\n| --- | --- |\n");
     for row in &measurements.rows {
         if let Some((_, figure)) = row.known() {

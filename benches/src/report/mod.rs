@@ -1,5 +1,6 @@
 //! What is shown of a comparison.
 
+mod channels;
 pub mod chart;
 pub mod markdown;
 

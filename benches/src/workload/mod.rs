@@ -4,6 +4,8 @@
 //! it: a size goes in, a figure for each of the workload's rows comes out.
 
 mod blocked;
+#[cfg(feature = "channels")]
+mod channels;
 mod countdown;
 mod cpu;
 mod memory;
@@ -19,6 +21,8 @@ mod wake;
 mod work;
 mod yields;
 
+#[cfg(feature = "channels")]
+pub use self::channels::run_channels;
 pub use self::{
     blocked::{Blocker, PERIOD, ticker},
     cpu::{STEPS_PER_MICRO, compute, cpu_bound},

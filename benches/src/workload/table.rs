@@ -37,6 +37,18 @@ pub enum Group {
     Sockets,
     /// One for each `WaitGroup`; the Rust ones all on this project's executor.
     WaitGroups,
+    /// One for each crate with channels; all on this project's executor, but for Go's.
+    Channels,
+}
+
+impl Group {
+    /// All of them, in the order of the report.
+    pub const ALL: [Group; 4] = [
+        Group::Runtimes,
+        Group::Sockets,
+        Group::WaitGroups,
+        Group::Channels,
+    ];
 }
 
 /// What a workload measures; most measure one thing.
@@ -282,6 +294,37 @@ macro_rules! idle {
         }
     };
 }
+
+/// A row of channels: its name, what it is about, and who cannot have it.
+macro_rules! channels {
+    ($row:literal, $about:literal, $without:expr) => {
+        Workload {
+            name: $row,
+            group: Group::Channels,
+            without: $without,
+            figures: &[figure($row, "ns", $about)],
+            ..USUAL
+        }
+    };
+}
+
+/// Whose channels have one receiver.
+const ONE_RECEIVER: &[Contestant] = &[
+    Contestant::Tachyonix,
+    Contestant::TokioSync,
+    Contestant::FuturesMpsc,
+];
+
+/// Whose channels always have a limit.
+const LIMITED: &[Contestant] = &[Contestant::Tachyonix, Contestant::Go];
+
+/// Whose channels have one of these.
+const LIMITED_OR_ONE_RECEIVER: &[Contestant] = &[
+    Contestant::Tachyonix,
+    Contestant::TokioSync,
+    Contestant::FuturesMpsc,
+    Contestant::Go,
+];
 
 /// All workloads, in the order of the report.
 pub static WORKLOADS: &[Workload] = &[
@@ -792,6 +835,49 @@ pub static WORKLOADS: &[Workload] = &[
         )],
         ..USUAL
     },
+    channels!(
+        "channel-pair",
+        "one task sends 100,000 messages to another over a channel with room for 100, per message",
+        &[]
+    ),
+    channels!(
+        "channel-ping-pong",
+        "one pair exchanges 100,000 messages each way over channels with room for one, per round \
+         trip",
+        &[]
+    ),
+    channels!(
+        "channel-fan-in",
+        "8 producers send 100,000 messages to one consumer over a channel with room for 100, per \
+         message",
+        &[]
+    ),
+    channels!(
+        "channel-fan-out",
+        "one producer sends 100,000 messages to 8 consumers over a channel with room for 100, per \
+         message",
+        ONE_RECEIVER
+    ),
+    channels!(
+        "channel-pair-unbounded",
+        "as `channel-pair`, over a channel with room for all",
+        LIMITED
+    ),
+    channels!(
+        "channel-ping-pong-unbounded",
+        "as `channel-ping-pong`, over channels with room for all",
+        LIMITED
+    ),
+    channels!(
+        "channel-fan-in-unbounded",
+        "as `channel-fan-in`, over a channel with room for all",
+        LIMITED
+    ),
+    channels!(
+        "channel-fan-out-unbounded",
+        "as `channel-fan-out`, over a channel with room for all",
+        LIMITED_OR_ONE_RECEIVER
+    ),
 ];
 
 #[cfg(test)]
@@ -822,6 +908,6 @@ mod tests {
     fn groups_are_together_and_in_order() {
         let groups: Vec<Group> = WORKLOADS.iter().map(|workload| workload.group).collect();
         let groups: Vec<Group> = groups.chunk_by(Group::eq).map(|same| same[0]).collect();
-        assert_eq!(groups, [Group::Runtimes, Group::Sockets, Group::WaitGroups]);
+        assert_eq!(groups, Group::ALL);
     }
 }
