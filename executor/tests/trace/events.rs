@@ -377,12 +377,13 @@ fn regions_of_threads_that_are_no_workers_may_overlap() {
     let chrome = chrome(&recording.snapshot());
     assert!(chrome.slices.iter().all(|slice| slice.cat != "region"));
     let regions = chrome.lives.iter().filter(|life| life.cat == "region");
-    let mut lengths: Vec<_> = regions.map(|life| life.to - life.from).collect();
-    lengths.sort_by(f64::total_cmp);
-    assert!(
-        lengths.len() == 2 && lengths[1] - lengths[0] >= 20_000.0,
-        "{lengths:?}"
-    );
+    let mut times: Vec<_> = regions.map(|life| (life.to, life.from)).collect();
+    times.sort_by(|one, other| one.partial_cmp(other).unwrap());
+    let &[(short_to, short_from), (long_to, long_from)] = &times[..] else {
+        panic!("{times:?}");
+    };
+    assert!(long_from < short_to && short_from < long_to, "{times:?}");
+    assert!(long_to - long_from >= 20_000.0, "{times:?}");
 }
 
 #[test]
