@@ -67,7 +67,8 @@
 //! limited, a machine may sleep without having searched at all.
 //!
 //! The next slot is not looked at: a lone task there wakes nobody, or only as a hint (see
-//! `scheduler::worker::schedule`).
+//! `scheduler::worker::schedule`). Nor is anybody told of what a worker has woken from its sources
+//! together and will have run in a moment; should it not come to it, the monitor tells others.
 //!
 //! Sources: Go's `findRunnable`, `wakep` and `resetspinning`; tokio's `idle.rs`; rayon-core's
 //! `sleep/README.md`. Theirs wake the next machine whenever the last searcher finds work; here only

@@ -35,6 +35,12 @@ use std::sync::atomic::Ordering;
 /// Tasks that one source wakes before they have their turn, at most.
 const EVENTS_IN_A_ROW: usize = 64;
 
+/// What was woken together wakes another worker if it takes so many nanoseconds, for all that is
+/// known of polls. A wake-up costs both sides some microseconds, and it takes more of them until the
+/// other one has its half. Where all cores are busy, with a server's clients for example, it comes in
+/// somebody's stead: with 8 connections, each request took a fifth more CPU time.
+const WORTH_WAKING: u64 = 125_000;
+
 /// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
 /// request and its answers to stay in the cache, short beside a full local queue.
 const NEXT_SLOT_RUN: u32 = if cfg!(shuttle) { 2 } else { 16 };
@@ -242,10 +248,17 @@ impl Worker {
         let fired = fire();
         let was_quiet = self.firing.replace(false);
         self.after_foreign_code();
-        if was_quiet && self.queue().len() > 1 {
+        if was_quiet && self.takes_long_alone() {
             self.scheduler().notify();
         }
         fired
+    }
+
+    /// Whether what waits here is worth a wake-up of another worker. If it is not, and some poll
+    /// takes longer than all before, the monitor wakes one in its next round.
+    fn takes_long_alone(&self) -> bool {
+        let tasks = self.queue().len();
+        tasks > 1 && self.pace.time_of(tasks) >= WORTH_WAKING
     }
 
     /// A waker is foreign code and may take its time: nobody may rely on this searcher. If it takes
@@ -359,5 +372,69 @@ impl Worker {
 fn wait(turns: u32) {
     if !clock::is_virtual() {
         (0..turns).for_each(|_| hint::spin_loop());
+    }
+}
+
+#[cfg(all(test, feature = "net", not(any(loom, shuttle))))]
+mod tests {
+    use crate::{Executor, scheduler::context::with_worker, sync::lock, yield_now};
+    use std::{
+        future::poll_fn,
+        sync::{Arc, Mutex},
+        task::{Poll, Waker},
+        time::{Duration, Instant},
+    };
+
+    /// So many tasks on two workers are woken together on one, whose polls take `poll` before:
+    /// whether the other one is woken.
+    fn wake_another(tasks: usize, poll: Duration) -> bool {
+        let own = Executor::builder().workers(2).build().unwrap();
+        let wakers = Arc::new(Mutex::new(Vec::<Waker>::new()));
+        for _ in 0..tasks {
+            let (wakers, mut is_woken) = (wakers.clone(), false);
+            own.spawn(poll_fn(move |cx| {
+                if is_woken {
+                    return Poll::Ready(());
+                }
+                is_woken = true;
+                lock(&wakers).push(cx.waker().clone());
+                Poll::Pending
+            }));
+        }
+        let handle = own.handle();
+        let wakes = own.spawn(async move {
+            for _ in 0..1_000 {
+                let begin = Instant::now();
+                while begin.elapsed() < poll {}
+                yield_now().await;
+            }
+            // The other worker comes to the first tasks, too.
+            while handle.metrics().idle_threads() != 1 {
+                yield_now().await;
+            }
+            let wakers = std::mem::take(&mut *lock(&wakers));
+            assert_eq!(wakers.len(), tasks);
+            with_worker(|worker| {
+                worker.expect("in a task").fire_by(|| {
+                    wakers.into_iter().for_each(Waker::wake);
+                    true
+                })
+            });
+            handle.metrics().idle_threads() == 0
+        });
+        own.block_on(wakes).unwrap()
+    }
+
+    #[test]
+    fn what_takes_long_together_wakes_another_worker() {
+        // On a machine that does other things as well polls look long, and the monitor may come
+        // in between.
+        let in_some = |tasks, poll, is_woken| {
+            (0..50).any(|_| wake_another(tasks, Duration::from_micros(poll)) == is_woken)
+        };
+        assert!(in_some(50, 10, true));
+        assert!(in_some(2, 100, true));
+        assert!(in_some(1, 100, false));
+        assert!(in_some(4, 0, false));
     }
 }

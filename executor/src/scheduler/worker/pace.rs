@@ -31,6 +31,8 @@ pub(super) struct Pace {
     rest: Cell<u32>,
     /// The polls from one look to the next, as far as they are known.
     usual: Cell<u32>,
+    /// How long a poll takes, in nanoseconds. If they become shorter, that is believed by halves.
+    poll: Cell<u64>,
 }
 
 impl Pace {
@@ -42,6 +44,7 @@ impl Pace {
             last: Cell::new(0),
             rest: Cell::new(0),
             usual: Cell::new(1),
+            poll: Cell::new(LONGEST),
         }
     }
 
@@ -63,6 +66,7 @@ impl Pace {
             let in_time = u32::try_from(LONGEST / poll).unwrap_or(MOST_POLLS);
             self.interval
                 .set(in_time.clamp(1, MOST_POLLS.min(2 * polls)));
+            self.poll.set(poll.max(self.poll.get() / 2));
         }
         self.left.set(self.interval.get());
         self.usual.set(self.interval.get());
@@ -95,6 +99,11 @@ impl Pace {
     /// difference.
     pub(super) fn usual_polls(&self) -> Option<u32> {
         Some(self.usual.get()).filter(|&polls| polls < MOST_POLLS)
+    }
+
+    /// How long so many polls will take, for all that is known, in nanoseconds.
+    pub(super) fn time_of(&self, polls: usize) -> u64 {
+        polls as u64 * self.poll.get()
     }
 
     /// As `look`, where the clock is read for each poll: returns whether a look is due indeed.
@@ -170,6 +179,21 @@ mod tests {
         intervals(&pace, 50, 20);
         pace.hurry();
         assert!(pace.count());
+    }
+
+    #[test]
+    fn long_polls_are_believed_at_once_and_short_ones_by_and_by() {
+        let pace = Pace::new();
+        assert_eq!(pace.time_of(1), LONGEST, "nothing is known");
+        intervals(&pace, 10_000, 20);
+        assert_eq!(pace.time_of(3), 30_000);
+        intervals(&pace, 5_000_000, 2);
+        assert!(pace.time_of(1) >= LONGEST);
+        pace.hurry();
+        intervals(&pace, 10_000, 4);
+        assert!(pace.time_of(1) >= 100_000);
+        intervals(&pace, 10_000, 20);
+        assert_eq!(pace.time_of(1), 10_000);
     }
 
     #[test]

@@ -16,7 +16,8 @@
 //!
 //! # What wakes another worker
 //!
-//! A task that goes to the local queue, or to the global one. Not a lone task that goes to the next
+//! A task that goes to the local queue, or to the global one. Of those that sources wake together, all
+//! of them at once, and only if this worker would be busy with them for long (`find`). Not a lone task that goes to the next
 //! slot, nor a task that yields while the local queue is empty: its worker runs it in a moment, and
 //! an unpark costs its caller as much as two hundred polls. (For a task that yields the wake-up is
 //! a hint, without the fence of a post: this worker is active, and comes to the task itself.)
