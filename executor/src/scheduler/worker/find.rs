@@ -39,7 +39,7 @@ const EVENTS_IN_A_ROW: usize = 64;
 /// known of polls. A wake-up costs both sides some microseconds, and it takes more of them until the
 /// other one has its half. Where all cores are busy, with a server's clients for example, it comes in
 /// somebody's stead: with 8 connections, each request took a fifth more CPU time.
-const WORTH_WAKING: u64 = 125_000;
+const WORTH_WAKING: u64 = 100_000;
 
 /// Tasks taken from the next slot in a row before the local queue has its turn. Long enough for a
 /// request and its answers to stay in the cache, short beside a full local queue.
