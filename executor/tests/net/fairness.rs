@@ -5,7 +5,7 @@ use crate::common::{
     Bell, PATIENCE, activity, executor, in_own_process, patient_executor, steady_executor, watchdog,
 };
 use executor::{
-    Executor,
+    Executor, Handle,
     net::{TcpListener, TcpStream, UdpSocket, unix::UnixStream},
     time::{interval, sleep, timeout},
 };
@@ -218,6 +218,45 @@ fn of_more_ready_sockets_than_the_local_queue_has_room_for_each_has_its_turn() {
         });
         let (least, median) = (counts[0], counts[SOCKETS / 2]);
         assert!(least > median / 4, "{least} of {median}: {counts:?}");
+    }
+}
+
+#[test]
+fn tasks_from_outside_have_their_turn_beside_sockets_that_are_always_ready() {
+    let _watchdog = watchdog(60);
+    const TASKS: usize = 64;
+    for own in [patient_executor(1), steady_executor(1)] {
+        let over = Arc::new(AtomicBool::new(false));
+        let counts: Vec<_> = (0..400).map(|_| Arc::new(AtomicUsize::new(0))).collect();
+        let sockets: Vec<_> = counts
+            .iter()
+            .map(|count| own.spawn(sends_to_itself(Arc::clone(count), over.clone())))
+            .collect();
+        crate::common::eventually("each has begun", || {
+            counts.iter().all(|count| count.load(SeqCst) > 0)
+        });
+        let polls = || Handle::current().metrics().processors()[0].polls();
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| own.spawn(async move { polls() }))
+            .collect();
+        // This thread may be slow, and so only what the worker does from here on counts.
+        let before = own.metrics().processors()[0].polls();
+        let last = own.block_on(async {
+            let mut last = 0;
+            for task in tasks {
+                last = soon(task).await.unwrap().max(last);
+            }
+            last
+        });
+        over.store(true, SeqCst);
+        own.block_on(async {
+            for socket in sockets {
+                soon(socket).await.unwrap();
+            }
+        });
+        // One in 61 polls would be 4,000.
+        let beside = last.saturating_sub(before);
+        assert!(beside < 2_000, "{beside} polls for {TASKS} tasks");
     }
 }
 
