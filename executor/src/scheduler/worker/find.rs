@@ -391,27 +391,38 @@ mod tests {
     use crate::{Executor, scheduler::context::with_worker, sync::lock, yield_now};
     use std::{
         future::poll_fn,
-        sync::{Arc, Mutex},
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
         task::{Poll, Waker},
         time::{Duration, Instant},
     };
 
-    /// So many tasks on two workers are woken together on one, whose polls take `poll` before:
-    /// whether the other one is woken.
-    fn wake_another(tasks: usize, poll: Duration) -> bool {
-        let own = Executor::builder().workers(2).build().unwrap();
+    /// So many tasks on two workers are woken together on one, whose polls take `poll` before, and
+    /// do `then`: whether the other one is woken at once.
+    fn wake_another(
+        tasks: usize,
+        poll: Duration,
+        then: impl Fn() + Clone + Send + 'static,
+    ) -> bool {
+        let own = Executor::builder().workers(2);
+        let own = own.handoff_after(Duration::from_secs(3_600));
+        let own = own.build().unwrap();
         let wakers = Arc::new(Mutex::new(Vec::<Waker>::new()));
-        for _ in 0..tasks {
-            let (wakers, mut is_woken) = (wakers.clone(), false);
-            own.spawn(poll_fn(move |cx| {
-                if is_woken {
-                    return Poll::Ready(());
-                }
-                is_woken = true;
-                lock(&wakers).push(cx.waker().clone());
-                Poll::Pending
-            }));
-        }
+        let woken: Vec<_> = (0..tasks)
+            .map(|_| {
+                let (wakers, then, mut is_woken) = (wakers.clone(), then.clone(), false);
+                own.spawn(poll_fn(move |cx| {
+                    if is_woken {
+                        return Poll::Ready(then());
+                    }
+                    is_woken = true;
+                    lock(&wakers).push(cx.waker().clone());
+                    Poll::Pending
+                }))
+            })
+            .collect();
         let handle = own.handle();
         let wakes = own.spawn(async move {
             for _ in 0..1_000 {
@@ -433,7 +444,11 @@ mod tests {
             });
             handle.metrics().idle_threads() == 0
         });
-        own.block_on(wakes).unwrap()
+        let is_woken = own.block_on(wakes).unwrap();
+        for task in woken {
+            own.block_on(task).unwrap();
+        }
+        is_woken
     }
 
     #[test]
@@ -441,11 +456,28 @@ mod tests {
         // On a machine that does other things as well polls look long, and the monitor may come
         // in between.
         let in_some = |tasks, poll, is_woken| {
-            (0..50).any(|_| wake_another(tasks, Duration::from_micros(poll)) == is_woken)
+            (0..50).any(|_| wake_another(tasks, Duration::from_micros(poll), || ()) == is_woken)
         };
         assert!(in_some(50, 10, true));
         assert!(in_some(2, 100, true));
         assert!(in_some(1, 100, false));
         assert!(in_some(2, 0, false));
+    }
+
+    #[test]
+    fn the_monitor_tells_others_if_a_poll_is_long_after_all() {
+        for _ in 0..10 {
+            let left = Arc::new(AtomicUsize::new(2));
+            wake_another(2, Duration::ZERO, move || {
+                left.fetch_sub(1, Ordering::Relaxed);
+                let begin = Instant::now();
+                while left.load(Ordering::Relaxed) > 0 {
+                    assert!(
+                        begin.elapsed() < Duration::from_secs(30),
+                        "it waits behind this"
+                    );
+                }
+            });
+        }
     }
 }

@@ -103,7 +103,7 @@ impl Pace {
 
     /// How long so many polls will take, for all that is known, in nanoseconds.
     pub(super) fn time_of(&self, polls: usize) -> u64 {
-        polls as u64 * self.poll.get()
+        self.poll.get().saturating_mul(polls as u64)
     }
 
     /// As `look`, where the clock is read for each poll: returns whether a look is due indeed.
