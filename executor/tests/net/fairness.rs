@@ -5,7 +5,7 @@ use crate::common::{
     Bell, PATIENCE, activity, executor, in_own_process, patient_executor, steady_executor, watchdog,
 };
 use executor::{
-    Executor, Handle,
+    Executor, Handle, JoinHandle,
     net::{TcpListener, TcpStream, UdpSocket, unix::UnixStream},
     time::{interval, sleep, timeout},
 };
@@ -189,34 +189,66 @@ async fn sends_to_itself(count: Arc<AtomicUsize>, over: Arc<AtomicBool>) {
     }
 }
 
-#[test]
-fn of_more_ready_sockets_than_the_local_queue_has_room_for_each_has_its_turn() {
-    let _watchdog = watchdog(60);
-    const SOCKETS: usize = 400;
-    // Without stand-ins: what a worker leaves behind goes to the global queue.
-    for own in [patient_executor(1), steady_executor(1)] {
+/// More sockets than the local queue has room for, each always ready, until they are told to end.
+struct ReadySockets {
+    over: Arc<AtomicBool>,
+    /// How often each had its turn.
+    counts: Vec<Arc<AtomicUsize>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl ReadySockets {
+    const NUMBER: usize = 400;
+
+    /// Returns when each has had a turn.
+    fn on(own: &Executor) -> ReadySockets {
         let over = Arc::new(AtomicBool::new(false));
-        let counts: Vec<_> = (0..SOCKETS)
+        let counts: Vec<_> = (0..Self::NUMBER)
             .map(|_| Arc::new(AtomicUsize::new(0)))
             .collect();
-        let tasks: Vec<_> = counts
+        let tasks = counts
             .iter()
             .map(|count| own.spawn(sends_to_itself(Arc::clone(count), over.clone())))
             .collect();
-        let now = || counts.iter().map(|count| count.load(SeqCst));
-        crate::common::eventually("each has begun", || now().all(|count| count > 0));
-        let before: Vec<_> = now().collect();
-        let enough = before.iter().sum::<usize>() + 100 * SOCKETS;
-        crate::common::eventually("all have had many", || now().sum::<usize>() > enough);
-        let mut counts: Vec<_> = now().zip(before).map(|(now, then)| now - then).collect();
-        counts.sort();
-        over.store(true, SeqCst);
+        let all = ReadySockets {
+            over,
+            counts,
+            tasks,
+        };
+        crate::common::eventually("each has begun", || all.turns().all(|count| count > 0));
+        all
+    }
+
+    fn turns(&self) -> impl Iterator<Item = usize> {
+        self.counts.iter().map(|count| count.load(SeqCst))
+    }
+
+    fn end(self, own: &Executor) {
+        self.over.store(true, SeqCst);
         own.block_on(async {
-            for task in tasks {
+            for task in self.tasks {
                 soon(task).await.unwrap();
             }
         });
-        let (least, median) = (counts[0], counts[SOCKETS / 2]);
+    }
+}
+
+#[test]
+fn of_more_ready_sockets_than_the_local_queue_has_room_for_each_has_its_turn() {
+    let _watchdog = watchdog(60);
+    // Without stand-ins: what a worker leaves behind goes to the global queue.
+    for own in [patient_executor(1), steady_executor(1)] {
+        let sockets = ReadySockets::on(&own);
+        let before: Vec<_> = sockets.turns().collect();
+        let enough = before.iter().sum::<usize>() + 100 * ReadySockets::NUMBER;
+        crate::common::eventually("all have had many", || {
+            sockets.turns().sum::<usize>() > enough
+        });
+        let turns = sockets.turns().zip(before);
+        let mut counts: Vec<_> = turns.map(|(now, then)| now - then).collect();
+        counts.sort();
+        sockets.end(&own);
+        let (least, median) = (counts[0], counts[ReadySockets::NUMBER / 2]);
         assert!(least > median / 4, "{least} of {median}: {counts:?}");
     }
 }
@@ -226,15 +258,7 @@ fn tasks_from_outside_have_their_turn_beside_sockets_that_are_always_ready() {
     let _watchdog = watchdog(60);
     const TASKS: usize = 64;
     for own in [patient_executor(1), steady_executor(1)] {
-        let over = Arc::new(AtomicBool::new(false));
-        let counts: Vec<_> = (0..400).map(|_| Arc::new(AtomicUsize::new(0))).collect();
-        let sockets: Vec<_> = counts
-            .iter()
-            .map(|count| own.spawn(sends_to_itself(Arc::clone(count), over.clone())))
-            .collect();
-        crate::common::eventually("each has begun", || {
-            counts.iter().all(|count| count.load(SeqCst) > 0)
-        });
+        let sockets = ReadySockets::on(&own);
         let polls = || Handle::current().metrics().processors()[0].polls();
         let tasks: Vec<_> = (0..TASKS)
             .map(|_| own.spawn(async move { polls() }))
@@ -248,12 +272,7 @@ fn tasks_from_outside_have_their_turn_beside_sockets_that_are_always_ready() {
             }
             last
         });
-        over.store(true, SeqCst);
-        own.block_on(async {
-            for socket in sockets {
-                soon(socket).await.unwrap();
-            }
-        });
+        sockets.end(&own);
         // One in 61 polls would be 4,000.
         let beside = last.saturating_sub(before);
         assert!(beside < 2_000, "{beside} polls for {TASKS} tasks");
