@@ -415,7 +415,8 @@ mod tests {
                 let (wakers, then, mut is_woken) = (wakers.clone(), then.clone(), false);
                 own.spawn(poll_fn(move |cx| {
                     if is_woken {
-                        return Poll::Ready(then());
+                        then();
+                        return Poll::Ready(());
                     }
                     is_woken = true;
                     lock(&wakers).push(cx.waker().clone());
