@@ -17,7 +17,10 @@
 //! tokio's `IdleNotifiedSet` does the same with two lists of the tasks themselves. Here the tasks
 //! stay where they are, and the set alone touches them.
 
-use crate::sync::{Mutex, lock, panic::caught};
+use crate::sync::{
+    Mutex, lock,
+    panic::{caught, wake},
+};
 use std::{
     collections::VecDeque,
     mem,
@@ -100,9 +103,8 @@ impl Ended {
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
-            // This is the task's thread, and async-task would abort the process. The hook has
-            // reported the panic.
-            drop(caught(|| waker.wake()));
+            // This is the task's thread, and async-task would abort the process if it panicked.
+            wake(waker);
         }
     }
 }

@@ -310,8 +310,9 @@ impl<T: AsFd> Async<T> {
 
     /// Calls `op` once, if the descriptor seems to be ready.
     ///
-    /// If `op` returns `WouldBlock`, the descriptor is not ready any more. So `op` must not make up
-    /// that error, and must do nothing in the other direction.
+    /// If `op` returns `WouldBlock`, the descriptor is not ready until the system says so: then the
+    /// next call tries again. So `op` must not make up that error, and must do nothing in the other
+    /// direction.
     ///
     /// # Errors
     ///

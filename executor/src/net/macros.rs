@@ -116,10 +116,10 @@ macro_rules! readiness {
             /// Calls `op`, which reads or writes by other means than this type has, once, if the
             /// socket seems to be ready. The name and the meaning are tokio's.
             ///
-            /// If `op` returns `WouldBlock`, the socket is not ready any more, and
-            /// [`readable`](Self::readable) or [`writable`](Self::writable) wait for it. So `op`
-            /// must not make up that error, and must do nothing on the socket in the other
-            /// direction.
+            /// If `op` returns `WouldBlock`, the socket is not ready until the system says so: then
+            /// the next call tries again, and [`readable`](Self::readable) or
+            /// [`writable`](Self::writable) wait for that. So `op` must not make up that error, and
+            /// must do nothing on the socket in the other direction.
             ///
             /// # Errors
             ///

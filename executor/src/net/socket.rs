@@ -114,7 +114,7 @@ impl<S: AsFd> Socket<S> {
         direction: Direction,
         op: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        self.readiness.try_io(direction, op)
+        self.readiness.try_io(self.io.as_fd(), direction, op)
     }
 
     /// See [`Descriptor::try_now`].

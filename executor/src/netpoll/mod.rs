@@ -64,7 +64,7 @@ use crate::{
         clock::{self, NEVER},
         forked::Process,
         lock,
-        panic::caught,
+        panic::wake,
     },
 };
 use selector::{Control, Fd, Interest, Key, Refused, Selector};
@@ -477,9 +477,4 @@ impl<S: Selector> Drop for Netpoll<S> {
             selector.abandon(control);
         }
     }
-}
-
-/// Wakers are foreign code: call it without a lock.
-pub(crate) fn wake(waker: Waker) {
-    drop(caught(|| waker.wake()));
 }

@@ -14,8 +14,8 @@ use crate::{
     netpoll::{
         readiness::{Place, Readiness, Seen, Waiter},
         slot::{NotArmed, Slot},
-        wake,
     },
+    sync::panic::wake,
 };
 use std::{
     future::poll_fn,
@@ -136,18 +136,24 @@ impl Descriptor {
         .await
     }
 
-    /// Calls `op` once if the descriptor seems ready; else says `WouldBlock`. If `op` does, the
-    /// descriptor is not ready any more.
+    /// Calls `op` once if the descriptor seems ready, or nobody has said yet whether it is; else says
+    /// `WouldBlock`. If `op` does, the descriptor is not ready until an event comes.
     pub(crate) fn try_io<T>(
         &self,
+        fd: BorrowedFd<'_>,
         direction: Direction,
         op: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        if self.0.readiness(direction).seen().is_ready() {
-            self.try_now(direction, op)
-        } else {
-            Err(io::ErrorKind::WouldBlock.into())
+        let seen = self.0.readiness(direction).seen();
+        let is_armed = seen.is_armed() && !self.0.is_left_behind();
+        if is_armed && !seen.is_ready() {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
+        let result = self.try_now(direction, op);
+        if would_block(&result) && !is_armed {
+            self.arm(fd, direction)?;
+        }
+        result
     }
 
     /// Calls `op` once, whatever is known of the descriptor: for whoever has never waited, nobody
@@ -209,6 +215,11 @@ impl Descriptor {
         mut place: Option<&mut Option<Place>>,
     ) -> Poll<io::Result<Seen>> {
         let readiness = self.0.readiness(direction);
+        let seen = readiness.seen();
+        if seen.is_armed() && !seen.is_ready() {
+            // The poller of an executor outside would wake the task. What is not armed, `arm` refuses.
+            simulated::refuse_descriptor(fd.as_raw_fd())?;
+        }
         loop {
             if self.0.is_left_behind() {
                 self.arm(fd, direction)?;

@@ -4,6 +4,7 @@ use std::{
     any::Any,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind},
+    task::Waker,
 };
 
 /// A panic's payload that may be dropped anywhere. If its destructor panics, that panic is caught,
@@ -65,4 +66,10 @@ impl Drop for Panic {
 /// Runs foreign code. Returns its panic, if it panics, as a payload that is safe to drop.
 pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+}
+
+/// Wakes, and swallows a panic of the waker, which is foreign code: call it without a lock. The panic
+/// hook has reported it, and others are still to be woken.
+pub(crate) fn wake(waker: Waker) {
+    drop(caught(|| waker.wake()));
 }

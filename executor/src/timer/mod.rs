@@ -94,10 +94,9 @@ use crate::sync::{
     AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering,
     clock::{self, NEVER},
     lock,
-    panic::caught,
+    panic::wake,
 };
 use entry::{Unlinked, release};
-use std::task::Waker;
 use wheel::{Removed, Wheel};
 
 /// Timers that come in quick succession are fired together: after a worker has fired any, it does
@@ -227,10 +226,4 @@ impl Timers {
         self.next_due.store(next_due, Ordering::Relaxed);
         earlier
     }
-}
-
-/// Wakes, and swallows a panic of the waker, which is foreign code. The panic hook has reported it,
-/// and other timers are still to be fired.
-fn wake(waker: Waker) {
-    drop(caught(|| waker.wake()));
 }

@@ -10,7 +10,7 @@ use futures::{AsyncReadExt, AsyncWriteExt};
 use std::{
     fs::File,
     future::poll_fn,
-    io::{ErrorKind, PipeReader, Read, Write, pipe},
+    io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe},
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
         unix::net::UnixStream,
@@ -310,5 +310,47 @@ fn try_io_calls_once_and_only_if_ready() {
         writer.write_all(b"x").unwrap();
         soon(reader.readable()).await.unwrap();
         assert_eq!(reader.try_io(Interest::READABLE, read).unwrap(), 1);
+    });
+}
+
+#[test]
+fn try_io_succeeds_again_after_an_event_that_nobody_has_waited_for() {
+    let _watchdog = watchdog(60);
+    everywhere(|| async {
+        let (reader, writer) = pipe().unwrap();
+        let (reader, writer) = (Async::new(reader).unwrap(), Async::new(writer).unwrap());
+        let read = |mut reader: &PipeReader| reader.read(&mut [0; 1 << 16]);
+        let write = |mut writer: &PipeWriter| writer.write(&[7; 1 << 12]);
+        let would_block = |error: std::io::Error| error.kind() == ErrorKind::WouldBlock;
+        assert!(would_block(
+            reader.try_io(Interest::READABLE, read).unwrap_err()
+        ));
+        for _ in 0..10 {
+            let full = loop {
+                match writer.try_io(Interest::WRITABLE, write) {
+                    Ok(_) => {}
+                    Err(error) => break error,
+                }
+            };
+            assert!(would_block(full));
+            let until_it_would_block = async || {
+                let mut moved = 0;
+                loop {
+                    match reader.try_io(Interest::READABLE, read) {
+                        Ok(bytes) => moved += bytes,
+                        Err(error) if moved == 0 => assert!(would_block(error)),
+                        Err(error) => break assert!(would_block(error)),
+                    }
+                    executor::time::sleep(Duration::from_micros(100)).await;
+                }
+            };
+            soon(until_it_would_block()).await;
+            let until_there_is_room = async || {
+                while writer.try_io(Interest::WRITABLE, write).is_err() {
+                    executor::time::sleep(Duration::from_micros(100)).await;
+                }
+            };
+            soon(until_there_is_room()).await;
+        }
     });
 }

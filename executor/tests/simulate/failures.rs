@@ -597,6 +597,12 @@ fn sockets_are_not_simulated_and_say_so() {
         let error = accepting.await.unwrap().unwrap_err();
         assert!(error.to_string().contains("not simulated"), "{error}");
     });
+    // Also if an executor outside knows the socket.
+    let (one, _other) = UnixStream::pair().unwrap();
+    let waited = block_on(async { futures::poll!((&one).read(&mut [0])) });
+    assert!(waited.is_pending());
+    let error = simulate(async { (&one).read(&mut [0]).await }).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
 }
 
 #[cfg(all(feature = "signal", unix))]

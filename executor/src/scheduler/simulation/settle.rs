@@ -1,7 +1,7 @@
 //! Who waits until all others are asleep, with no time passed: the other side of `sim::settle`.
 
 use super::{Simulation, with};
-use crate::sync::panic::caught;
+use crate::sync::panic::wake;
 use std::{
     mem,
     sync::atomic::{AtomicU64, Ordering},
@@ -89,7 +89,6 @@ impl Simulation {
                 mem::replace(&mut settling.waker, Waker::noop().clone())
             })
         };
-        // The panic hook has said what there is to say.
-        waker.map(|waker| caught(|| waker.wake())).is_some()
+        waker.map(wake).is_some()
     }
 }
