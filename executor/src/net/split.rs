@@ -1,6 +1,7 @@
 //! The two halves of a stream.
 
 use super::{sys, tcp::TcpStream};
+use crate::sync::forked::Process;
 use futures_io::{AsyncRead, AsyncWrite};
 use std::{
     error::Error,
@@ -18,6 +19,10 @@ use std::{
 ///
 /// Dropping it ends nothing: the peer learns of the end when the write half is dropped, too. What
 /// else the stream can do it does by [`AsRef`].
+///
+/// # Cancel safety
+///
+/// As for the stream: dropping a future that reads once loses nothing.
 ///
 /// # Examples
 ///
@@ -44,6 +49,10 @@ pub struct OwnedReadHalf<S = TcpStream>(Arc<S>);
 /// Dropping it ends the write side of the connection: the peer reads to the end. What else the
 /// stream can do it does by [`AsRef`].
 ///
+/// # Cancel safety
+///
+/// As for the stream: a future that writes once and is dropped before it is done has written nothing.
+///
 /// # Examples
 ///
 /// ```
@@ -61,12 +70,13 @@ pub struct OwnedReadHalf<S = TcpStream>(Arc<S>);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
 #[derive(Debug)]
-pub struct OwnedWriteHalf<S: AsFd = TcpStream>(Arc<S>);
+pub struct OwnedWriteHalf<S: AsFd = TcpStream>(Arc<S>, Process);
 
 /// See `into_split` of the streams.
 pub(super) fn split<S: AsFd>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Arc::new(stream);
-    (OwnedReadHalf(stream.clone()), OwnedWriteHalf(stream))
+    let write = OwnedWriteHalf(stream.clone(), Process::this());
+    (OwnedReadHalf(stream), write)
 }
 
 fn reunite<S: AsFd>(
@@ -153,6 +163,10 @@ impl<S: AsFd> OwnedWriteHalf<S> {
 
 impl<S: AsFd> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
+        if self.1.is_forked() {
+            // It would end the parent's connection, which is the same.
+            return;
+        }
         // The connection may be at its end already, and nobody is there to be told of errors.
         let _ = sys::shut_down_write(self.0.as_fd());
     }
@@ -196,55 +210,62 @@ impl<S: AsFd> AsRawFd for OwnedWriteHalf<S> {
     }
 }
 
-impl<S> AsyncRead for OwnedReadHalf<S>
-where
-    for<'a> &'a S: AsyncRead + Unpin,
-{
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_read(cx, buf)
-    }
+macro_rules! futures_traits {
+    ($read:ty, $write:ty) => {
+        impl<S> AsyncRead for $read
+        where
+            for<'a> &'a S: AsyncRead + Unpin,
+        {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.0).poll_read(cx, buf)
+            }
 
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_read_vectored(cx, bufs)
-    }
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.0).poll_read_vectored(cx, bufs)
+            }
+        }
+
+        impl<S: AsFd> AsyncWrite for $write
+        where
+            for<'a> &'a S: AsyncWrite + Unpin,
+        {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.0).poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut &*self.0).poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self.0).poll_flush(cx)
+            }
+
+            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut &*self.0).poll_close(cx)
+            }
+        }
+    };
 }
 
-impl<S: AsFd> AsyncWrite for OwnedWriteHalf<S>
-where
-    for<'a> &'a S: AsyncWrite + Unpin,
-{
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self.0).poll_write_vectored(cx, bufs)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self.0).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self.0).poll_close(cx)
-    }
-}
+futures_traits!(OwnedReadHalf<S>, OwnedWriteHalf<S>);
+futures_traits!(&OwnedReadHalf<S>, &OwnedWriteHalf<S>);
 
 /// Two halves that do not belong together, from [`OwnedReadHalf::reunite`] and
 /// [`OwnedWriteHalf::reunite`]. It gives them back.

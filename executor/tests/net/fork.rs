@@ -93,6 +93,30 @@ fn what_the_child_does_to_its_sockets_the_parent_does_not_notice() {
 }
 
 #[test]
+fn halves_that_the_child_drops_are_open_in_the_parent() {
+    in_own_process(|| {
+        let own = executor(1);
+        let (one, mut other) = waited_on(&own);
+        let (mut read, write) = one.into_split();
+        let write = std::cell::Cell::new(Some(write));
+        in_fork(|| drop(write.take()));
+        let mut write = write.take().unwrap();
+        own.block_on(async {
+            write.write_all(b"x").await.unwrap();
+            soon(other.read_exact(&mut [0])).await.unwrap();
+            other.write_all(b"y").await.unwrap();
+            soon(read.read_exact(&mut [0])).await.unwrap();
+        });
+        in_fork(|| {
+            let (one, mut other) = UnixStream::pair().unwrap();
+            drop(one.into_split());
+            let end = executor(1).block_on(async { soon(other.read(&mut [0])).await });
+            assert_eq!(end.unwrap(), 0, "what is the child's own ends");
+        });
+    });
+}
+
+#[test]
 fn an_executor_that_is_made_in_the_child_serves_its_sockets() {
     in_own_process(|| {
         let own = executor(1);

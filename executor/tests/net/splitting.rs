@@ -25,6 +25,21 @@ fn dropping_the_write_half_ends_the_write_side_alone() {
 }
 
 #[test]
+fn halves_that_are_borrowed_read_and_write_as_well() {
+    let _watchdog = watchdog(60);
+    everywhere(|| async {
+        let (one, mut other) = tcp_pair().await;
+        let (read, write) = one.into_split();
+        (&write).write_all(b"question").await.unwrap();
+        soon(other.read_exact(&mut [0; 8])).await.unwrap();
+        other.write_all(b"answer").await.unwrap();
+        soon((&read).read_exact(&mut [0; 6])).await.unwrap();
+        (&write).close().await.unwrap();
+        assert_eq!(soon(other.read(&mut [0])).await.unwrap(), 0);
+    });
+}
+
+#[test]
 fn dropping_the_read_half_ends_nothing() {
     let _watchdog = watchdog(60);
     everywhere(|| async {
