@@ -38,6 +38,7 @@ use std::{
     io::{self, Write},
     os::unix::net::UnixStream,
     pin::Pin,
+    ptr,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::SeqCst},
@@ -223,6 +224,12 @@ impl Pending<u32> {
     }
 }
 
+/// Whether the system, and its library, know a signal of this number.
+fn exists(number: c_int) -> bool {
+    // SAFETY: it changes nothing, and nobody wants to know the present action.
+    unsafe { libc::sigaction(number, ptr::null(), ptr::null_mut()) == 0 }
+}
+
 /// What to take back at the end.
 struct Registered(Vec<(Signal, SigId)>);
 
@@ -255,7 +262,7 @@ impl Signals {
         let numbers: BTreeSet<_> = signals.into_iter().map(Signal::number).collect();
         // All of them before any is caught, since what is caught stays so.
         for &number in &numbers {
-            if !(1..=LAST).contains(&number) || FORBIDDEN.contains(&number) {
+            if !(1..=LAST).contains(&number) || FORBIDDEN.contains(&number) || !exists(number) {
                 let text = format!("signal {number} cannot be caught");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
             }
