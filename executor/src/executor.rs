@@ -18,7 +18,6 @@ use std::{
     future::Future,
     io, mem,
     panic::{RefUnwindSafe, UnwindSafe},
-    ptr::NonNull,
     time::Duration,
 };
 
@@ -247,9 +246,8 @@ impl Executor {
         self.ended = true;
         let scheduler = &self.handle.scheduler;
         scheduler.close();
-        let address = NonNull::from(&**scheduler);
         let on_own_thread =
-            context::with_worker(|worker| worker.is_some_and(|worker| worker.belongs_to(address)));
+            context::with_worker(|worker| worker.is_some_and(|worker| worker.is_of(scheduler)));
         // Whoever is told of a wake-up holds a task that the executor waits for.
         if on_own_thread || is_observing() {
             let threads = scheduler.idle.machines().total;

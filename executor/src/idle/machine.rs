@@ -44,7 +44,7 @@ impl<P: Pool> Machine<'_, P> {
     /// With work in hand. Must agree with "to stop searching" in `accounting`.
     pub(crate) fn stop_searching(&self) {
         if self.searching.replace(false) && self.pool.idle().stop_searching() {
-            self.pool.notify_if_work();
+            self.pool.last_search_ends();
         }
     }
 

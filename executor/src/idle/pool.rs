@@ -105,6 +105,21 @@ pub(crate) trait Pool: Sized {
         }
     }
 
+    /// The last searcher has work in hand, and may be away for long. While it searched, whoever posted
+    /// work or wanted somebody to watch for events relied on it.
+    fn last_search_ends(self: &Arc<Self>) {
+        self.idle().fence_before_recheck();
+        if self.has_work() || self.lacks_watcher() {
+            self.notify();
+        }
+    }
+
+    /// Whether nobody sleeps where events come, nor will the monitor see to that. Of a machine that
+    /// falls asleep nobody asks: it sleeps there.
+    fn lacks_watcher(&self) -> bool {
+        false
+    }
+
     /// Takes the permit of a machine that sits in somebody's code, if `take` says that it is still to
     /// be had. What waits behind that code goes, by `give_queue_away`, to where others look; and
     /// they are told.
@@ -189,18 +204,19 @@ pub(crate) trait Pool: Sized {
         }
     }
 
-    /// The task's own waker, where it may have been polled with another.
-    fn own_waker<'a>(&self, _: &Registration, waker: &'a Waker) -> &'a Waker {
-        waker
+    /// Calls `f` with the task's own waker, where it may have been polled with another.
+    fn with_own_waker<R>(&self, _: &Registration, waker: &Waker, f: impl FnOnce(&Waker) -> R) -> R {
+        f(waker)
     }
 
     /// Registers a task, or wakes it if it may not be suspended.
     #[inline(never)]
     fn register(&self, registration: &Registration, shard: usize, waker: &Waker) {
-        let waker = self.own_waker(registration, waker);
-        if !self.suspended().insert(shard, registration, waker) {
-            waker.wake_by_ref();
-        }
+        self.with_own_waker(registration, waker, |own| {
+            if !self.suspended().insert(shard, registration, own) {
+                own.wake_by_ref();
+            }
+        });
     }
 
     /// A task's future has been dropped.

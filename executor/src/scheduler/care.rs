@@ -106,7 +106,7 @@ impl Heeded {
     /// Before a poll of a task: what has to be heeded.
     pub(super) fn attend(&self, registration: &Registration, own: &Waker) -> Attended<'_> {
         match self.attention.before_poll(registration) {
-            Heed::Nothing => Attended::Before,
+            Heed::Nothing => Attended::Settled,
             Heed::End => Attended::Dropped,
             Heed::Others => self.attend_to_others(registration, own),
         }
@@ -116,8 +116,8 @@ impl Heeded {
     #[inline(never)]
     fn attend_to_others(&self, registration: &Registration, own: &Waker) -> Attended<'_> {
         let all = self.attention.all();
-        if attended_before(registration).is_some() {
-            return Attended::Before;
+        if with_attended(registration, |own| own.is_some()) {
+            return Attended::Settled;
         }
         let id = TaskId::from_u64(registration.id());
         let id = id.expect("a task is registered under its id");
@@ -205,13 +205,14 @@ impl Drop for AttendedGuard<'_> {
     }
 }
 
-/// If the poll of a task has been attended to: the task's own waker, for as long as the caller is in
-/// that poll.
-pub(super) fn attended_before<'a>(registration: &Registration) -> Option<&'a Waker> {
-    let (id, own) = INSIDE.get()?;
-    // SAFETY: borrowed by the guard of whichever task it is, which lies below on this stack.
-    let own = unsafe { own.as_ref() };
-    (id == registration.id()).then_some(own)
+/// Calls `f` with the task's own waker, if the poll of the task has been attended to.
+pub(super) fn with_attended<R>(
+    registration: &Registration,
+    f: impl FnOnce(Option<&Waker>) -> R,
+) -> R {
+    let inside = INSIDE.get().filter(|(id, _)| *id == registration.id());
+    // SAFETY: borrowed by the guard of that task, which lies below on this stack.
+    f(inside.map(|(_, own)| unsafe { own.as_ref() }))
 }
 
 /// What comes of it that a poll may have something to heed.
@@ -221,7 +222,7 @@ pub(super) enum Attended<'a> {
     /// It is to be polled with care.
     Now(Care<'a>),
     /// There is nothing to heed, or it was attended to.
-    Before,
+    Settled,
 }
 
 /// What a poll heeds; see the module's text.

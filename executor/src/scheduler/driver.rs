@@ -33,8 +33,9 @@
 //!   stays awake. If nobody has looked for a while, it looks itself, and has a machine woken, or
 //!   started, that finds nothing and sleeps there (`monitor/sources`). So what happens waits for a
 //!   poll that does not end no longer than tasks do.
-//! * Without a monitor, each task that a machine wakes which leaves the source wakes another machine,
-//!   as any task does there (`worker/schedule`): one that finds nothing sleeps in the source.
+//! * Without a monitor, a machine that leaves the source wakes another one for each task that it makes
+//!   runnable, as any does there (`worker/schedule`); one of those that find nothing sleeps there. If
+//!   none is woken because somebody searches, the last searcher wakes one (`Pool::last_search_ends`).
 //! * Beginning to wait counts as posting work (`Pool::notify`), except on a worker, which will look.
 //! * A machine that sleeps in it does not retire as a spare: it is of use.
 //!

@@ -10,6 +10,8 @@
 //! | `aborter`     | references to tasks that end them, and do not await them             |
 //! | `recycle`     | the memory of detached tasks goes back to their makers              |
 //! | `driver`      | the seam for timers and whatever else wakes tasks from outside      |
+//! | `shared_source` | the seam for what all workers look after together: the netpoller  |
+//! | `descriptor`  | what a socket waits with                                            |
 //! | `leaf`        | which driver serves a future that is polled here                    |
 //! | `threads`     | the threads behind the machines: start, end, join; `helpers`: others |
 //! | `monitor`     | takes the permits of machines that do not come back                 |
@@ -125,10 +127,7 @@ use population::Elsewhere;
 use processor::{Processor, Processors};
 use shared_source::SharedSource;
 use simulated::Simulated;
-use std::{
-    collections::VecDeque, future::Future, io, iter, mem, process, ptr::NonNull, sync::Arc,
-    task::Waker,
-};
+use std::{collections::VecDeque, future::Future, io, iter, mem, process, sync::Arc, task::Waker};
 use task::{Joiner, Task};
 use task_id::TaskId;
 use task_name::Naming;
@@ -269,7 +268,7 @@ impl Scheduler {
     pub(crate) fn launch(self: &Arc<Self>, task: Task) {
         // SAFETY: not kept beyond this function.
         let worker = unsafe { context::worker() };
-        let own = worker.filter(|worker| worker.belongs_to(NonNull::from(&**self)));
+        let own = worker.filter(|worker| worker.is_of(self));
         match own {
             Some(worker) => worker.counters().spawned.add(1),
             None => self.spawned_elsewhere(),
@@ -402,6 +401,10 @@ impl Pool for Scheduler {
             || self.processors.iter_in_use().any(|p| !p.queue.is_empty())
     }
 
+    fn lacks_watcher(&self) -> bool {
+        !self.config.handoff && self.shared_source.is_unwatched()
+    }
+
     fn waiting(&self) -> usize {
         let local = self.processors.iter_in_use().map(|p| p.queue.len());
         self.global.len() + local.sum::<usize>()
@@ -419,8 +422,13 @@ impl Pool for Scheduler {
         !self.is_in_forked_child() && self.start_machine().is_ok()
     }
 
-    fn own_waker<'a>(&self, registration: &Registration, waker: &'a Waker) -> &'a Waker {
-        care::attended_before(registration).unwrap_or(waker)
+    fn with_own_waker<R>(
+        &self,
+        registration: &Registration,
+        waker: &Waker,
+        f: impl FnOnce(&Waker) -> R,
+    ) -> R {
+        care::with_attended(registration, |own| f(own.unwrap_or(waker)))
     }
 
     fn limit_reached(&self) {

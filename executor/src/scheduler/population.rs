@@ -1,14 +1,11 @@
 //! How many tasks an executor has had, and how many have ended.
 //!
 //! Each processor counts what happens on its thread, so that no two threads write one counter for
-//! each task. What happens elsewhere is counted here: tasks that come from outside, which take a
-//! lock of the global queue anyway, and those that end because the executor has.
+//! each task. What happens elsewhere is counted here: tasks that come from outside, which write shared
+//! lines of the global queue anyway, and those that end because the executor has.
 
 use super::{Scheduler, context, processor::Counters};
-use std::{
-    ptr::NonNull,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is counted on threads that are none of the executor's workers.
 #[derive(Default)]
@@ -36,7 +33,7 @@ impl Scheduler {
     pub(super) fn count_end(&self) {
         // SAFETY: not kept beyond this function.
         match unsafe { context::worker() } {
-            Some(worker) if worker.belongs_to(NonNull::from(self)) => {
+            Some(worker) if worker.is_of(self) => {
                 let counters = worker.counters();
                 counters.ended.add(1);
                 // The thread may stay here for a while. Who has heard that the task has ended must

@@ -130,14 +130,14 @@ impl<T> Joiner<T> {
         error: impl FnOnce(Box<Failure>) -> E,
     ) -> Poll<Result<T, E>> {
         if const { is_large::<T>() } {
-            // SAFETY: of this type, the field that there is.
+            // SAFETY: `of_boxed` has made this, for `T` is large: `boxed` is the field that is set.
             let join = unsafe { &mut self.0.boxed };
             match ready!(poll_leaf(cx, |cx| poll_join(join, cx))).into_result() {
                 Ok(output) => Poll::Ready(Ok(output.unbox())),
                 Err(failure) => Poll::Ready(Err(error(failure))),
             }
         } else {
-            // SAFETY: as above.
+            // SAFETY: `of_plain` has made this, for `T` is not large.
             let join = unsafe { &mut self.0.plain };
             poll_leaf(cx, |cx| poll_join(join, cx))
                 .map(|outcome| outcome.into_result().map_err(error))
@@ -147,23 +147,23 @@ impl<T> Joiner<T> {
     /// Lets the task go on by itself.
     pub(crate) fn detach(self) {
         if const { is_large::<T>() } {
-            // SAFETY: of this type, the field that there is.
+            // SAFETY: as in `poll`.
             ManuallyDrop::into_inner(unsafe { self.0.boxed }).detach();
         } else {
-            // SAFETY: as above.
+            // SAFETY: as in `poll`.
             ManuallyDrop::into_inner(unsafe { self.0.plain }).detach();
         }
     }
 
     fn plain(&self) -> &Join<T> {
         assert!(!is_large::<T>());
-        // SAFETY: of this type, the field that there is.
+        // SAFETY: as in `poll`.
         unsafe { &self.0.plain }
     }
 
     fn boxed(&self) -> &Join<BoxedOutput<T>> {
         assert!(is_large::<T>());
-        // SAFETY: of this type, the field that there is.
+        // SAFETY: as in `poll`.
         unsafe { &self.0.boxed }
     }
 }
@@ -288,11 +288,35 @@ thread_local! {
     static POLLED_WITH: Cell<*const Waker> = const { Cell::new(ptr::null()) };
 }
 
-/// What the future of a task finds here instead of carrying pointers to it.
+/// What the future of a task finds here instead of carrying pointers to it. Callers keep none beyond
+/// the run that they have it of.
 #[derive(Clone, Copy)]
 struct Running {
     meta: NonNull<Meta>,
     scheduler: NonNull<Scheduler>,
+}
+
+impl Running {
+    /// The task that this thread runs and that has not ended.
+    #[inline]
+    fn get() -> Running {
+        RUNNING.get().expect("a task is run by `run` alone")
+    }
+
+    /// What the scheduler keeps with the task.
+    #[inline]
+    fn meta(&self) -> &Meta {
+        // SAFETY: from `run`, on whose task the caller works at this moment, for `drop_future` clears
+        // it; the metadata is in the same allocation as the future, and outlives it; only shared
+        // references to it exist.
+        unsafe { self.meta.as_ref() }
+    }
+
+    #[inline]
+    fn scheduler(&self) -> &Scheduler {
+        // SAFETY: `run` borrows it until the task's run is over.
+        unsafe { self.scheduler.as_ref() }
+    }
 }
 
 /// Polls a task of this scheduler once, or drops its future if its end was asked for. Nobody else
@@ -329,10 +353,7 @@ impl TaskId {
     /// ```
     #[must_use]
     pub fn current() -> Option<TaskId> {
-        let Running { meta, .. } = RUNNING.get()?;
-        // SAFETY: from `run`, whose task has not ended: `drop_future` clears this.
-        // Only shared references to the metadata exist.
-        Some(unsafe { meta.as_ref() }.id())
+        Some(RUNNING.get()?.meta().id())
     }
 }
 
@@ -354,20 +375,6 @@ impl Drop for Aside {
         RUNNING.set(self.outer.0);
         POLLED_WITH.set(self.outer.1);
     }
-}
-
-/// The task that this thread runs and that has not ended: what the scheduler keeps with it, and the
-/// scheduler.
-#[inline]
-fn running<'a>() -> (&'a Meta, &'a Scheduler) {
-    let Running { meta, scheduler } = RUNNING.get().expect("a task is run by `run` alone");
-    // SAFETY: from `run`, on whose task the caller works at this moment; the metadata is in the
-    // same allocation as the future, and outlives it; only shared references to it exist, and
-    // nobody here keeps one beyond a call on the future.
-    let meta = unsafe { meta.as_ref() };
-    // SAFETY: `run` borrows it until this task's run is over; nobody here keeps it beyond that.
-    let scheduler = unsafe { scheduler.as_ref() };
-    (meta, scheduler)
 }
 
 /// Calls `f` with the waker of the task that this thread polls, if it polls one.
@@ -544,9 +551,10 @@ impl<F: Future, N: Naming> Guarded<F, N> {
     #[cold]
     #[inline(never)]
     fn heed(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Poll<Outcome<F::Output>>> {
-        let (meta, scheduler) = running();
-        match scheduler.heeded.attend(&meta.registration, cx.waker()) {
-            Attended::Before => None,
+        let running = Running::get();
+        let heeded = &running.scheduler().heeded;
+        match heeded.attend(&running.meta().registration, cx.waker()) {
+            Attended::Settled => None,
             Attended::Dropped => Some(self.end_early()),
             Attended::Now(care) => Some(self.as_mut().poll_with_care(care, cx)),
         }
@@ -558,12 +566,12 @@ impl<F: Future, N: Naming> Guarded<F, N> {
         care: Care<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<F::Output>> {
-        let (meta, _) = running();
+        let running = Running::get();
         let waker = care.waker(cx.waker());
         let poll = if care.is_end {
             self.end_early()
         } else {
-            let _attended = care::attended(&meta.registration, cx.waker());
+            let _attended = care::attended(&running.meta().registration, cx.waker());
             self.poll(&mut Context::from_waker(waker))
         };
         // The other is gone as soon as `care` is.
@@ -579,7 +587,7 @@ impl<F: Future, N: Naming> Guarded<F, N> {
     /// says so to the handle. That must find the future dropped, and hears of a panic in the drop.
     #[inline(always)] // In the one poll that most tasks have.
     fn end(mut self: Pin<&mut Self>, value: Option<F::Output>) -> Poll<Outcome<F::Output>> {
-        let id = running().0.id();
+        let id = Running::get().meta().id();
         let outcome = match value {
             Some(value) => Outcome::value(value),
             None => Outcome::failure(id, self.name.name(), None),
@@ -601,7 +609,7 @@ impl<F: Future, N: Naming> Guarded<F, N> {
     /// on this thread is part of the task: before async-task wakes the handle's awaiter, it gives
     /// its reference away.
     fn drop_future(self: Pin<&mut Self>) -> Result<(), Panic> {
-        let (meta, scheduler) = running();
+        let running = Running::get();
         POLLED_WITH.set(ptr::null());
         // SAFETY: moves nothing out of the pinned place.
         let this = unsafe { self.get_unchecked_mut() };
@@ -612,8 +620,8 @@ impl<F: Future, N: Naming> Guarded<F, N> {
         } else {
             Ok(())
         };
-        scheduler.count_end();
-        scheduler.forget(&meta.registration);
+        running.scheduler().count_end();
+        running.scheduler().forget(&running.meta().registration);
         RUNNING.set(None);
         dropped
     }
@@ -633,7 +641,8 @@ impl<F: Future, N: Naming> Future for Guarded<F, N> {
     type Output = Outcome<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (meta, scheduler) = running();
+        let running = Running::get();
+        let (meta, scheduler) = (running.meta(), running.scheduler());
         let registration = &meta.registration;
         debug_assert!(
             !registration.has_ended(),

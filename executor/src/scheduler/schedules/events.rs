@@ -366,24 +366,37 @@ fn the_end_against_events() {
 }
 
 /// Without a monitor: whoever leaves the selector for a poll that does not end has had somebody else
-/// sleep there.
+/// sleep there. And whoever waits for the first event is heard although all that are awake search.
 #[test]
-fn an_event_does_not_wait_for_a_poll_without_end() {
-    explore("events beside a poll without end", 10_000, || {
-        let trial = Trial::of_workers(2);
+fn an_event_does_not_wait_for_polls_without_end() {
+    explore("events beside polls without end", 15_000, || {
+        let count = 1 + below(2);
+        let trial = Trial::of_workers(count + 1);
         let released = Event::new();
-        let stuck = released.clone();
-        let stuck = trial.executor.spawn(trial.tasks.track(async move {
-            event(0).await;
-            stuck.wait_blocking();
-        }));
-        let other = trial.executor.spawn(trial.tasks.track(async move {
-            event(1).await;
+        let stuck = (0..count).map(|number| {
+            let (released, waits) = (released.clone(), below(2) == 0);
+            trial.executor.spawn(trial.tasks.track(async move {
+                if waits {
+                    event(number).await;
+                }
+                released.wait_blocking();
+            }))
+        });
+        let stuck: Vec<_> = stuck.collect();
+        let kernel = run_kernel(count + 1);
+        let release = async move {
+            event(count).await;
             released.set();
-        }));
-        let kernel = run_kernel(2);
-        trial.executor.block_on(stuck).unwrap();
-        trial.executor.block_on(other).unwrap();
+        };
+        if below(2) == 0 {
+            trial.executor.block_on(release);
+        } else {
+            let release = trial.executor.spawn(trial.tasks.track(release));
+            trial.executor.block_on(release).unwrap();
+        }
+        stuck
+            .into_iter()
+            .for_each(|task| trial.executor.block_on(task).unwrap());
         kernel.join().unwrap();
         trial.end();
     });

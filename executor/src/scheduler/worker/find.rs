@@ -21,7 +21,7 @@
 //! the kernel. To do so each time costs more: a theft breaks batches up.)
 
 use super::{
-    Watched, Worker,
+    Suspect, Worker,
     schedule::{BATCHES, LoneWait},
 };
 use crate::{
@@ -166,32 +166,31 @@ impl Worker {
         self.queue().pop()
     }
 
-    /// Takes what waits behind the worker that was watched since this one ran dry last, if that one
-    /// has not come to it.
+    /// Takes what waits behind the suspect, if that one is still at the same poll.
     fn take_stranded(&self) -> Option<Task> {
-        let watched = self.watched.take()?;
-        let Watched { worker, polls } = watched;
+        let suspect = self.suspect.take()?;
+        let Suspect { worker, polls } = suspect;
         let victim = self.scheduler().processors.get(worker);
         let waits = !victim.queue.is_empty() || !victim.next.is_empty();
         if !waits || victim.counters.polls.get() != polls || !self.begin_to_steal() {
             return None;
         }
-        self.watched.set(Some(watched));
+        self.suspect.set(Some(suspect));
         let stolen = victim.queue.steal_into(self.queue());
         let (task, taken) = stolen.or_else(|| Some((victim.next.take()?, 1)))?;
         self.count_theft(worker, taken);
         Some(task)
     }
 
-    /// Takes what has come from outside of the workers' queues, and watches another worker, from
-    /// which nothing was stolen for that.
+    /// Takes what has come from outside of the workers' queues. From another worker nothing was stolen
+    /// for that: it is the suspect from now on.
     fn take_what_comes(&self) -> Option<Task> {
         let task = self
             .take_global_share()
             .or_else(|| self.take_fired())
             .or_else(|| self.take_neglected())?;
         let another = self.victims().next();
-        self.watched.set(another.map(|(worker, other)| Watched {
+        self.suspect.set(another.map(|(worker, other)| Suspect {
             worker,
             polls: other.counters.polls.get(),
         }));
@@ -252,17 +251,20 @@ impl Worker {
     fn fire_by(&self, fire: impl FnOnce() -> bool) -> bool {
         self.about_to_run_foreign_code();
         self.record(Kind::Fired, 0, 0);
-        // Without a monitor nobody sees to a batch whose waker does not return. And what a seed does
-        // is not to depend on whether there are sockets.
-        let may_batch = || self.has_monitor() && !self.scheduler().is_simulated();
-        self.firing.set(BATCHES && may_batch());
+        self.firing.set(BATCHES && self.may_batch());
         let fired = fire();
-        let was_quiet = self.firing.replace(false);
+        let batched = self.firing.replace(false);
         self.after_foreign_code();
-        if was_quiet && self.takes_long_alone() {
+        if batched && self.takes_long_alone() {
             self.scheduler().notify();
         }
         fired
+    }
+
+    /// Without a monitor nobody sees to a batch whose waker does not return. And what a seed does is
+    /// not to depend on whether there are sockets.
+    fn may_batch(&self) -> bool {
+        self.has_monitor() && !self.scheduler().is_simulated()
     }
 
     /// Whether what waits here is worth a wake-up of another worker. If it is not, and some poll

@@ -1,7 +1,7 @@
 //! A worker: a machine that holds a processor. It finds a task (`find`), runs it, makes tasks
 //! runnable that it wakes or spawns (`schedule`), and sleeps when there is nothing to do (`sleep`).
 //! When it looks beyond its own queue is told in `pace`, what it does while a task blocks in `call`,
-//! and how a simulation has it do all that in `step`.
+//! which polls it measures in `sampling`, and how a simulation has it do all that in `step`.
 
 mod call;
 mod find;
@@ -33,7 +33,7 @@ pub(super) use schedule::Arrival;
 use schedule::LoneWait;
 use std::{
     cell::Cell,
-    ptr::NonNull,
+    ptr,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -46,7 +46,7 @@ pub(crate) struct Worker {
     lone_wait: Cell<LoneWait>,
     /// It wakes tasks for what has happened outside: others are told once, when it has woken them all.
     firing: Cell<bool>,
-    /// Measure that in the next run.
+    /// Measure in the next run how long a lone task waits.
     measure_next: Cell<bool>,
     /// The next run is more than a plain one: something is measured, or its task is tracked.
     observe_next: Cell<bool>,
@@ -74,13 +74,13 @@ pub(crate) struct Worker {
     recycler: Recycler,
     /// State of the generator that picks the first victim.
     random: Cell<u32>,
-    /// From whom to steal first, if it does not move meanwhile.
-    watched: Cell<Option<Watched>>,
+    /// Another worker, which may have lost its core: from whom to steal first if it has.
+    suspect: Cell<Option<Suspect>>,
 }
 
-/// Another worker at some poll, to be looked at again.
+/// A worker at some poll, to be looked at again.
 #[derive(Clone, Copy)]
-struct Watched {
+struct Suspect {
     worker: usize,
     polls: u64,
 }
@@ -134,7 +134,7 @@ impl Worker {
             taken_before: Cell::new(0),
             recycler: Recycler::none(),
             random: Cell::new(seed),
-            watched: Cell::new(None),
+            suspect: Cell::new(None),
             lease,
         }
     }
@@ -169,9 +169,9 @@ impl Worker {
         self.lease.scheduler()
     }
 
-    /// Whether this is a worker of the scheduler at that address.
-    pub(crate) fn belongs_to(&self, scheduler: NonNull<Scheduler>) -> bool {
-        std::ptr::eq(Arc::as_ptr(self.scheduler()), scheduler.as_ptr())
+    /// Whether it is a worker of this scheduler.
+    pub(crate) fn is_of(&self, scheduler: &Scheduler) -> bool {
+        ptr::eq(&**self.scheduler(), scheduler)
     }
 
     /// The number of its processor.
@@ -205,12 +205,6 @@ impl Worker {
             let due = self.driver().next_due();
             self.scheduler().monitor.rest.wake_by(due);
         }
-    }
-
-    /// Whether it is a worker of `scheduler`.
-    #[cfg(any(feature = "net", all(test, shuttle)))]
-    pub(super) fn is_of(&self, scheduler: &Arc<Scheduler>) -> bool {
-        Arc::ptr_eq(self.scheduler(), scheduler)
     }
 
     /// Whether it looks at its sources as soon as it has nothing else to do, or somebody in its stead.
