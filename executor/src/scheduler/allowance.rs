@@ -99,8 +99,8 @@ pub(crate) fn poll_leaf<T>(
     let result = poll(cx);
     let left = LEFT.get();
     if result.is_ready() && left != UNLIMITED {
-        // A leaf polls no other leaf, so what was left is left.
-        LEFT.set(left - 1);
+        // Saturating, for the operation of a socket may be the user's, and poll another leaf.
+        LEFT.set(left.saturating_sub(1));
     }
     result
 }

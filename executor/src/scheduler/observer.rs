@@ -37,8 +37,8 @@ use std::{borrow::Cow, cell::Cell, collections::HashMap, fmt, panic::Location, p
 /// use executor::{Executor, Observer, TaskRef};
 /// use std::sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}};
 ///
-/// #[derive(Clone, Default)]
-/// struct Polls(Arc<AtomicU64>);
+/// #[derive(Default)]
+/// struct Polls(AtomicU64);
 ///
 /// impl Observer for Polls {
 ///     fn poll_begins(&self, _: &TaskRef<'_>) {
@@ -46,7 +46,7 @@ use std::{borrow::Cow, cell::Cell, collections::HashMap, fmt, panic::Location, p
 ///     }
 /// }
 ///
-/// let polls = Polls::default();
+/// let polls = Arc::new(Polls::default());
 /// let executor = Executor::builder().observer(polls.clone()).build()?;
 /// executor.block_on(executor.spawn(executor::yield_now()))?;
 /// assert_eq!(polls.0.load(Relaxed), 2);
@@ -79,6 +79,29 @@ pub trait Observer: Send + Sync + 'static {
     /// A task has ended: its future has been dropped.
     fn ended(&self, task: &TaskRef<'_>) {
         _ = task;
+    }
+}
+
+/// Somebody who keeps a reference can ask the observer what it has seen.
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn spawned(&self, task: &TaskRef<'_>) {
+        (**self).spawned(task);
+    }
+
+    fn poll_begins(&self, task: &TaskRef<'_>) {
+        (**self).poll_begins(task);
+    }
+
+    fn poll_ends(&self, task: &TaskRef<'_>, ready: bool) {
+        (**self).poll_ends(task, ready);
+    }
+
+    fn woken(&self, task: &TaskRef<'_>) {
+        (**self).woken(task);
+    }
+
+    fn ended(&self, task: &TaskRef<'_>) {
+        (**self).ended(task);
     }
 }
 
