@@ -169,7 +169,7 @@ impl Handle {
     /// stolen, handed off and fired, and who sleeps. See the module [`trace`](crate::trace).
     ///
     /// Several guards may exist at once; each has its own beginning. While there is one, an event costs
-    /// some 30 to 50 ns, and each thread that has any takes up to a MiB, which it keeps for later
+    /// 20 to 50 ns, and each thread that has any takes up to a MiB, which it keeps for later
     /// recordings as long as the executor lives.
     ///
     /// ```

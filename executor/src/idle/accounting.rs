@@ -48,8 +48,8 @@
 //! scheduling point while more than N are active steps back.
 //!
 //! **To move work from one queue to another** without being a searcher: as to post it, for in
-//! between others did not see it. (From the next slot to the local queue nobody need be told: in
-//! the slot nobody was.)
+//! between others did not see it. (A lone task that its own worker moves from the next slot to the
+//! local queue needs none: nobody relied on seeing it in the slot, and this worker is active.)
 //!
 //! # Why no wake-up is lost
 //!
@@ -359,6 +359,7 @@ impl Idle {
         if self.ended() {
             return None;
         }
+        // As in `notify`: it pairs with the fence of `fence_before_recheck`.
         fence(Ordering::SeqCst);
         Some(self.notify_slow(false))
     }

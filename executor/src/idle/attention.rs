@@ -16,7 +16,7 @@ pub(crate) enum Heed {
     Nothing,
     /// The task is to be dropped instead: somebody has asked for its end, or for the executor's.
     End,
-    /// What only the caller knows, beside an end perhaps.
+    /// Something that the caller looks up; perhaps the end as well.
     Others,
 }
 

@@ -30,8 +30,8 @@
 //! Between the claim (`head` moved) and the publication (the thief's `tail`) the stolen tasks are
 //! in no queue. Whoever looks at all queues meanwhile sees none of them, and may fall asleep.
 //!
-//! No wake-up is lost by that. Only a *searcher* steals (`Worker::steal`), and it counts as one
-//! until it has published: it leaves the searchers afterwards (`Machine::stop_searching`), with a
+//! No wake-up is lost by that. Only a *searcher* steals (`Worker::begin_to_steal`), and it counts as
+//! one until it has published: it leaves the searchers afterwards (`Machine::stop_searching`), with a
 //! read-modify-write of the word in `idle::accounting`. A machine that falls asleep changes that
 //! word, too, before it looks. One of the two changes comes first:
 //!

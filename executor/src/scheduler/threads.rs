@@ -185,7 +185,7 @@ impl Scheduler {
         })
     }
 
-    /// For the thread of a machine that has ended as a spare, as its last act.
+    /// The last act of a machine's thread, or of an errand's: it can be joined soon.
     pub(super) fn thread_ends(&self) {
         self.threads.to_join.fetch_add(1, Ordering::Relaxed);
         self.monitor.rest.wake_if_asleep();

@@ -28,11 +28,11 @@
 //!
 //! A future that is ready at once does not let others run. So that a loop around such futures is
 //! no endless poll, each poll of a task, or of the future of `block_on`, gets 128 results of this
-//! crate's futures that are ready at once: of sleeps, time-outs and ticks, and of
-//! [`JoinHandle`](crate::JoinHandle)s, and with the feature `net` of sockets. The next of these futures is pending, and has the task
-//! polled again soon. A loop of `sleep(Duration::ZERO).await` can therefore be aborted, timed out
-//! and selected against. Outside of these polls, under another executor, everything is given at
-//! once.
+//! crate's futures that are ready at once: of sleeps, time-outs and ticks, of
+//! [`JoinHandle`](crate::JoinHandle)s and [`JoinSet`](crate::JoinSet)s, and with the feature `net` of
+//! sockets. The next of these futures is pending, and has the task polled again soon. A loop of
+//! `sleep(Duration::ZERO).await` can therefore be aborted, timed out and selected against. Outside of
+//! these polls, under another executor, everything is given at once.
 //!
 //! # Panics
 //!

@@ -223,7 +223,8 @@ impl Work for Stolen {
         all.into_iter().any(|queue| !queue.is_empty())
     }
 
-    /// From its own queue, else as a searcher from the others': must agree with `Worker::steal`.
+    /// From its own queue, else as a searcher from the others': must agree with
+    /// `Worker::begin_to_steal`.
     fn take(&self, actor: &Actor<Stolen>) -> bool {
         let own = self.own[actor.number].lock().unwrap();
         if own.pop().is_some() {

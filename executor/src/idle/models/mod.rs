@@ -1,6 +1,6 @@
-//! loom models of the code that ships: queues, parker, accounting, the steps of machines, the
-//! register of tasks, the end. Those of the timers are in `timer::models`, those of the poller in
-//! `netpoll::models`.
+//! loom models of the code that ships: parker, accounting, the steps of machines, the register of
+//! tasks, the end. Queues, rings, timers and the poller have theirs in `queue::models`,
+//! `record::models`, `timer::models` and `netpoll::models`.
 //!
 //! Run with `RUSTFLAGS="--cfg loom -C debug-assertions" cargo test --release -p executor --lib
 //! models`. Each model is named after its race and prints how many interleavings it explored, and

@@ -175,10 +175,9 @@ impl Rounds<'_> {
         samples.zip(self.scheduler.processors.iter_in_use())
     }
 
-    /// Whether nobody else looks after the sources of a processor at present.
-    fn is_neglected(&self, (samples, processor): (&Samples, &Processor)) -> bool {
-        let handoff_after = self.scheduler.config.handoff_after;
-        has_no_driver(processor) || samples.stuck_for >= handoff_after.min(STUCK)
+    /// Whether a processor's machine does not come to its sources.
+    fn is_stuck(&self, samples: &Samples) -> bool {
+        samples.stuck_for >= self.scheduler.config.handoff_after.min(STUCK)
     }
 
     /// The first deadline in the sources that nobody else looks after.
@@ -201,12 +200,11 @@ impl Rounds<'_> {
     }
 
     /// When the monitor has something to do for a processor's sources.
-    fn deadline(&self, sampled: (&Samples, &Processor)) -> u64 {
-        let processor = sampled.1;
+    fn deadline(&self, (samples, processor): (&Samples, &Processor)) -> u64 {
         let due = processor.driver.next_due();
         if has_no_driver(processor) {
             due
-        } else if self.is_neglected(sampled) {
+        } else if self.is_stuck(samples) {
             // Nobody else fires it before: see `fire_neglected`.
             due.saturating_add(PATIENCE)
         } else {
@@ -224,11 +222,10 @@ impl Rounds<'_> {
         let now = clock::now();
         let outside = self.scheduler.monitor.outside.get();
         let mut neglected = outside.is_some_and(|driver| driver.is_due());
-        for sampled in self.sampled() {
-            let processor = sampled.1;
+        for (samples, processor) in self.sampled() {
             let driver = &processor.driver;
             let is_late = driver.next_due().saturating_add(PATIENCE) <= now;
-            if has_no_driver(processor) || is_late && self.is_neglected(sampled) {
+            if has_no_driver(processor) || is_late && self.is_stuck(samples) {
                 let may_be_due = driver.next_due() <= now || driver.is_due_at(now);
                 neglected |= may_be_due && driver.is_due();
             } else if is_late {
@@ -241,7 +238,8 @@ impl Rounds<'_> {
             // The round ends with a look for work.
         }
     }
-    /// See the module's text.
+
+    /// Looks at the shared source, or has a machine do so, if none has for a while.
     pub(super) fn look_at_shared_source(&self) {
         let source = &self.scheduler.shared_source;
         let now = clock::now();

@@ -33,8 +33,8 @@ const MAY_BE_LONG: u64 = 50_000;
 /// While calls are short, one of so many is measured.
 const MEASURED: u64 = if cfg!(shuttle) { 2 } else { 16 };
 
-/// A call of so many nanoseconds is worth a stand-in. In the time in which the monitor would see it
-/// twice.
+/// A call of so many nanoseconds is worth a stand-in. About the time in which the monitor would have
+/// seen it twice.
 const LONG: u64 = 500_000;
 
 /// Announcing a call.
@@ -76,8 +76,6 @@ impl Worker {
         let is_first = self.processor().permit.may_be_offered();
         if is_first {
             self.record(Kind::BlockingBegins, 0, 0);
-        }
-        if is_first {
             self.give_permit();
         } else {
             self.take_offer();

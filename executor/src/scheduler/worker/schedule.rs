@@ -1,12 +1,12 @@
 //! Where a task goes that becomes runnable on a worker.
 //!
-//! | the task                                          | goes to                                       |
-//! | ------------------------------------------------- | --------------------------------------------- |
-//! | is woken or spawned                               | the next slot; what was there goes on to the local queue |
-//! | is woken during its own poll: it yields           | the back of the local queue                   |
-//! | either, while the worker has no permit            | the global queue                              |
-//! | is woken by sockets, by this worker           | the back of the local queue                   |
-//! | is the 257th in the local queue                   | the global queue, with the older half of the local one |
+//! | the task                                 | goes to                                                |
+//! | ---------------------------------------- | ------------------------------------------------------ |
+//! | is woken or spawned                      | the next slot; what was there, to the local queue      |
+//! | is woken during its own poll: it yields  | the back of the local queue                            |
+//! | is woken by a source, in a batch         | the back of the local queue                            |
+//! | any, while the worker has no permit      | the global queue                                       |
+//! | is the 257th in the local queue          | the global queue, with the older half of the local one |
 //!
 //! On any other thread it goes to the global queue (`task::schedule`).
 //!
@@ -16,11 +16,12 @@
 //!
 //! # What wakes another worker
 //!
-//! A task that goes to the local queue, or to the global one. Of those that sources wake together, all
-//! of them at once, and only if this worker would be busy with them for long (`find`). Not a lone task that goes to the next
-//! slot, nor a task that yields while the local queue is empty: its worker runs it in a moment, and
-//! an unpark costs its caller as much as two hundred polls. (For a task that yields the wake-up is
-//! a hint, without the fence of a post: this worker is active, and comes to the task itself.)
+//! A task that goes to the local queue, or to the global one. A batch of tasks that sources wake
+//! does so once, at its end, and only if it would keep this worker busy for long (`find`). Not a lone
+//! task that goes to the next slot, nor a task that yields while the local queue is empty: its worker
+//! runs it in a moment, and an unpark costs its caller as much as two hundred polls. (For a task that
+//! yields the wake-up is a hint, without the fence of a post: this worker is active, and comes to the
+//! task itself.)
 //!
 //! That moment is long if the poll goes on and on. So if a worker polls rarely, the monitor asks it
 //! to measure how long a woken task waits for the current poll to return. While that wait is long, a
@@ -81,8 +82,8 @@ impl LoneWait {
     }
 }
 
-/// Whether there are sockets, which wake many tasks at once: others are told of them together. Where
-/// there are none, that costs a wake-up nothing.
+/// Whether others are told once of what sources wake together: where there can be sockets, which wake
+/// many tasks at once. Elsewhere a wake-up does not even ask.
 pub(super) const BATCHES: bool = cfg!(any(feature = "net", shuttle));
 
 /// A wait of so many nanoseconds is long: waking a worker takes about as long.

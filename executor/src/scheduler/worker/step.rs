@@ -18,7 +18,7 @@ impl Worker {
     /// counted.
     pub(crate) fn stepped(lease: Lease, random: u32) -> Worker {
         Worker {
-            // The generator stays at zero.
+            // Not 0, which xorshift never leaves.
             random: Cell::new(random | 1),
             ..Worker::new(lease)
         }
