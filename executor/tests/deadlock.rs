@@ -719,6 +719,9 @@ fn three_philosophers_are_reported_within_a_second_with_main() {
         ] {
             program.expect_said(line);
         }
+        // And where, if a dump can say it: down to the lock, which is tokio's.
+        #[cfg(feature = "dump")]
+        program.expect_said("src/sync/");
         time < Duration::from_secs(1)
     });
     assert!(in_time, "in none of 5 attempts");

@@ -101,8 +101,11 @@ impl Sum {
 
     /// A time that so many percent of those counted are not longer than: the longest of its bucket.
     pub(crate) fn percentile(&self, percent: f64) -> u64 {
+        /// By so much less, what is a whole number but for the rounding of floats is one.
+        const ALMOST: f64 = 1.0 - 1e-12;
         let count = self.count();
-        let rank = ((percent / 100.0 * count as f64).ceil() as u64).clamp(1, count.max(1));
+        let rank = percent * count as f64 / 100.0 * ALMOST;
+        let rank = (rank.ceil() as u64).clamp(1, count.max(1));
         let mut seen = 0;
         for (bucket, &in_bucket) in self.counts.iter().enumerate() {
             seen += in_bucket;
@@ -194,6 +197,24 @@ mod tests {
         assert_eq!(sum.count(), 100);
         assert!(sum.percentile(99.0) < 120);
         assert_eq!(sum.percentile(99.5), 1_000_000);
+    }
+
+    #[test]
+    fn a_percentile_counts_exactly() {
+        let (times, mut sum) = (Times::new(), Sum::default());
+        times.add(1_000, 999);
+        times.add(1_000_000_000, 1);
+        sum.add(&times);
+        assert!(sum.percentile(99.9) < 2_000, "999 of 1,000 are not longer");
+        assert_eq!(sum.percentile(99.91), 1_000_000_000);
+        for rank in 1..100 {
+            let (times, mut sum) = (Times::new(), Sum::default());
+            times.add(1_000, rank);
+            times.add(1_000_000, 100 - rank);
+            sum.add(&times);
+            assert!(sum.percentile(f64::from(rank)) < 2_000, "{rank}");
+            assert_eq!(sum.percentile(f64::from(rank) + 0.01), 1_000_000, "{rank}");
+        }
     }
 
     #[test]

@@ -259,6 +259,9 @@ impl Simulation {
     /// Wakes a task that nobody has woken, with this probability at each step. A future must put up
     /// with that: `select!` and `join!` do it all the time.
     ///
+    /// A few percent will do. Each makes steps of its own, and virtual time passes only when all are
+    /// asleep: near 1 that takes for ever.
+    ///
     /// # Panics
     ///
     /// If this is no probability, between 0 and 1.

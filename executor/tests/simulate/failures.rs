@@ -582,6 +582,49 @@ fn wrong_settings_are_refused() {
     (0..20).for_each(|seed| drop(far.clone().seed(seed).run(|| sleep(SECOND))));
 }
 
+/// So a dump says that nobody can.
+#[test]
+fn no_waker_is_left_of_a_main_that_nobody_can_wake() {
+    let _watchdog = common::watchdog(60);
+    let failure = Simulation::new().run(pending::<()>).unwrap_err();
+    let calls = failure.dump().tasks().iter();
+    let wakers: Vec<_> = calls.map(|call| call.wakers()).collect();
+    assert_eq!(wakers, [Some(0)], "{failure}");
+    let failure = Simulation::new().run(async || {
+        let kept = Arc::new(Mutex::new(None));
+        let keeps = kept.clone();
+        poll_fn(move |cx| -> Poll<()> {
+            *keeps.lock().unwrap() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+        drop(kept);
+    });
+    let failure = failure.unwrap_err();
+    assert_eq!(failure.dump().tasks()[0].wakers(), Some(1), "{failure}");
+}
+
+#[cfg(feature = "dump")]
+#[test]
+fn another_thread_can_dump_a_simulation_and_asks_none_of_its_tasks() {
+    let _watchdog = common::watchdog(60);
+    let result = Simulation::new().run(async || {
+        let sleeper = spawn(sleep(SECOND));
+        settle().await;
+        let simulated = Handle::current();
+        let looks = std::thread::spawn(move || simulated.dump_stacks(SECOND));
+        let dump = looks.join().unwrap();
+        assert!(dump.tasks().iter().any(|task| task.id() == sleeper.id()));
+        assert!(dump.tasks().iter().all(|task| task.stacks().is_empty()));
+        assert!(dump.to_string().contains("cannot be from here"), "{dump}");
+        let here = Handle::current().dump_stacks(SECOND);
+        let sleeps = here.tasks().iter().find(|task| task.id() == sleeper.id());
+        assert_eq!(sleeps.unwrap().stacks().len(), 1, "{here}");
+        sleeper.await.unwrap();
+    });
+    assert!(result.is_ok(), "{result:?}");
+}
+
 #[cfg(all(feature = "net", unix))]
 #[test]
 fn sockets_are_not_simulated_and_say_so() {

@@ -4,6 +4,7 @@ use super::{Dump, TaskInfo, TaskState, collect::sort};
 use crate::{
     scheduler::{
         Scheduler,
+        simulated::Simulated,
         stacks::{
             Addresses, Answer, Asked, Silence, Stack, Stacks, Symbols, TURNS, Turn,
             is_in_traced_poll,
@@ -83,9 +84,14 @@ impl Scheduler {
         }
     }
 
-    /// Waits until no other thread makes a dump. In a forked child nobody would answer this one.
+    /// Waits until no other thread makes a dump. In a forked child nobody would answer this one; and
+    /// the tasks of a simulation that another thread is would be woken from outside.
     fn turn(&self, deadline: Instant) -> Option<Turn<'static>> {
-        if self.is_in_forked_child() || is_in_traced_poll() {
+        let is_elsewhere = |simulated: &Simulated| !simulated.is_here();
+        if self.is_in_forked_child()
+            || is_in_traced_poll()
+            || self.simulated.as_deref().is_some_and(is_elsewhere)
+        {
             return None;
         }
         TURNS.take(deadline.saturating_duration_since(Instant::now()))

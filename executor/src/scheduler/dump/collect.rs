@@ -31,6 +31,18 @@ use std::{
 type Running = HashMap<TaskId, TaskState>;
 
 impl Scheduler {
+    /// As much as can be known of all tasks: also on what they wait, where the feature `dump` is on and
+    /// they tell within this time.
+    pub(in crate::scheduler) fn dump_in_full(&self, limit: Duration) -> Dump {
+        #[cfg(feature = "dump")]
+        return self.dump_stacks(crate::sync::Instant::now() + limit);
+        #[cfg(not(feature = "dump"))]
+        {
+            _ = limit;
+            self.dump()
+        }
+    }
+
     /// What all tasks do now. From any thread; waits for nobody.
     pub(crate) fn dump(&self) -> Dump {
         let now = clock::now();

@@ -22,8 +22,6 @@ mod present {
     use super::VARIABLE;
     use crate::{
         scheduler::{
-            Scheduler,
-            dump::Dump,
             env, executor_id,
             helpers::Helper,
             printable::Printable,
@@ -183,6 +181,9 @@ mod present {
         }
     }
 
+    /// For the tasks of an executor to say on what they wait. Whoever has sent the signal waits, too.
+    const LIMIT: Duration = Duration::from_secs(1);
+
     fn text(asked: Asked, signals: usize) -> String {
         let mut text = format!("executor: {}", asked.name());
         if signals > 1 {
@@ -200,23 +201,10 @@ mod present {
         for scheduler in own {
             let name = Printable(&scheduler.config.thread_name);
             let _ = write!(text, "\nexecutor {} `{name}`: ", scheduler.id.get());
-            let _ = writeln!(text, "{}", look(scheduler));
+            let _ = writeln!(text, "{}", scheduler.dump_in_full(LIMIT));
         }
         text.push_str("executor: end of the dump\n");
         text
-    }
-
-    #[cfg(not(feature = "dump"))]
-    fn look(scheduler: &Scheduler) -> Dump {
-        scheduler.dump()
-    }
-
-    #[cfg(feature = "dump")]
-    fn look(scheduler: &Scheduler) -> Dump {
-        /// For the tasks of an executor to say on what they wait. Whoever has sent the signal waits,
-        /// too.
-        const LIMIT: Duration = Duration::from_secs(1);
-        scheduler.dump_stacks(crate::sync::Instant::now() + LIMIT)
     }
 
     /// Ends the process by this signal, as if nobody had ever caught it.

@@ -370,6 +370,9 @@ fn first_awake(asleep: &BTreeSet<u64>) -> Option<u64> {
     threads.find(|thread| !asleep.contains(thread))
 }
 
+/// For the tasks of an executor to say on what they wait.
+const LIMIT: Duration = Duration::from_millis(500);
+
 /// Says that all tasks are asleep, and which ones there are.
 fn say(on_deadlock: OnDeadlock) {
     let mut text = "executor: all tasks are asleep: deadlock!\n".to_owned();
@@ -381,7 +384,7 @@ fn say(on_deadlock: OnDeadlock) {
             let name = Printable(&scheduler.config.thread_name);
             text += &format!("executor {} `{name}`: ", scheduler.id.get());
         }
-        text += &scheduler.dump().to_string();
+        text += &scheduler.dump_in_full(LIMIT).to_string();
     }
     report::dump(&text);
     if on_deadlock == OnDeadlock::Abort {

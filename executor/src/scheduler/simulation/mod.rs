@@ -67,7 +67,7 @@ use std::{
     any::Any,
     cell::{Cell, RefCell},
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 pub(crate) use steps::wait;
@@ -130,8 +130,19 @@ struct Machine {
 /// A call of `block_on` that waits.
 #[derive(Clone)]
 struct Call {
-    caller: Arc<Caller>,
+    /// Not a reference that counts: those are wakers, to a dump.
+    caller: Weak<Caller>,
     timers: &'static Timers,
+}
+
+impl Call {
+    fn caller(&self) -> Arc<Caller> {
+        self.caller.upgrade().expect("its thread keeps it until the call has ended")
+    }
+
+    fn is_woken(&self) -> bool {
+        self.caller().parker.has_token()
+    }
 }
 
 /// Calls `f` with the simulation that this thread is, if it is one.

@@ -86,7 +86,7 @@ impl Simulation {
     }
 
     fn begin_wait(&self, caller: &Arc<Caller>, timers: &'static Timers) -> Waiting<'_> {
-        let caller = caller.clone();
+        let caller = Arc::downgrade(caller);
         self.calls.borrow_mut().push(Call { caller, timers });
         Waiting(self)
     }
@@ -228,7 +228,7 @@ impl Simulation {
         if who == Who::Call {
             let call = self.calls.borrow().last().cloned();
             call.iter()
-                .for_each(|call| _ = call.caller.parker.take_token());
+                .for_each(|call| _ = call.caller().parker.take_token());
             return Step::OfCall;
         }
         Step::Taken
@@ -278,7 +278,7 @@ impl Simulation {
         if among == Among::All {
             let calls = self.calls.borrow();
             for (place, call) in calls.iter().enumerate() {
-                if place + 1 == calls.len() && call.caller.parker.has_token() {
+                if place + 1 == calls.len() && call.is_woken() {
                     may(Who::Call, 0);
                 }
                 if call.timers.next_due() <= now {
@@ -373,7 +373,7 @@ impl Simulation {
                 calls
                     .last()
                     .iter()
-                    .for_each(|call| call.caller.parker.unpark());
+                    .for_each(|call| call.caller().parker.unpark());
             }
         }
     }
@@ -439,8 +439,7 @@ impl Simulation {
             ". If a thread, or another runtime, was to wake anybody: that is not simulated",
         );
         // The innermost one is not: it would have gone on.
-        let is_woken = |call: &Call| call.caller.parker.has_token();
-        if self.calls.borrow().iter().any(is_woken) {
+        if self.calls.borrow().iter().any(Call::is_woken) {
             text.push_str(
                 ". But a call of `block_on` has been woken, and cannot return before another one \
                  inside of it, on the stack of the one thread that a simulation has: on threads \

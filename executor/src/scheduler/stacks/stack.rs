@@ -120,7 +120,8 @@ pub enum Silence {
     NotPolled,
     /// The poll in which it was to tell has not ended within the time.
     InPoll,
-    /// The time was over before its turn came; or another dump took all of it.
+    /// The time was over before its turn came, or another dump took all of it; or its tasks cannot be
+    /// asked from here: those of a simulation by another thread, or of a parent by a forked child.
     NotAsked,
     /// It makes the dump.
     MakesTheDump,
@@ -133,7 +134,7 @@ impl fmt::Display for Silence {
             Silence::Woken => "no stack: it goes on",
             Silence::NotPolled => "no stack in time: no worker has come to it",
             Silence::InPoll => "no stack in time: its poll does not end",
-            Silence::NotAsked => "no stack: the time was over before its turn",
+            Silence::NotAsked => "no stack: it was not asked in time, or cannot be from here",
             Silence::MakesTheDump => "no stack: it makes this dump",
         })
     }

@@ -104,7 +104,11 @@ class Tasks {
   }
 }
 
-/** An id is a serial number of 48 bits and, in its lower 16, that of a line. */
+/**
+ * An id is a serial number of 48 bits and, in its lower 16, that of a line. In a simulation the
+ * uppermost bit is set, and people see the lower 28 alone.
+ */
 function serialOf(low, high) {
-  return high * 2 ** 16 + (low >>> 16);
+  const serial = high * 2 ** 16 + (low >>> 16);
+  return serial < 2 ** 47 ? serial : serial % 2 ** 28;
 }
