@@ -15,6 +15,10 @@ use std::{io, mem, sync::Arc, time::Duration};
 /// Threads beyond the workers that may exist by default.
 const DEFAULT_STAND_INS: usize = 512;
 
+/// The same in a simulation. There those who wait in `block_on` lie on one stack, of some kilobytes
+/// each, and a test's has two megabytes.
+const SIMULATED_STAND_INS: usize = 128;
+
 /// Threads one executor can have at most; what `max_threads` asks beyond is not granted.
 const MAX_THREADS: usize = MAX_MACHINES;
 
@@ -117,7 +121,7 @@ impl Config {
     pub(super) fn of_simulation(workers: usize) -> Config {
         Config {
             workers,
-            max_machines: (workers + DEFAULT_STAND_INS).min(MAX_THREADS),
+            max_machines: (workers + SIMULATED_STAND_INS).min(MAX_THREADS),
             track: true,
             simulated: true,
             ..Config::default()

@@ -47,7 +47,8 @@
 //! * **Chance of your own.** A `HashMap`'s order, a `select!` that begins anywhere: ask [`random`],
 //!   or fix the hasher. [`check_determinism`](Simulation::check_determinism) finds out.
 //! * **Nested `block_on`** of several tasks: each stays on the one stack until those inside of it
-//!   have returned. See [`FailureKind::Deadlock`].
+//!   have returned. See [`FailureKind::Deadlock`]. Beyond the workers, 128 tasks can wait there at
+//!   once, and others begin when those return.
 //!
 //! # When it has failed
 //!

@@ -3,7 +3,7 @@
 use crate::{HOUR, SECOND, common, with_seeds};
 use executor::{
     Handle, JoinSet, TaskBuilder, TaskId, block_in_place, block_on,
-    sim::{Simulation, is_simulated},
+    sim::{FailureKind, Simulation, is_simulated},
     simulate, spawn, spawn_blocking,
     time::{now, sleep, timeout},
     yield_now,
@@ -112,6 +112,33 @@ fn calls_of_block_on_nest_64_deep_on_one_worker() {
         let in_task = simulation.run(async || spawn(async { nest(64) }).await.unwrap());
         assert_eq!(in_task.unwrap(), 64);
     }
+}
+
+/// More than fit on the stack at once take turns.
+#[test]
+fn hundreds_of_calls_of_block_on_at_once_overflow_no_stack() {
+    let _watchdog = common::watchdog(20);
+    let together = |count: usize| {
+        Simulation::new().seed(1).run(|| async move {
+            let barrier = Arc::new(tokio::sync::Barrier::new(count));
+            let all = (0..500).map(|_| {
+                let barrier = barrier.clone();
+                spawn_blocking(move || {
+                    block_on(async {
+                        barrier.wait().await;
+                        sleep(SECOND).await;
+                    });
+                })
+            });
+            for task in all.collect::<Vec<_>>() {
+                task.await.unwrap();
+            }
+        })
+    };
+    together(1).unwrap();
+    let failure = together(250).unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Deadlock);
+    assert!(failure.to_string().contains("132 machines"), "{failure}");
 }
 
 #[test]

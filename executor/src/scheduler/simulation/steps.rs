@@ -446,6 +446,15 @@ impl Simulation {
                  this may be no failure. Await there instead",
             );
         }
+        let waiting = self.scheduler.waiting();
+        if waiting > 0 {
+            let most = self.scheduler.config.max_machines;
+            text.push_str(&format!(
+                ". But {waiting} tasks are to run, and all of {most} machines wait in `block_on`, \
+                 which is as many as the one stack of a simulation has room for: on threads this \
+                 may be no failure"
+            ));
+        }
         self.found(kind, text);
     }
 
