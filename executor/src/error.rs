@@ -1,7 +1,7 @@
 //! Errors: why a task has no output, and why an executor is not down yet.
 
 use crate::{
-    scheduler::{task::Failure, task_id::TaskId, task_name::Called},
+    scheduler::{outcome::Failure, task_id::TaskId, task_name::Called},
     sync::panic::Panic,
 };
 use std::{

@@ -4,7 +4,7 @@
 //! | ------------- | ------------------------------------------------------------------- |
 //! | `worker`      | a machine that holds a processor: find a task, run it, sleep        |
 //! | `processor`   | local queue, next slot, tick; the table where thieves find them     |
-//! | `task`        | the only file that makes tasks                                      |
+//! | `task`        | the only file that makes tasks; what they come to is an `outcome`   |
 //! | `task_id`     | their ids; the lines that spawn are in `origin`, `task_name`s apart |
 //! | `refused`     | what an executor that has ended refuses is dropped                   |
 //! | `aborter`     | references to tasks that end them, and do not await them             |
@@ -73,6 +73,7 @@ pub(crate) mod metrics;
 mod monitor;
 pub(crate) mod observer;
 mod origin;
+pub(crate) mod outcome;
 pub(crate) mod outside;
 mod population;
 mod printable;

@@ -41,11 +41,11 @@ use super::{
     boxed_output::BoxedOutput,
     care::{self, Attended, Care},
     context, executor_id,
+    outcome::{Failure, Outcome},
     recycle::{Maker, MakerByte},
-    simulated::{self, Abandoned},
     task_id::TaskId,
-    task_name::{self, Name, Naming},
-    trace::event::{Ending, Queue},
+    task_name::Naming,
+    trace::event::Queue,
     tracking::{self, Joining},
     worker::{Arrival, Worker},
 };
@@ -434,90 +434,6 @@ fn schedule_with_care(task: Task, info: &ScheduleInfo, worker: Option<&Worker>) 
         scheduler.heeded.tell_of_wake(meta.id(), Queue::Global);
     }
     scheduler.push_global(task);
-}
-
-/// How a task ended, on its way to the handle. It may be dropped anywhere: a panic of the value's
-/// destructor is caught.
-pub(crate) struct Outcome<T>(ManuallyDrop<Result<T, Box<Failure>>>);
-
-/// Why there is no value. Boxed, because failures are rare, and a small task has room for a word.
-pub(crate) struct Failure {
-    pub(crate) id: TaskId,
-    /// The task's, if it has one.
-    pub(crate) name: Option<Name>,
-    /// `None` if the task was cancelled.
-    pub(crate) panic: Option<Panic>,
-}
-
-impl Failure {
-    /// It is being dropped: nobody hears of it. A simulation has to know, if it is a panic.
-    #[cold]
-    pub(crate) fn tell_simulation(&mut self) {
-        simulated::with(|current| {
-            if let Some(simulation) = current
-                && let Some(panic) = self.panic.take()
-            {
-                simulation.nobody_hears_of(self.id, self.name.as_deref(), panic);
-            }
-        });
-    }
-}
-
-impl<T> Outcome<T> {
-    fn value(value: T) -> Outcome<T> {
-        Outcome(ManuallyDrop::new(Ok(value)))
-    }
-
-    /// The task was cancelled, or has panicked.
-    #[inline]
-    fn failure(id: TaskId, name: Option<Name>, panic: Option<Panic>) -> Outcome<T> {
-        if let (Some(name), Some(panic)) = (&name, &panic)
-            && !Abandoned::is_why(panic)
-        {
-            task_name::report_panic(id, name, panic.message());
-        }
-        Outcome(ManuallyDrop::new(Err(Box::new(Failure {
-            id,
-            name,
-            panic,
-        }))))
-    }
-
-    /// How the last poll has ended.
-    fn ending(&self) -> Ending {
-        match &*self.0 {
-            Ok(_) => Ending::Ready,
-            Err(failure) if failure.panic.is_some() => Ending::Panicked,
-            Err(_) => Ending::Cancelled,
-        }
-    }
-
-    /// Hands the ending out, and with it the care for its destructor.
-    pub(crate) fn into_result(self) -> Result<T, Box<Failure>> {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never used or dropped again, so the ending is taken once.
-        unsafe { ManuallyDrop::take(&mut this.0) }
-    }
-}
-
-impl<T> Drop for Outcome<T> {
-    #[inline]
-    fn drop(&mut self) {
-        if mem::needs_drop::<T>() || self.0.is_err() {
-            self.drop_caught();
-        }
-    }
-}
-
-impl<T> Outcome<T> {
-    #[inline(never)]
-    fn drop_caught(&mut self) {
-        if let Err(failure) = &mut *self.0 {
-            failure.tell_simulation();
-        }
-        // SAFETY: called by `drop` alone, once; `into_result` forgets `self`.
-        let _ = caught(|| unsafe { ManuallyDrop::drop(&mut self.0) });
-    }
 }
 
 /// The user's future with the guards that async-task lacks. Whether it is there still, its

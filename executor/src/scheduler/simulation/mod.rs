@@ -137,7 +137,9 @@ struct Call {
 
 impl Call {
     fn caller(&self) -> Arc<Caller> {
-        self.caller.upgrade().expect("its thread keeps it until the call has ended")
+        self.caller
+            .upgrade()
+            .expect("its thread keeps it until the call has ended")
     }
 
     fn is_woken(&self) -> bool {
