@@ -19,6 +19,7 @@
 //! So after some hundred refusals on a thread, whoever asks next gets a new allowance. How many it
 //! takes is random: with a fixed number, a branch could be missed each time.
 
+use super::random::xorshift;
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
 use crate::sync::thread_local;
@@ -115,23 +116,14 @@ pub(crate) fn is_used_up() -> bool {
 fn gives_way(cx: &Context<'_>) -> bool {
     let left = REFUSALS_LEFT.get();
     if left == 0 {
-        REFUSALS_LEFT.set(REFUSALS + next_random() % SPREAD);
+        RANDOM.set(xorshift(RANDOM.get()));
+        REFUSALS_LEFT.set(REFUSALS + RANDOM.get() % SPREAD);
         LEFT.set(READY_RESULTS);
         return false;
     }
     REFUSALS_LEFT.set(left - 1);
     cx.waker().wake_by_ref();
     true
-}
-
-/// Marsaglia's xorshift.
-fn next_random() -> u32 {
-    let mut x = RANDOM.get();
-    x ^= x << 13;
-    x ^= x >> 17;
-    x ^= x << 5;
-    RANDOM.set(x);
-    x
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -37,6 +37,7 @@
 //! | `wake_times`  | how long some tasks wait from when they are woken                   |
 //! | `callers`     | who is in `block_on`                                                |
 //! | `stacks`      | on what tasks wait, which they tell when they are polled            |
+//! | `random`      | numbers for victims, samples and seeds                              |
 //! | `calls`       | whether announced calls were long of late                           |
 //! | `report`      | what the runtime writes to standard error                           |
 //! | `printable`   | texts that somebody else has chosen, as people see them             |
@@ -78,6 +79,7 @@ pub(crate) mod outside;
 mod population;
 mod printable;
 mod processor;
+mod random;
 mod recycle;
 pub(crate) mod refused;
 mod report;

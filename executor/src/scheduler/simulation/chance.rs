@@ -1,28 +1,13 @@
 //! What chance decides, by the seed.
 
+use crate::scheduler::random::Generator;
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     hash::{BuildHasher, Hasher, RandomState},
     time::Duration,
 };
 
-/// Steele, Lea and Flood's SplitMix64: each number follows from the seed alone, on any machine.
-#[derive(Debug)]
-pub(super) struct Generator(Cell<u64>);
-
 impl Generator {
-    pub(super) fn new(seed: u64) -> Generator {
-        Generator(Cell::new(seed))
-    }
-
-    pub(super) fn next(&self) -> u64 {
-        let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.0.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
     /// A number below `limit`, which is not 0.
     pub(super) fn below(&self, limit: usize) -> usize {
         // The upper half of a product: as even as anybody could see, without a division.
@@ -101,19 +86,6 @@ impl Order {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_numbers_are_those_of_the_paper() {
-        // The first ones of its reference implementation for this seed.
-        let generator = Generator::new(1_234_567);
-        let numbers = [(); 3].map(|()| generator.next());
-        let expected = [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-        ];
-        assert_eq!(numbers, expected);
-    }
 
     #[test]
     fn a_number_is_below_its_limit_and_any_that_is() {

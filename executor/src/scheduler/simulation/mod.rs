@@ -43,6 +43,7 @@ use super::{
     config::Config,
     context,
     processor::Lease,
+    random::Generator,
     simulated::{self, Simulated, Simulates},
     task_id::{Numbering, TaskId},
     task_name::Called,
@@ -55,8 +56,8 @@ use crate::{
     },
     timer::Timers,
 };
+use chance::Order;
 pub(crate) use chance::unseeded;
-use chance::{Generator, Order};
 use failure::Found;
 pub(crate) use failure::same_outcome;
 pub use failure::{Failure, FailureKind};

@@ -27,7 +27,9 @@ use super::{
 use crate::{
     idle::{pool::Pool, work_loop::WorkLoop},
     queue::local::CAPACITY,
-    scheduler::{processor::Processor, simulated, task::Task, trace::event::Kind},
+    scheduler::{
+        processor::Processor, random::xorshift, simulated, task::Task, trace::event::Kind,
+    },
     sync::{clock, hint},
 };
 use std::sync::atomic::Ordering;
@@ -318,7 +320,9 @@ impl Worker {
     fn victims(&self) -> impl Iterator<Item = (usize, &Processor)> {
         let processors = &self.scheduler().processors;
         let (count, own) = (processors.in_use(), self.index());
-        let start = self.next_random() as usize % count;
+        // They need to be spread, not unpredictable.
+        self.random.set(xorshift(self.random.get()));
+        let start = self.random.get() as usize % count;
         (start..start + count)
             .map(move |index| index % count)
             .filter(move |&index| index != own)
@@ -368,16 +372,6 @@ impl Worker {
         self.record(Kind::Stolen, tasks.min(u8::MAX.into()) as u8, from as u64);
         self.processor().counters.steals.add(1);
         self.processor().counters.stolen_tasks.add(tasks as u64);
-    }
-
-    /// Marsaglia's xorshift: victims need to be spread, not unpredictable.
-    fn next_random(&self) -> u32 {
-        let mut x = self.random.get();
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        self.random.set(x);
-        x
     }
 }
 

@@ -16,7 +16,7 @@
 //! next look (`pace`) is cut in two.
 
 use super::pace::{MOST_POLLS, Pace};
-use crate::{suspended::Registration, sync::clock};
+use crate::{scheduler::random::Generator, suspended::Registration, sync::clock};
 use std::cell::Cell;
 
 /// Of short polls, one of so many is measured: of eight looks' polls.
@@ -34,8 +34,7 @@ pub(super) struct Sampling {
     begins_to_watch: Cell<Option<(u64, u32)>>,
     /// The chance that of short polls none is measured before the next look.
     none: f64,
-    /// State of the generator.
-    random: Cell<u64>,
+    random: Generator,
 }
 
 /// A poll that is measured.
@@ -61,7 +60,7 @@ impl Sampling {
             stop: Cell::new(0),
             begins_to_watch: Cell::new(None),
             none: (1.0 - 1.0 / f64::from(SHORT)).powi(MOST_POLLS as i32),
-            random: Cell::new(worker as u64),
+            random: Generator::new(worker as u64),
         }
     }
 
@@ -149,13 +148,8 @@ impl Sampling {
         (gap as u32).saturating_add(1).min(u32::MAX / 2)
     }
 
-    /// SplitMix64, of which the upper half is random enough.
     fn next_random(&self) -> u32 {
-        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.random.set(state);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed >> u32::BITS) as u32
+        (self.random.next() >> u32::BITS) as u32
     }
 }
 
