@@ -1,4 +1,5 @@
-//! The lessons: one file each, and the list that gives them their names and order.
+//! The lessons: one file each, and the list that gives them their names and order. What several share
+//! is in `child`, `go_main`, `load`, `ticker` and `workers`.
 
 mod child;
 mod go_main;
