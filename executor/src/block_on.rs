@@ -81,10 +81,11 @@ impl Waiting {
 
     /// Takes the wake-up that has come already, if there is one, and then fires what is due. In a
     /// simulation others may come first.
-    fn take_wake_up(&self) -> bool {
+    fn take_wake_up(&self, scheduler: &Scheduler) -> bool {
         let woken = !self.caller.is_simulated() && self.caller.parker.take_token();
         if woken {
             self.fire();
+            scheduler.fire_outside_timers();
         }
         woken
     }
@@ -189,7 +190,7 @@ fn poll_until_done<F: Future>(scheduler: &Scheduler, waiting: &Waiting, future: 
         }
         drop(allowance);
         refused::settle();
-        if waiting.take_wake_up() {
+        if waiting.take_wake_up(scheduler) {
             continue;
         }
         let waited = context::with_worker(|worker| {

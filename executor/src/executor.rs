@@ -8,8 +8,13 @@ use crate::{
     idle::pool::Pool,
     join::JoinHandle,
     scheduler::{
-        Scheduler, config::Config, context, metrics::Metrics, observer::is_observing,
-        schedtrace::SchedTrace, task::is_large,
+        Scheduler,
+        config::Config,
+        context,
+        metrics::Metrics,
+        observer::is_observing,
+        schedtrace::{SchedTrace, Wanted},
+        task::is_large,
     },
 };
 use futures_task::{FutureObj, Spawn, SpawnError};
@@ -102,7 +107,8 @@ impl Executor {
 
     #[track_caller]
     pub(crate) fn start(config: Config) -> io::Result<Executor> {
-        let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config)?;
+        let (scheduler, schedtrace) =
+            SchedTrace::start_with_scheduler(config, Wanted::of_environment())?;
         Ok(Executor {
             handle: Handle::new(scheduler),
             schedtrace,

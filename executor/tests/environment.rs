@@ -6,8 +6,9 @@ mod common;
 use common::{assert_passed, output_of, role, watchdog};
 use executor::{Executor, Handle};
 use std::{
-    panic::catch_unwind,
+    panic::{catch_unwind, set_hook},
     process::Output,
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -117,6 +118,21 @@ fn role_tries_the_default_executor_again() {
     };
     assert_eq!(attempt(), attempt());
     println!("<the same panic twice>");
+}
+
+#[test]
+#[ignore = "a part of tests that set a variable"]
+fn role_tries_the_default_executor_in_the_panic_hook() {
+    let _watchdog = watchdog(60);
+    static IS_FIRST: AtomicBool = AtomicBool::new(true);
+    let attempt = || catch_unwind(|| drop(executor::spawn(async {}))).is_err();
+    set_hook(Box::new(move |_| {
+        if IS_FIRST.swap(false, SeqCst) {
+            assert!(thread::spawn(attempt).join().unwrap());
+        }
+    }));
+    assert!(attempt() && !IS_FIRST.load(SeqCst));
+    println!("<it panics in the hook as well>");
 }
 
 fn run(name: &str, variable: &str, value: &str) -> Output {
@@ -239,6 +255,15 @@ fn more_workers_than_are_possible_are_an_error_that_names_the_variable() {
         "1000000",
         &["1000000"],
     );
+}
+
+#[test]
+fn a_bad_variable_panics_under_no_lock() {
+    let _watchdog = watchdog(60);
+    for (variable, value) in [(WORKERS, "0"), (TRACE, "no")] {
+        let name = "role_tries_the_default_executor_in_the_panic_hook";
+        expect(name, variable, value, "<it panics in the hook as well>");
+    }
 }
 
 #[test]

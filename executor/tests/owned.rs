@@ -159,6 +159,13 @@ fn a_set_of_timers_in_block_on_of_an_executor_that_has_ended() {
         drop(inner);
         assert_eq!(waits.join().unwrap(), MANY as usize - 1);
         handle.block_on(sets());
+        // Also where the thread never sleeps.
+        handle.block_on(async {
+            let mut naps = FuturesUnordered::from_iter([nap(SHORT)]);
+            while futures::poll!(naps.next()).is_pending() {
+                executor::yield_now().await;
+            }
+        });
     });
 }
 

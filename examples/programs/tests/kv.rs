@@ -198,6 +198,7 @@ fn what_is_wrong_is_said() {
         ),
         ("\r\nPING\r\n", "+PONG\r\n"),
         ("*0\r\nPING\r\n", "+PONG\r\n"),
+        ("*-1\r\nPING\r\n", "+PONG\r\n"),
     ];
     for (sent, answer) in expected {
         // The connection lives.

@@ -144,6 +144,28 @@ fn workers_wait_for_a_coordinator_and_ctrl_c_ends_their_last_jobs() {
 }
 
 #[test]
+fn all_who_coordinate_the_same_print_the_count() {
+    let _watchdog = watchdog();
+    let server = RedisServer::start();
+    let coordinate = || Program::start(PRIMES, &["--via", &server.url, "--up-to", "1000"]);
+    let coordinating = [coordinate(), coordinate(), coordinate()];
+    let redis = &mut server.connection();
+    wait_until("all of them watch", || {
+        let clients: String = redis::cmd("CLIENT").arg("LIST").query(redis).unwrap();
+        clients.matches("cmd=xinfo").count() == coordinating.len()
+    });
+    let (worker, _) = worker(&server);
+    for coordinator in coordinating {
+        assert!(
+            coordinator
+                .ends_well()
+                .starts_with("168 primes up to 1000\n")
+        );
+    }
+    worker.ends_well();
+}
+
+#[test]
 fn a_second_limit_is_refused_while_the_first_is_counted() {
     let _watchdog = watchdog();
     let server = RedisServer::start();

@@ -56,11 +56,20 @@ fn each_page_answers() {
     assert_eq!(get(address, "/sleep/1"), (200, "Good morning!\n".into()));
     assert_eq!(get(address, "/sleep/long").0, 400);
     assert_eq!(get(address, "/none").0, 404);
+    let (status, body) = answer(send(address, "HEAD", "/hello/world", b""));
+    assert_eq!((status, &*body), (200, ""));
+    for (method, path, allowed) in [("POST", "/", "GET, HEAD"), ("GET", "/digest", "POST")] {
+        let mut text = String::new();
+        let mut stream = send(address, method, path, b"");
+        stream.read_to_string(&mut text).expect("it answers");
+        assert!(text.starts_with("HTTP/1.1 405 "), "{text}");
+        assert!(text.contains(&format!("allow: {allowed}\r\n")), "{text}");
+    }
     let digest = answer(send(address, "POST", "/digest", b"abc"));
     let of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n";
     assert_eq!(digest, (200, of_abc.into()));
     program.interrupt();
-    assert!(program.ends_well().ends_with("\n6 requests served\n"));
+    assert!(program.ends_well().ends_with("9 requests served\n"));
 }
 
 #[test]
@@ -68,8 +77,13 @@ fn metrics_are_what_prometheus_reads() {
     let _watchdog = watchdog();
     let (program, address) = start();
     get(address, "/hello/world");
-    let (status, text) = get(address, "/metrics");
-    assert_eq!(status, 200);
+    let mut raw = String::new();
+    let mut stream = send(address, "GET", "/metrics", b"");
+    stream.read_to_string(&mut raw).expect("it answers");
+    let (head, text) = raw.split_once("\r\n\r\n").expect("an end of the head");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    // Without it Prometheus does not read on.
+    assert!(head.contains("content-type: text/plain"), "{head}");
     let value = |name: &str| -> f64 {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let line = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
@@ -105,6 +119,11 @@ fn what_is_too_large_or_too_slow_is_refused_and_others_are_served() {
         .expect("sent");
     assert_eq!(
         answer(send(address, "POST", "/digest", &vec![0; (1 << 20) + 1])).0,
+        413
+    );
+    // It is read to the end, so that its client learns of it.
+    assert_eq!(
+        answer(send(address, "POST", "/digest", &vec![0; 16 << 20])).0,
         413
     );
     assert_eq!(

@@ -114,10 +114,18 @@ pub(crate) trait Pool: Sized {
         }
     }
 
-    /// Whether nobody sleeps where events come, nor will the monitor see to that. Of a machine that
-    /// falls asleep nobody asks: it sleeps there.
+    /// Whether somebody waits for events, no machine sleeps where they come, and there is no monitor
+    /// to see to that. Of a machine that falls asleep nobody asks: it sleeps there.
     fn lacks_watcher(&self) -> bool {
         false
+    }
+
+    /// For an active machine that has looked at the events.
+    #[inline]
+    fn see_to_watcher(self: &Arc<Self>) {
+        if self.lacks_watcher() {
+            self.notify();
+        }
     }
 
     /// Takes the permit of a machine that sits in somebody's code, if `take` says that it is still to

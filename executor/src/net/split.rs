@@ -1,7 +1,6 @@
 //! The two halves of a stream.
 
 use super::{sys, tcp::TcpStream};
-use crate::sync::forked::Process;
 use futures_io::{AsyncRead, AsyncWrite};
 use std::{
     error::Error,
@@ -10,6 +9,7 @@ use std::{
     mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     pin::Pin,
+    process,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -70,12 +70,13 @@ pub struct OwnedReadHalf<S = TcpStream>(Arc<S>);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
 #[derive(Debug)]
-pub struct OwnedWriteHalf<S: AsFd = TcpStream>(Arc<S>, Process);
+pub struct OwnedWriteHalf<S: AsFd = TcpStream>(Arc<S>, u32);
 
 /// See `into_split` of the streams.
 pub(super) fn split<S: AsFd>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Arc::new(stream);
-    let write = OwnedWriteHalf(stream.clone(), Process::this());
+    // With whose it is: see its drop.
+    let write = OwnedWriteHalf(stream.clone(), process::id());
     (OwnedReadHalf(stream), write)
 }
 
@@ -163,8 +164,8 @@ impl<S: AsFd> OwnedWriteHalf<S> {
 
 impl<S: AsFd> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
-        if self.1.is_forked() {
-            // It would end the parent's connection, which is the same.
+        if self.1 != process::id() {
+            // In a forked child: it would end the parent's connection, which is the same.
             return;
         }
         // The connection may be at its end already, and nobody is there to be told of errors.

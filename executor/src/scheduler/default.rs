@@ -1,7 +1,12 @@
 //! The process-wide default executor, which serves threads that are in no other. It is started at
 //! first use, and never shut down.
 
-use super::{Scheduler, config::Config, context, schedtrace::SchedTrace};
+use super::{
+    Scheduler,
+    config::Config,
+    context,
+    schedtrace::{SchedTrace, Wanted},
+};
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -78,14 +83,15 @@ enum Start {
     Before(&'static Arc<Scheduler>),
 }
 
-/// What the caller does with an error runs without the lock: a panic hook is foreign code.
+/// What may panic, here and in the caller, runs without the lock: a panic hook is foreign code.
 #[track_caller]
 fn start_unless_started(config: Config) -> io::Result<Start> {
+    let wanted = Wanted::of_environment();
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(scheduler) = started() {
         return Ok(Start::Before(scheduler));
     }
-    let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config)?;
+    let (scheduler, schedtrace) = SchedTrace::start_with_scheduler(config, wanted)?;
     let default = DEFAULT.get_or_init(|| Default {
         scheduler,
         _schedtrace: schedtrace,

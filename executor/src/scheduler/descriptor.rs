@@ -136,7 +136,7 @@ impl Descriptor {
         .await
     }
 
-    /// Calls `op` once if the descriptor seems ready, or nobody has said yet whether it is; else says
+    /// Calls `op` once if the descriptor seems ready, or if nobody here would be told of it; else says
     /// `WouldBlock`. If `op` does, the descriptor is not ready until an event comes.
     pub(crate) fn try_io<T>(
         &self,
@@ -145,13 +145,14 @@ impl Descriptor {
         op: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
         let seen = self.0.readiness(direction).seen();
-        let is_armed = seen.is_armed() && !self.0.is_left_behind();
-        if is_armed && !seen.is_ready() {
+        let is_told = seen.is_armed() && !self.0.is_left_behind() && !simulated::is_on();
+        if is_told && !seen.is_ready() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = self.try_now(direction, op);
-        if would_block(&result) && !is_armed {
-            self.arm(fd, direction)?;
+        if would_block(&result) && !is_told && !leaf::poller().is_in_forked_child() {
+            // If that fails, the next call calls `op` again.
+            let _ = self.arm(fd, direction);
         }
         result
     }

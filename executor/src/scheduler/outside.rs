@@ -31,7 +31,11 @@
 use super::{Scheduler, context};
 use crate::{
     idle::pool::Pool,
-    sync::{Mutex, clock::NEVER, lock},
+    sync::{
+        Mutex,
+        clock::{self, NEVER},
+        lock,
+    },
     timer::Timers,
 };
 use std::{mem, ptr, sync::Arc, task::Waker};
@@ -96,6 +100,17 @@ impl Scheduler {
             scheduler: self,
             waker,
             has_monitor: self.config.handoff && !self.is_closed(),
+        }
+    }
+
+    /// Call where a call of `block_on` does not sleep before its next poll: fires what is due, if that
+    /// is for this thread to do.
+    #[inline]
+    pub(crate) fn fire_outside_timers(&self) {
+        if !self.config.handoff || self.is_closed() || self.is_in_forked_child() {
+            let timers = self.outside_timers_if_any();
+            let timers = timers.filter(|timers| timers.next_due() != NEVER);
+            timers.map(|timers| timers.fire(clock::now(), usize::MAX));
         }
     }
 

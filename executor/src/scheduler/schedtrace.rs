@@ -12,6 +12,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What is to be told of a new scheduler.
+pub(crate) struct Wanted {
+    period: Option<Duration>,
+    dump: Option<on_signal::Asked>,
+    file: Option<to_file::Destination>,
+}
+
+impl Wanted {
+    /// What the environment asks for. Panics if that is nonsense.
+    #[track_caller]
+    pub(crate) fn of_environment() -> Wanted {
+        Wanted {
+            period: env::trace_period(),
+            dump: on_signal::asked(),
+            file: to_file::asked(),
+        }
+    }
+}
+
 /// The thread that prints; dropping this ends it.
 pub(crate) struct SchedTrace {
     /// Dropped first, which ends the thread's wait.
@@ -26,13 +45,11 @@ pub(crate) struct SchedTrace {
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl SchedTrace {
-    /// Starts a scheduler, and the threads that tell of it if the environment asks for them.
-    #[track_caller]
+    /// Starts a scheduler, and the threads that tell of it.
     pub(crate) fn start_with_scheduler(
         config: Config,
+        Wanted { period, dump, file }: Wanted,
     ) -> io::Result<(Arc<Scheduler>, Option<SchedTrace>)> {
-        // First, for it may panic.
-        let (period, dump, file) = (env::trace_period(), on_signal::asked(), to_file::asked());
         let scheduler = Scheduler::start(config, |scheduler| {
             to_file::start(file, || scheduler.begin_to_record());
         })?;

@@ -629,7 +629,7 @@ fn another_thread_can_dump_a_simulation_and_asks_none_of_its_tasks() {
 #[test]
 fn sockets_are_not_simulated_and_say_so() {
     let _watchdog = common::watchdog(60);
-    use executor::net::{TcpListener, unix::UnixStream};
+    use executor::net::{Interest, TcpListener, unix::UnixStream};
     use futures::AsyncReadExt;
     simulate(async {
         let (one, _other) = UnixStream::pair().unwrap();
@@ -641,11 +641,25 @@ fn sockets_are_not_simulated_and_say_so() {
         assert!(error.to_string().contains("not simulated"), "{error}");
     });
     // Also if an executor outside knows the socket.
-    let (one, _other) = UnixStream::pair().unwrap();
+    let (one, other) = UnixStream::pair().unwrap();
     let waited = block_on(async { futures::poll!((&one).read(&mut [0])) });
     assert!(waited.is_pending());
     let error = simulate(async { (&one).read(&mut [0]).await }).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");
+    // To try waits for nothing.
+    simulate(async {
+        let mut calls = 0;
+        for socket in [&one, &other] {
+            for _ in 0..3 {
+                let tried = socket.try_io(Interest::READABLE, || {
+                    calls += 1;
+                    socket.try_read(&mut [0])
+                });
+                assert_eq!(tried.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            }
+        }
+        assert_eq!(calls, 6);
+    });
 }
 
 #[cfg(all(feature = "signal", unix))]

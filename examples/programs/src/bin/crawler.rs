@@ -44,8 +44,8 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 #[derive(Debug, Parser)]
 struct Options {
     /// Pages of the site
-    #[arg(long, default_value_t = 1000)]
-    pages: usize,
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pages: u32,
 
     /// Pages that are fetched at a time
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -90,7 +90,7 @@ async fn crawl_own_site(options: &Options, bar: &ProgressBar) -> Result<usize> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let site = listener.local_addr()?;
     println!("The site is at http://{site}/0");
-    let (pages, broken) = (options.pages, options.broken);
+    let (pages, broken) = (options.pages as usize, options.broken);
     let _server = spawn(serve(listener, pages, broken)).abort_on_drop();
     crawl(site, options.concurrency.into(), pages, bar).await
 }

@@ -20,7 +20,7 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{self, ExitCode},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +66,8 @@ async fn digest_all(options: Options) -> Result<Option<usize>> {
     spawn(async move {
         interrupts.next().await;
         on_ctrl_c.cancel();
+        interrupts.next().await;
+        process::exit(INTERRUPTED.into()); // whatever blocks
     });
     // Cancelled by Ctrl-C, too; but not the other way round.
     let cancel = interrupted.child_token();
@@ -73,8 +75,10 @@ async fn digest_all(options: Options) -> Result<Option<usize>> {
     let workers = usize::from(options.workers);
     let (sender, paths) = bounded(workers);
     let mut pool = JoinSet::new();
+    let stop = cancel.clone();
     pool.spawn_blocking(move || {
-        let walks = options.folders.iter().map(|folder| walk(folder, &sender));
+        let folders = options.folders.iter();
+        let walks = folders.map(|folder| walk(folder, &sender, &stop));
         walks.collect::<Result>().map(|()| 0)
     });
     for _ in 0..workers {
@@ -102,13 +106,15 @@ async fn digest_all(options: Options) -> Result<Option<usize>> {
 }
 
 /// Sends all files below `folder`, and waits where the workers do not keep up. Links are passed by.
-fn walk(folder: &Path, paths: &Sender<PathBuf>) -> Result {
+fn walk(folder: &Path, paths: &Sender<PathBuf>, stop: &CancellationToken) -> Result {
     let within = |error| format!("{}: {error}", folder.display());
     for entry in fs::read_dir(folder).map_err(within)? {
         let entry = entry.map_err(within)?;
         let kind = entry.file_type().map_err(within)?;
-        if kind.is_dir() {
-            walk(&entry.path(), paths)?;
+        if stop.is_cancelled() {
+            return Err("cancelled".into());
+        } else if kind.is_dir() {
+            walk(&entry.path(), paths, stop)?;
         } else if kind.is_file() && paths.send_blocking(entry.path()).is_err() {
             return Err("cancelled".into());
         }

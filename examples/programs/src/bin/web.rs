@@ -4,32 +4,20 @@
 //! Each connection is a task of a `JoinSet`, whose size is the limit of connections.
 
 use clap::Parser;
-use executor::{
-    Handle, JoinSet,
-    net::{TcpListener, TcpStream},
-    signal::{Signal, Signals},
-    spawn, spawn_blocking,
-    time::{sleep, timeout},
-};
+use executor::net::{TcpListener, TcpStream};
+use executor::signal::{Signal, Signals};
+use executor::time::{sleep, timeout};
+use executor::{Handle, JoinSet, spawn, spawn_blocking};
 use futures::StreamExt;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::{Method, Request, Response, StatusCode, service::service_fn};
 use sha2::{Digest, Sha256};
-use std::{
-    convert::Infallible,
-    error::Error,
-    fmt::Write,
-    net::SocketAddr,
-    pin::pin,
-    process,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{convert::Infallible, error::Error, pin::pin, process, time::Duration};
+use std::{fmt::Write as _, io::Write as _, io::stdout};
 use tokio_util::sync::CancellationToken;
 
 /// How long the headers of a request may take, and a handler with the body.
@@ -37,8 +25,9 @@ const HEADERS_TAKE: Duration = Duration::from_secs(5);
 const REQUEST_TAKES: Duration = Duration::from_secs(5);
 const HEADER_BYTES: usize = 16 << 10;
 const BODY_BYTES: usize = 1 << 20;
-/// Whoever else connects waits to be accepted.
+/// Whoever else connects waits to be accepted. And none lasts for ever, whatever its client does.
 const CONNECTIONS: usize = 500;
+const CONNECTION_LASTS: Duration = Duration::from_secs(600);
 
 const PAGES: &str = "GET /hello/NAME, GET /sleep/MS, POST /digest, GET /metrics\n";
 
@@ -50,14 +39,15 @@ const GRACE: Duration = Duration::from_secs(10);
 struct Options {
     /// Port 0 has the system choose one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    listen: String,
 }
 
 #[executor::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+    let address = Options::parse().listen;
     let signals = Signals::new([Signal::Int, Signal::Term])?;
-    let listener = TcpListener::bind(options.listen).await?;
+    let listener = TcpListener::bind(&*address).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     println!("Listening on http://{}", listener.local_addr()?);
     let stop = CancellationToken::new();
     spawn(stop_on(signals, stop.clone()));
@@ -69,8 +59,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// The first signal drains the service, the second one ends it at once.
 async fn stop_on(mut signals: Signals, stop: CancellationToken) {
     signals.next().await;
-    println!("Requests under way have {GRACE:?} to end");
     stop.cancel();
+    let _ = writeln!(stdout(), "Requests under way have {GRACE:?} to end"); // if anybody reads
     signals.next().await;
     process::exit(130); // as shells show it
 }
@@ -113,10 +103,10 @@ async fn serve_connection(stream: TcpStream, stop: CancellationToken) {
             .serve_connection(stream, service_fn(answer))
     );
     // If it fails, that is its client's affair.
-    let ended = stop.run_until_cancelled(connection.as_mut()).await;
-    if ended.is_none() {
+    let lasts = timeout(CONNECTION_LASTS, connection.as_mut());
+    if !matches!(stop.run_until_cancelled(lasts).await, Some(Ok(_))) {
         connection.as_mut().graceful_shutdown(); // after the request under way, if any
-        let _ = connection.await;
+        let _ = timeout(GRACE, connection).await;
     }
 }
 
@@ -125,39 +115,53 @@ static SERVED: AtomicU64 = AtomicU64::new(0);
 
 /// Answers one request, in time.
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let is_digest = request.uri().path() == "/digest";
+    let allowed = if is_digest { "POST" } else { "GET, HEAD" };
     let answer = timeout(REQUEST_TAKES, route(request)).await;
     let (status, text) = answer.unwrap_or((StatusCode::SERVICE_UNAVAILABLE, "Too slow.\n".into()));
     SERVED.fetch_add(1, Ordering::Relaxed);
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    Ok(response)
+    let response = Response::builder().status(status).header(ALLOW, allowed);
+    let response = response.header(CONTENT_TYPE, "text/plain; charset=utf-8");
+    Ok(response.body(text.into()).expect("the headers are valid"))
 }
 
 async fn route(request: Request<Incoming>) -> (StatusCode, String) {
     let path = request.uri().path().to_owned();
     let words: Vec<_> = path.split('/').skip(1).collect();
-    match (request.method(), words.as_slice()) {
-        (&Method::GET, [""]) => (StatusCode::OK, PAGES.into()),
-        (&Method::GET, ["hello", name]) => (StatusCode::OK, format!("Hello, {name}!\n")),
-        (&Method::GET, ["sleep", millis]) => match millis.parse() {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD); // hyper knows the difference
+    match words.as_slice() {
+        [""] if reads => (StatusCode::OK, PAGES.into()),
+        ["hello", name] if reads => (StatusCode::OK, format!("Hello, {name}!\n")),
+        ["sleep", millis] if reads => match millis.parse() {
             Ok(millis) => {
                 sleep(Duration::from_millis(millis)).await;
                 (StatusCode::OK, "Good morning!\n".into())
             }
             Err(error) => (StatusCode::BAD_REQUEST, format!("{millis}: {error}\n")),
         },
-        (&Method::GET, ["metrics"]) => (StatusCode::OK, metrics()),
-        (&Method::POST, ["digest"]) => digest(request.into_body()).await,
+        ["metrics"] if reads => (StatusCode::OK, metrics()),
+        ["digest"] if request.method() == Method::POST => digest(request.into_body()).await,
+        [""] | ["hello" | "sleep", _] | ["metrics" | "digest"] => {
+            (StatusCode::METHOD_NOT_ALLOWED, PAGES.into())
+        }
         _ => (StatusCode::NOT_FOUND, "There is no such page.\n".into()),
     }
 }
 
-/// The SHA-256 of what comes.
-async fn digest(body: Incoming) -> (StatusCode, String) {
-    let body = match Limited::new(body, BODY_BYTES).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => return (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")),
-    };
+/// The SHA-256 of what comes. What is too long is read and forgotten: who sends reads no answer.
+async fn digest(mut incoming: Incoming) -> (StatusCode, String) {
+    let (mut body, mut length) = (Vec::new(), 0);
+    while let Some(frame) = incoming.frame().await {
+        let data = match frame {
+            Ok(frame) => frame.into_data().unwrap_or_default(), // or trailers
+            Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")),
+        };
+        length += data.len();
+        body.extend(data.iter().take(BODY_BYTES.saturating_sub(body.len())));
+    }
+    if length > BODY_BYTES {
+        return (StatusCode::PAYLOAD_TOO_LARGE, format!("{length} bytes\n"));
+    }
     // Some milliseconds of computing, for which other connections are not to wait.
     let digest = spawn_blocking(move || format!("{:x}\n", Sha256::digest(&body)));
     match digest.await {
@@ -180,11 +184,7 @@ fn metrics() -> String {
     ];
     let mut text = String::new();
     for (name, value) in rows {
-        let kind = if name.ends_with("_total") {
-            "counter"
-        } else {
-            "gauge"
-        };
+        let kind = ["gauge", "counter"][usize::from(name.ends_with("_total"))];
         _ = writeln!(text, "# TYPE {name} {kind}\n{name} {value}");
     }
     let busy = "executor_busy_seconds_total";

@@ -11,9 +11,9 @@
 //! Nobody waits for the thread, and the process ends without it.
 
 #[cfg(not(all(feature = "signal", unix, not(shuttle))))]
-pub(crate) use absent::{asked, start};
+pub(crate) use absent::{Asked, asked, start};
 #[cfg(all(feature = "signal", unix, not(shuttle)))]
-pub(crate) use present::{asked, start};
+pub(crate) use present::{Asked, asked, start};
 
 const VARIABLE: &str = "EXECUTOR_DUMP";
 
@@ -267,8 +267,11 @@ mod absent {
         sync::atomic::{AtomicBool, Ordering},
     };
 
+    /// Nothing that can be had.
+    pub(crate) type Asked = Infallible;
+
     /// Says that what the environment asks for is not there.
-    pub(crate) fn asked() -> Option<Infallible> {
+    pub(crate) fn asked() -> Option<Asked> {
         static SAID: AtomicBool = AtomicBool::new(false);
         // Ordering: Relaxed; it publishes nothing.
         if env::is_set(VARIABLE) && !SAID.swap(true, Ordering::Relaxed) {
@@ -281,7 +284,7 @@ mod absent {
     }
 
     /// There is nothing to start.
-    pub(crate) fn start(_: Option<Infallible>) -> io::Result<()> {
+    pub(crate) fn start(_: Option<Asked>) -> io::Result<()> {
         Ok(())
     }
 }

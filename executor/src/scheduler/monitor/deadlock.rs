@@ -58,8 +58,10 @@ use crate::{
         Scheduler,
         callers::{self, Rest},
         driver::Source,
+        dump::Dump,
         env::OnDeadlock,
-        executor_id, helpers,
+        executor_id,
+        helpers::{self, Helper},
         printable::Printable,
         report, system,
     },
@@ -70,6 +72,7 @@ use std::{
     collections::BTreeSet,
     process,
     sync::atomic::{AtomicBool, AtomicU64, Ordering, fence},
+    thread,
     time::Duration,
 };
 
@@ -356,7 +359,7 @@ impl Rounds<'_> {
                 let mut threads = sight.asleep().into_iter();
                 let are_same = !threads.any(system::is_gone);
                 if are_same && !TOLD.swap(true, Ordering::Relaxed) {
-                    say(on_deadlock);
+                    have_said(on_deadlock);
                 }
             }
         }
@@ -373,9 +376,32 @@ fn first_awake(asleep: &BTreeSet<u64>) -> Option<u64> {
 /// For the tasks of an executor to say on what they wait.
 const LIMIT: Duration = Duration::from_millis(500);
 
+/// Has a thread say it: to ask tasks takes time, and wakes them, of which an observer is told.
+fn have_said(on_deadlock: OnDeadlock) {
+    let thread = thread::Builder::new().name("executor-dump".into());
+    let started = thread.spawn(move || {
+        let _helper = Helper::this_thread();
+        say(on_deadlock, dump_in_full);
+    });
+    if started.is_err() {
+        say(on_deadlock, Scheduler::dump);
+    }
+}
+
+/// With what the tasks say themselves, if there is a machine to poll them.
+fn dump_in_full(scheduler: &Scheduler) -> Dump {
+    let (config, machines) = (&scheduler.config, scheduler.idle.machines());
+    if machines.asleep > 0 || machines.total < config.max_machines {
+        scheduler.dump_in_full(LIMIT)
+    } else {
+        scheduler.dump()
+    }
+}
+
 /// Says that all tasks are asleep, and which ones there are.
-fn say(on_deadlock: OnDeadlock) {
-    let mut text = "executor: all tasks are asleep: deadlock!\n".to_owned();
+fn say(on_deadlock: OnDeadlock, dump: impl Fn(&Scheduler) -> Dump) {
+    report::dump("executor: all tasks are asleep: deadlock!\n");
+    let mut text = String::new();
     let mut executors = executor_id::all();
     executors.retain(|scheduler| !scheduler.threads.are_over());
     for scheduler in &executors {
@@ -384,7 +410,7 @@ fn say(on_deadlock: OnDeadlock) {
             let name = Printable(&scheduler.config.thread_name);
             text += &format!("executor {} `{name}`: ", scheduler.id.get());
         }
-        text += &scheduler.dump_in_full(LIMIT).to_string();
+        text += &dump(scheduler).to_string();
     }
     report::dump(&text);
     if on_deadlock == OnDeadlock::Abort {

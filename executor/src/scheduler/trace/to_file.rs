@@ -15,10 +15,10 @@
 
 #[cfg(not(all(feature = "trace", not(shuttle))))]
 #[cfg_attr(not(all(feature = "signal", unix)), allow(unused_imports))]
-pub(crate) use absent::{asked, start, write, write_soon};
+pub(crate) use absent::{Destination, asked, start, write, write_soon};
 #[cfg(all(feature = "trace", not(shuttle)))]
 #[cfg_attr(not(all(feature = "signal", unix)), allow(unused_imports))]
-pub(crate) use present::{asked, start, write, write_soon};
+pub(crate) use present::{Destination, asked, start, write, write_soon};
 
 const VARIABLE: &str = "EXECUTOR_TRACE";
 
@@ -305,8 +305,11 @@ mod absent {
         },
     };
 
+    /// None can be had.
+    pub(crate) type Destination = Infallible;
+
     /// Says that what the environment asks for is not there.
-    pub(crate) fn asked() -> Option<Infallible> {
+    pub(crate) fn asked() -> Option<Destination> {
         static SAID: AtomicBool = AtomicBool::new(false);
         // Ordering: Relaxed; it publishes nothing.
         if env::text(VARIABLE).is_some() && !SAID.swap(true, Ordering::Relaxed) {
@@ -319,7 +322,7 @@ mod absent {
     }
 
     /// There is nothing to start.
-    pub(crate) fn start(_: Option<Infallible>, _: impl FnOnce() -> Arc<Recorder>) {}
+    pub(crate) fn start(_: Option<Destination>, _: impl FnOnce() -> Arc<Recorder>) {}
 
     /// There is nothing to write.
     #[cfg_attr(

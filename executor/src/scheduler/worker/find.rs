@@ -122,6 +122,8 @@ impl Worker {
         if self.driver().is_due_at(now) {
             self.fire_events(now);
         }
+        // Whoever came to sleep there while this worker looked sleeps elsewhere.
+        self.scheduler().see_to_watcher();
         self.fire_neglected();
         let (task, is_more) = self.scheduler().global.pop()?;
         self.processor().counters.global_tasks.add(1);

@@ -129,14 +129,15 @@ async fn member(number: u64, stream: TcpStream, hears: Receiver<Utf8Bytes>, room
         .max_frame_size(Some(MAX_MESSAGE));
     let handshake = accept_async_with_config(stream, Some(limits));
     let Ok(Ok(socket)) = timeout(PATIENCE, handshake).await else {
-        return; // whoever that was, it has learned why, or does not care
+        return; // whoever that was speaks another protocol, or not at all
     };
     let (sink, says) = socket.split();
     let hearing = spawn(hear(hears, sink)).abort_on_drop();
     match select(pin!(say(number, says, room)), hearing).await {
         Either::Left(_) => {} // he has gone
-        // He is to go, and says that he does.
-        Either::Right((_, saying)) => drop(timeout(PATIENCE, saying).await),
+        // He has been told to go, and says that he does.
+        Either::Right((Ok(Ok(())), saying)) => drop(timeout(PATIENCE, saying).await),
+        Either::Right(_) => {} // he takes nothing any more
     }
 }
 

@@ -39,7 +39,7 @@ pub fn parse<'a>(input: &'a [u8], words: &mut Vec<&'a [u8]>) -> Parsed<&'a [u8]>
         );
         return Ok(Some(rest));
     };
-    let count = integer(count).filter(|count| (0..=MAX_WORDS as i64).contains(count));
+    let count = integer(count).filter(|count| *count <= MAX_WORDS as i64); // as in Redis, also below 0
     for _ in 0..count.ok_or(ProtocolError("invalid multibulk length"))? {
         let Some((length, after)) = line(rest)? else {
             return Ok(None);

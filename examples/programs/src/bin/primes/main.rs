@@ -43,6 +43,10 @@ const KEYS: [&str; 4] = [
     "{primes}:workers",
 ];
 
+/// What the last one has come to, for coordinators that see its end later; for so many seconds.
+const RESULT: &str = "{primes}:result";
+const RESULT_LASTS: u64 = 3600;
+
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Counts primes on any number of processes and machines
@@ -145,17 +149,21 @@ async fn coordinate(redis: &Redis, limit: u64) -> Result {
             break counts;
         }
         if !ask(redis, cmd("EXISTS").arg(plan)).await? {
-            return Err(
-                "somebody has removed the plan, or another coordinator has ended it".into(),
-            );
+            let result: Option<String> = ask(redis, cmd("GET").arg(RESULT)).await?;
+            let own = result.filter(|text| text.ends_with(&format!(" up to {limit}")));
+            println!("{}", own.ok_or("somebody has removed the plan")?);
+            return Ok(());
         }
         bar.set_position(counts.len() as u64);
         bar.set_message(workers(redis).await?);
         time::sleep(PERIOD).await;
     };
     bar.finish_and_clear();
-    println!("{} primes up to {limit}", counts.iter().sum::<u64>());
-    print!("{}", workers(redis).await?);
+    let result = format!("{} primes up to {limit}", counts.iter().sum::<u64>());
+    println!("{result}\n{}", workers(redis).await?.trim_end());
+    let mut set = cmd("SET");
+    set.arg(RESULT).arg(result).arg("EX").arg(RESULT_LASTS);
+    ask::<()>(redis, &set).await?;
     // A coordinator that is killed before this line says the same when it is started again.
     ask(redis, cmd("DEL").arg(&KEYS)).await
 }

@@ -68,8 +68,8 @@ async fn plan(redis: &Redis) -> Result<(String, u64, u64)> {
 
 async fn stop_on_ctrl_c(mut signals: Signals, stop: CancellationToken) {
     signals.next().await;
-    eprintln!("Jobs under way come to their end; Ctrl-C again leaves them to others.");
     stop.cancel();
+    eprintln!("Jobs under way come to their end; Ctrl-C again leaves them to others.");
     signals.next().await;
     process::exit(INTERRUPTED);
 }
