@@ -607,17 +607,19 @@ fn no_waker_is_left_of_a_main_that_nobody_can_wake() {
 #[cfg(feature = "dump")]
 #[test]
 fn another_thread_can_dump_a_simulation_and_asks_none_of_its_tasks() {
+    /// In real time: other tests have dumps, too, and one is made at a time.
+    const PATIENCE: Duration = Duration::from_secs(30);
     let _watchdog = common::watchdog(60);
     let result = Simulation::new().run(async || {
         let sleeper = spawn(sleep(SECOND));
         settle().await;
         let simulated = Handle::current();
-        let looks = std::thread::spawn(move || simulated.dump_stacks(SECOND));
+        let looks = std::thread::spawn(move || simulated.dump_stacks(PATIENCE));
         let dump = looks.join().unwrap();
         assert!(dump.tasks().iter().any(|task| task.id() == sleeper.id()));
         assert!(dump.tasks().iter().all(|task| task.stacks().is_empty()));
         assert!(dump.to_string().contains("cannot be from here"), "{dump}");
-        let here = Handle::current().dump_stacks(SECOND);
+        let here = Handle::current().dump_stacks(PATIENCE);
         let sleeps = here.tasks().iter().find(|task| task.id() == sleeper.id());
         assert_eq!(sleeps.unwrap().stacks().len(), 1, "{here}");
         sleeper.await.unwrap();
