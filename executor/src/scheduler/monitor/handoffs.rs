@@ -25,9 +25,10 @@
 //! wait for `handoff_after` before the next got its turn. So for a while after the permit of a
 //! sleeper was taken, and as long as work waits, the monitor looks again after a 200th of that
 //! time, and takes the permit of any machine whose thread it finds asleep in a poll, while fewer
-//! than N others compute without one. If many of
-//! these polls end within `handoff_after` all the same, the storm is none, and for a hundred times
-//! that time there is no other.
+//! than N others compute without one. That these sleep on is a belief, until they have done so for
+//! `handoff_after`: they are asked again soon, for meanwhile each 50 µs may begin one more. If many
+//! of these polls end within that time all the same, the storm is none, and for a hundred times that
+//! time there is no other.
 
 use super::{
     Rounds, WATCH,
@@ -49,12 +50,16 @@ const ASK_WITHIN: Duration = Duration::from_millis(10);
 /// And not before the shorter of this time and half a `handoff_after`.
 const ASK_AFTER: Duration = Duration::from_millis(1);
 
-/// And one whose permit was taken within this time.
+/// And one whose permit was taken because it is stuck, within this time.
 const ASK_STUCK_WITHIN: Duration = Duration::from_millis(100);
 
 /// How long a poll that computes keeps its permit.
 fn computing_after(handoff_after: Duration) -> Duration {
     handoff_after * 3 / 2
+}
+
+fn ask_after(handoff_after: Duration) -> Duration {
+    ASK_AFTER.min(handoff_after / 2)
 }
 
 impl Rounds<'_> {
@@ -118,6 +123,9 @@ impl Rounds<'_> {
             let samples = &mut self.seen[index];
             samples.computes = false;
             samples.believed_stuck = samples.stuck_for < handoff_after;
+            if samples.believed_stuck {
+                samples.ask_again = samples.stuck_for + ask_after(handoff_after);
+            }
             self.storm.feed(now, handoff_after);
         }
     }
@@ -217,14 +225,11 @@ impl Rounds<'_> {
         let state = thread_state::ask(thread, &mut samples.cpu_times);
         if state != ThreadState::Unknown {
             let half_as_long = samples.stuck_for / 2;
-            let patience = if samples.last.place == Place::Stuck {
+            let patience = if samples.last.place == Place::Stuck && !samples.believed_stuck {
                 half_as_long.clamp(ASK_WITHIN, ASK_STUCK_WITHIN)
             } else {
-                let (least, most) = (
-                    ASK_AFTER.min(handoff_after / 2),
-                    ASK_WITHIN.max(handoff_after),
-                );
-                half_as_long.clamp(least, most)
+                let most = ASK_WITHIN.max(handoff_after);
+                half_as_long.clamp(ask_after(handoff_after), most)
             };
             samples.ask_again = samples.stuck_for + patience;
         }

@@ -82,7 +82,8 @@ pub(super) struct Samples {
     /// Ask for the thread's state again when `stuck_for` has come to this.
     pub(super) ask_again: Duration,
     pub(super) cpu_times: Option<CpuTimes>,
-    /// Its permit was taken early, in the belief that it would be stuck: see `handoffs`.
+    /// Its permit was taken early, in the belief that it would be stuck, which it is not yet: see
+    /// `handoffs`.
     pub(super) believed_stuck: bool,
     pub(super) reported: bool,
 }
@@ -122,15 +123,13 @@ impl Samples {
         let was_seen = last.place != Place::Away;
         let ended = Ended {
             poll: !same_poll && (was_seen || sight.polls.wrapping_sub(last.polls) > 1),
-            belief: self.believed_stuck
-                && (!same_poll || sight.place != Place::Stuck)
-                && self.lasts_for < handoff_after,
+            belief: self.believed_stuck && (!same_poll || sight.place != Place::Stuck),
         };
         // What passed in an announced call, or asleep, is no part of it.
         if same_poll && last.place.is_in_poll() && sight.place.is_in_poll() {
             self.stuck_for += passed.counts;
             self.lasts_for += passed.time;
-            self.believed_stuck &= sight.place == Place::Stuck;
+            self.believed_stuck &= sight.place == Place::Stuck && self.lasts_for < handoff_after;
         } else {
             *self = Samples {
                 in_call_for: self.in_call_for,
@@ -286,6 +285,7 @@ mod tests {
         assert!(add(&mut samples, in_poll(8)).belief);
         samples.believed_stuck = true;
         (0..3).for_each(|_| assert!(!add(&mut samples, at(Place::Stuck, 8)).belief));
+        assert!(!samples.believed_stuck, "it is known by now");
         assert!(!add(&mut samples, in_poll(9)).belief, "it was");
     }
 }
