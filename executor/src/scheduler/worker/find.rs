@@ -424,24 +424,26 @@ mod tests {
             .collect();
         let handle = own.handle();
         let wakes = own.spawn(async move {
-            for _ in 0..1_000 {
+            let mut polls = 0;
+            // The other worker comes to the first tasks, too. Until it sleeps, polls are as long.
+            while polls < 1_000 || handle.metrics().idle_threads() != 1 {
                 let begin = Instant::now();
                 while begin.elapsed() < poll {}
                 yield_now().await;
-            }
-            // The other worker comes to the first tasks, too.
-            while handle.metrics().idle_threads() != 1 {
-                yield_now().await;
+                polls += 1;
             }
             let wakers = std::mem::take(&mut *lock(&wakers));
             assert_eq!(wakers.len(), tasks);
-            with_worker(|worker| {
-                worker.expect("in a task").fire_by(|| {
+            let left = with_worker(|worker| {
+                let worker = worker.expect("in a task");
+                worker.fire_by(|| {
                     wakers.into_iter().for_each(Waker::wake);
                     true
-                })
+                });
+                worker.queue().len()
             });
-            handle.metrics().idle_threads() == 0
+            // Or it has been awake meanwhile, and has run some.
+            handle.metrics().idle_threads() == 0 || left < tasks
         });
         let is_woken = own.block_on(wakes).unwrap();
         for task in woken {
