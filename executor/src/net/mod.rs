@@ -50,7 +50,9 @@
 //! [`Unsupported`](std::io::ErrorKind::Unsupported).
 //!
 //! So a socket needs no executor to be made. It may move from one to another, in the midst of
-//! whatever it does, and outlives the one that it was first used in.
+//! whatever it does, and outlives the one that it was first used in. Until that one ends, it is its
+//! workers that hear of the socket's events: one built with
+//! [`handoff(false)`](crate::Builder::handoff), whose polls block, delays them for others, too.
 //!
 //! # Several tasks with one socket
 //!

@@ -4,7 +4,7 @@ use crate::scheduler::descriptor::{Descriptor, Direction, Moved};
 use std::{
     fmt,
     future::Future,
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, IoSlice, IoSliceMut, Read},
     mem::{ManuallyDrop, MaybeUninit},
     os::fd::{AsFd, AsRawFd, BorrowedFd},
     panic::{RefUnwindSafe, UnwindSafe},
@@ -208,12 +208,9 @@ impl<S: Stream> Socket<S> {
         self.poll_stream(Direction::Read, cx, |io| io.receive(buf))
     }
 
-    pub(super) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: Write,
-    {
-        self.poll_stream(Direction::Write, cx, |mut io| {
-            Ok(Moved::of(io.write(buf)?, buf.len()))
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_stream(Direction::Write, cx, |io| {
+            Ok(Moved::of(sys::send(io.as_fd(), buf)?, buf.len()))
         })
     }
 
@@ -221,13 +218,10 @@ impl<S: Stream> Socket<S> {
         &self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: Write,
-    {
+    ) -> Poll<io::Result<usize>> {
         let length = sure_length(bufs.iter().map(|buf| &**buf));
-        self.poll_stream(Direction::Write, cx, |mut io| {
-            Ok(Moved::of(io.write_vectored(bufs)?, length))
+        self.poll_stream(Direction::Write, cx, |io| {
+            Ok(Moved::of(sys::send_vectored(io.as_fd(), bufs)?, length))
         })
     }
 

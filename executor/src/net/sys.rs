@@ -2,8 +2,8 @@
 
 use crate::scheduler::descriptor::Direction;
 use std::{
-    io,
-    mem::MaybeUninit,
+    io::{self, IoSlice},
+    mem::{self, MaybeUninit},
     os::fd::{AsRawFd, BorrowedFd},
 };
 
@@ -58,6 +58,38 @@ pub(super) fn peek(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
     let place = buf.as_mut_ptr().cast();
     // SAFETY: a place of that length, which is only written to.
     counted(unsafe { libc::recv(fd.as_raw_fd(), place, buf.len(), libc::MSG_PEEK) })
+}
+
+/// That a peer is gone is told by an error, and not by `SIGPIPE`. (Apple's systems want that set once
+/// for a socket, as std does.)
+const NO_SIGNAL: libc::c_int = if cfg!(target_vendor = "apple") {
+    0
+} else {
+    libc::MSG_NOSIGNAL
+};
+
+/// As many parts as a call may have: Linux's number, elsewhere what POSIX promises.
+const MOST_PARTS: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
+    1_024
+} else {
+    16
+};
+
+/// Writes to a socket.
+pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
+    let length = buf.len().min(libc::c_int::MAX as usize);
+    // SAFETY: a place of at least that length, which is only read.
+    counted(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), length, NO_SIGNAL) })
+}
+
+/// Writes the parts to a socket, one after the other. (std's `write_vectored` raises the signal.)
+pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: numbers and pointers, each of which may be 0.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = bufs.as_ptr().cast_mut().cast();
+    message.msg_iovlen = bufs.len().min(MOST_PARTS) as _;
+    // SAFETY: a message as the call wants it, with parts of the system's own layout, as std promises.
+    counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, NO_SIGNAL) })
 }
 
 /// Ends the write side of a connection.

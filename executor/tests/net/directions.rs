@@ -1,12 +1,15 @@
 //! What is known of one direction says nothing of the other, and ends and errors are told to both.
 
 use super::sockets::{everywhere, fill, poll_once, reset_on_close, soon, tcp_pair, tcp_with_std};
-use crate::common::{steady_executor, watchdog};
-use executor::net::{
-    Async, Interest, TcpListener, TcpStream, UdpSocket,
-    unix::{UnixDatagram, UnixStream},
+use crate::common::{executor, in_own_process, steady_executor, watchdog};
+use executor::{
+    net::{
+        Async, Interest, TcpListener, TcpStream, UdpSocket,
+        unix::{UnixDatagram, UnixStream},
+    },
+    time::sleep,
 };
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::{
     future::poll_fn,
     io::{ErrorKind, IoSlice, IoSliceMut, Read, Write, pipe},
@@ -393,5 +396,39 @@ fn a_reset_is_told_to_all_who_wait_and_as_often_as_somebody_asks() {
             let error = soon((&*one).write(b"x")).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::BrokenPipe);
         }
+    });
+}
+
+/// In a program whose main is in C, or that prints into pipes, `SIGPIPE` is not ignored.
+#[test]
+fn that_a_peer_is_gone_is_an_error_and_no_signal() {
+    async fn writes_until_it_fails<S: AsyncWrite + Unpin>(mut socket: S) -> ErrorKind {
+        loop {
+            let parts = [IoSlice::new(b"ab"), IoSlice::new(b"cd")];
+            let vectored = socket.write_vectored(&parts).await;
+            let result = match vectored {
+                Ok(_) => socket.write(b"ef").await,
+                Err(_) => vectored,
+            };
+            if let Err(error) = result {
+                // The first may be that of a connection that was reset; this one is the signal's.
+                let again = socket.write_vectored(&parts).await.unwrap_err();
+                assert_eq!(again.kind(), ErrorKind::BrokenPipe, "after {error}");
+                return socket.write(b"gh").await.unwrap_err().kind();
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    in_own_process(|| {
+        // SAFETY: takes a signal's number, and what the system has for it.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        executor(1).block_on(async {
+            let (one, other) = tcp_pair().await;
+            drop(other);
+            assert_eq!(writes_until_it_fails(one).await, ErrorKind::BrokenPipe);
+            let (one, other) = UnixStream::pair().unwrap();
+            drop(other);
+            assert_eq!(writes_until_it_fails(one).await, ErrorKind::BrokenPipe);
+        });
     });
 }
