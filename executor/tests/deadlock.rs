@@ -100,6 +100,12 @@ mod programs {
         ("a_group_without_a_handle", a_group_without_a_handle),
         ("two_executors", two_executors),
         ("an_executor_that_has_ended", an_executor_that_has_ended),
+        ("a_time_without_an_end", a_time_without_an_end),
+        #[cfg(feature = "net")]
+        (
+            "a_socket_that_nobody_waits_for",
+            a_socket_that_nobody_waits_for,
+        ),
         ("a_task_that_blocks", a_task_that_blocks),
         (
             "philosophers_in_a_task_that_blocks",
@@ -209,6 +215,29 @@ mod programs {
         drop(own.spawn(pending::<()>()));
         drop(own);
         philosophers();
+    }
+
+    fn a_time_without_an_end() {
+        drop(spawn(sleep(Duration::MAX)));
+        philosophers();
+    }
+
+    /// It was waited for, and is open.
+    #[cfg(feature = "net")]
+    fn a_socket_that_nobody_waits_for() {
+        use futures::{AsyncReadExt, AsyncWriteExt};
+
+        let (mut one, mut other) = executor::net::unix::UnixStream::pair().unwrap();
+        block_on(async {
+            let reads = spawn(async move {
+                other.read_exact(&mut [0; 3]).await.unwrap();
+                other
+            });
+            sleep(Duration::from_millis(20)).await;
+            one.write_all(b"abc").await.unwrap();
+            let _other = reads.await.unwrap();
+            dine().await;
+        });
     }
 
     /// It waits in `block_on`, on its worker's thread.
@@ -734,6 +763,9 @@ fn whoever_waits_for_nothing_that_comes_is_reported() {
         "a_group_without_a_handle",
         "two_executors",
         "an_executor_that_has_ended",
+        "a_time_without_an_end",
+        #[cfg(feature = "net")]
+        "a_socket_that_nobody_waits_for",
         "a_task_that_blocks",
         "philosophers_in_a_task_that_blocks",
     ] {

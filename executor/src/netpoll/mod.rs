@@ -261,6 +261,12 @@ impl<S: Selector> Netpoll<S> {
         self.has_descriptors() || self.has_due()
     }
 
+    /// Whether anybody waits for a descriptor now, or is about to be woken for one. That takes a look
+    /// at each.
+    pub(crate) fn is_anybody_waiting(&self) -> bool {
+        self.has_due() || lock(&self.table).iter().any(|slot| slot.is_awaited())
+    }
+
     fn has_descriptors(&self) -> bool {
         self.registered.load(Ordering::Relaxed) > 0
     }

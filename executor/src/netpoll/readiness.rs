@@ -169,6 +169,13 @@ impl Readiness {
         lock(&self.waiters).take(due);
     }
 
+    /// Whether anybody waits. (Whoever polled last, and has given up, is taken for one who does.)
+    pub(crate) fn is_awaited(&self) -> bool {
+        let waiters = lock(&self.waiters);
+        let many = waiters.many.iter();
+        waiters.one.is_some() || many.map(|many| many.wakers.len()).any(|wakers| wakers > 0)
+    }
+
     /// The kernel tells of events from now on.
     pub(crate) fn arm(&self) {
         self.word.fetch_or(ARMED, Ordering::Relaxed);

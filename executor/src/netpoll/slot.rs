@@ -164,6 +164,11 @@ impl<S: Selector> Slot<S> {
         waiting
     }
 
+    /// Whether anybody waits.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.read.is_awaited() || self.write.is_awaited()
+    }
+
     /// Something has happened: the wakers of those who wait for it are appended to `due`.
     pub(super) fn deliver(&self, event: Event, due: &mut impl Extend<Waker>) {
         deliver(&self.read, event.read, due);

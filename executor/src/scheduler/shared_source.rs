@@ -41,6 +41,15 @@ impl SharedSource {
         self.timers.0.get_or_init(OwnedTimers::take).timers()
     }
 
+    /// Whether anybody waits for a descriptor now, or is about to be woken for one. That takes a
+    /// look at each.
+    pub(crate) fn is_descriptor_awaited(&self) -> bool {
+        #[cfg(any(feature = "net", all(test, shuttle)))]
+        return self.sockets.is_anybody_waiting();
+        #[cfg(not(any(feature = "net", all(test, shuttle))))]
+        false
+    }
+
     /// The wheel, if anybody has asked for it before.
     pub(crate) fn timers_if_any(&self) -> Option<&'static Timers> {
         self.timers.get()

@@ -6,7 +6,7 @@
 //! at once: its slots, 9 KiB, come with its first timer, and go when its user goes.
 
 use super::Timers;
-use crate::sync::clock::{self, NEVER};
+use crate::sync::clock;
 #[cfg(not(shuttle))]
 use crate::sync::lock_static as lock;
 #[cfg(shuttle)]
@@ -15,6 +15,7 @@ use crate::sync::{Mutex, lock};
 use std::ops::Deref;
 #[cfg(not(shuttle))]
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// All wheels.
 struct Wheels {
@@ -94,10 +95,13 @@ impl Drop for OwnedTimers {
     }
 }
 
-/// Whether anybody in this process waits for a timer of ours.
-pub(crate) fn any_is_waited_for() -> bool {
+/// Whether a timer of ours, which anybody in this process waits for, will fire while it lives: that of
+/// `timeout(Duration::MAX, …)` will not.
+pub(crate) fn any_will_fire() -> bool {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    let late = clock::nanoseconds(CENTURY);
     let wheels = lock(&WHEELS);
-    wheels.all.iter().any(|timers| timers.next_due() != NEVER)
+    wheels.all.iter().any(|timers| timers.next_due() < late)
 }
 
 /// The lock, held by whoever is about to fork the process.

@@ -57,7 +57,6 @@ use crate::{
     scheduler::{
         Scheduler,
         callers::{self, Rest},
-        driver::Source,
         dump::Dump,
         env::OnDeadlock,
         executor_id,
@@ -149,7 +148,7 @@ pub(super) struct Watch {
 impl Sight {
     /// What can be seen now; `None` if anything may happen.
     fn of_process() -> Option<Sight> {
-        if owned::any_is_waited_for() {
+        if owned::any_will_fire() {
             return None;
         }
         let callers = callers::rests();
@@ -263,7 +262,7 @@ impl Scheduler {
         let may_stir = !self.config.handoff
             || self.is_closed()
             || self.has_work()
-            || self.shared_source.is_waited_for();
+            || self.shared_source.is_descriptor_awaited();
         let (asleep, total) = self.idle.sleepers();
         let are_all = || asleep.len() + self.machines_in_block_on(&asleep, callers) == total;
         if may_stir || total == 0 || !are_all() {
