@@ -147,6 +147,10 @@ impl Builder {
     /// worker, if any is free. If such calls hold up all N workers, and wait for other tasks, they
     /// wait for ever.
     ///
+    /// Sockets and signals are heard of by the workers alone, so a
+    /// [`block_on`](Executor::block_on) that waits for one waits until some worker is free. A call in
+    /// a task that still does so when the executor ends may wait for ever, and the end with it.
+    ///
     /// With `false`, no poll is reported that takes longer than a second. And as nobody else watches
     /// the workers, each of them reads the clock once a poll, and wakes another one for each task
     /// that it makes runnable, as long as one sleeps. That costs some tens of nanoseconds, and some

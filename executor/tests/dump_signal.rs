@@ -21,11 +21,12 @@ use std::{
     env, fs,
     future::pending,
     io::{self, PipeReader, Read},
+    mem::MaybeUninit,
     os::{
         fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
         unix::process::ExitStatusExt,
     },
-    process,
+    process, ptr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -221,6 +222,25 @@ fn handlers_of_the_program_are_called_too() {
         assert_eq!(CALLS.load(SeqCst), 1);
         let signal = own.block_on(signals.next()).unwrap().unwrap();
         assert_eq!(signal, Signal::Usr1);
+        stderr.dumps_of(1)[0].assert_complete();
+    });
+}
+
+/// Threads have that from the one that starts them.
+#[test]
+fn a_signal_that_the_program_blocks_is_heard_of_all_the_same() {
+    in_process_that_dumps(|stderr| {
+        let mut only = MaybeUninit::uninit();
+        // SAFETY: it writes to `only`, which is ours.
+        unsafe { libc::sigemptyset(only.as_mut_ptr()) };
+        // SAFETY: as above, to a set that was made just now; and it is a signal's number.
+        unsafe { libc::sigaddset(only.as_mut_ptr(), libc::SIGUSR1) };
+        // SAFETY: it reads a set that was made just now.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, only.as_ptr(), ptr::null_mut()) };
+        let _own = with_tasks();
+        // The thread of this test has it blocked, and so has the main one, in which nothing happens.
+        raise(libc::SIGUSR1);
+        send(libc::SIGUSR1);
         stderr.dumps_of(1)[0].assert_complete();
     });
 }

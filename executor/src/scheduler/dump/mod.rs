@@ -111,6 +111,8 @@ impl Dump {
     /// the executor, still find them. What is not found is a task whose waker is kept somewhere, and
     /// forgotten there.
     ///
+    /// Nor is who waits for leaked tasks by a [`JoinSet`](crate::JoinSet).
+    ///
     /// That one task awaits a [`JoinHandle`](crate::JoinHandle) which another can reach, and abort,
     /// is not known: if the handle is in a lock, or is passed on in the very poll that polled it.
     pub fn leaked(&self) -> impl Iterator<Item = &TaskInfo> {

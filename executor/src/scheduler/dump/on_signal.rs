@@ -128,13 +128,15 @@ mod present {
         let thread = thread::Builder::new().name("executor-dump".into());
         thread.spawn(move || serve(&of_thread, alarm))?;
         // For ever: nobody knows when the last handler has returned.
-        BELL.store(Arc::into_raw(bell).cast_mut(), SeqCst);
+        BELL.store(Arc::into_raw(bell.clone()).cast_mut(), SeqCst);
         let number = asked.number();
         if HANDLED.swap(number, SeqCst) != number {
             // SAFETY: `ring` does nothing that a handler may not do.
             unsafe { register(number, move || ring(number)) }
                 .inspect_err(|_| HANDLED.store(0, SeqCst))?;
         }
+        // The thread learns that there is one.
+        let _ = (&bell.stream).write(&[0]);
         Ok(())
     }
 
@@ -167,6 +169,9 @@ mod present {
                 // Somebody has closed or shut down what is not his: no signal will be heard of.
                 Ok(0) | Err(_) => return,
             }
+            // There is a handler now. A program may keep the signal from the thread that has started
+            // this one, and so from all.
+            unblock(bell.asked.number());
             let signals = bell.signals.swap(0, SeqCst);
             if signals == 0 {
                 continue;
@@ -209,6 +214,16 @@ mod present {
 
     /// Ends the process by this signal, as if nobody had ever caught it.
     fn die(number: c_int) -> ! {
+        unblock(number);
+        raise_by_default(number);
+        // Nothing happens to the first process of a container. A shell says the same of one that
+        // died.
+        // SAFETY: takes a number, and does not return.
+        unsafe { libc::_exit(128 + number) }
+    }
+
+    /// Has the calling thread take a signal that it was not to be disturbed by.
+    fn unblock(number: c_int) {
         let mut only = MaybeUninit::uninit();
         // SAFETY: it writes to `only`, which is ours.
         unsafe { libc::sigemptyset(only.as_mut_ptr()) };
@@ -216,11 +231,6 @@ mod present {
         unsafe { libc::sigaddset(only.as_mut_ptr(), number) };
         // SAFETY: it reads a set that was made just now.
         unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, only.as_ptr(), ptr::null_mut()) };
-        raise_by_default(number);
-        // Nothing happens to the first process of a container. A shell says the same of one that
-        // died.
-        // SAFETY: takes a number, and does not return.
-        unsafe { libc::_exit(128 + number) }
     }
 
     /// Sends a signal to the calling thread, which has the system's default action.
