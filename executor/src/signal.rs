@@ -155,7 +155,8 @@ pub async fn ctrl_c() -> io::Result<()> {
 /// Signals as they come: a [`Stream`] that never ends.
 ///
 /// Each `Signals` gets each signal that comes between its making and its drop. Handlers that others
-/// have set, before or after, are called, too.
+/// have set before are called, too; or after, if they chain: one that is set later by `sigaction`, and
+/// does not call the handler before it, silences each `Signals` of that signal.
 ///
 /// [`Stream`]: https://docs.rs/futures-core/0.3/futures_core/stream/trait.Stream.html
 ///

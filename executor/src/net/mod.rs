@@ -89,6 +89,10 @@
 //! answer. `into_std` and [`Async::into_inner`] give the descriptor back, non-blocking; nobody
 //! watches it any more.
 //!
+//! Whoever still waits for the socket is woken by that: dropping it, `into_std` and the like call the
+//! wakers, which may be foreign code, on the caller's stack. So do it without a lock that a waker may
+//! want.
+//!
 //! The descriptor must not be closed behind the socket's back, by its number. Nor must those that
 //! an executor asks the system with; if they are all the same, it says so on standard error or to
 //! the logger, and sockets are tried every 10 ms from then on.

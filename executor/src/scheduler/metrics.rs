@@ -144,7 +144,9 @@ impl Metrics {
     ///
     /// Always measured, and for nothing: of short polls one of 488 is timed, by chance, and of longer
     /// ones about one in each millisecond of a worker. Each poll has the same chance, and what is timed
-    /// counts for as many as it was chosen from. A poll counts when it has ended.
+    /// counts for as many as it was chosen from. A poll counts when it has ended. The drop of an
+    /// aborted task's future counts as one, as for [`ProcessorMetrics::polls`], but not for a
+    /// [`Summary`](crate::trace::Summary) nor for an [`Observer`](crate::Observer).
     /// [`Builder::measure_every`](crate::Builder::measure_every) sets another rate.
     pub fn poll_times(&self) -> Histogram {
         self.poll_times.clone()
@@ -197,7 +199,8 @@ impl ProcessorMetrics {
         /// Returns whether the processor's thread is one of the
         /// [`blocked_threads`](Metrics::blocked_threads).
         blocked: bool,
-        /// Returns how often the processor has polled a task so far.
+        /// Returns how often the processor has polled a task so far. The drop of an aborted task's
+        /// future counts, too.
         polls: u64,
         /// Returns how often the processor has stolen from another one so far.
         steals: u64,

@@ -1,13 +1,15 @@
 //! What somebody else wants to be called for: the beginning, the polls and the end of each task.
 //!
-//! An observer is foreign code. Its panics are caught; what it does to tasks itself is told to nobody,
-//! for it would be told of that, too; and it is called under no lock of ours.
+//! An observer is foreign code. Its panics are caught; of what it does to tasks of its executor itself
+//! it is not told, for that would have no end; and it is called under no lock of ours.
 
 use super::task_id::TaskId;
 #[cfg(shuttle)]
 use crate::sync::shuttle::LocalCell as _;
 use crate::sync::{Mutex, lock, panic::caught, thread_local};
-use std::{borrow::Cow, cell::Cell, collections::HashMap, fmt, panic::Location, ptr, sync::Arc};
+use std::{
+    borrow::Cow, cell::Cell, collections::HashMap, fmt, iter, panic::Location, ptr, sync::Arc,
+};
 
 /// Is called for what happens to the tasks of an executor. [`Builder::observer`] takes one.
 ///
@@ -16,12 +18,16 @@ use std::{borrow::Cow, cell::Cell, collections::HashMap, fmt, panic::Location, p
 ///
 /// # What an observer may do
 ///
-/// Whatever a task may: spawn, wake, block, panic, drop the executor. A panic is caught. What it does
-/// to tasks itself is not observed: of a task that it spawns or wakes, it is told the polls and the
-/// end, but neither that it was spawned nor that it was woken. It is called on the thread on which
-/// things happen: what takes long in [`poll_begins`](Observer::poll_begins) makes a long poll, and
-/// what takes long in [`woken`](Observer::woken) holds up whoever wakes the task, with the locks that
-/// he has. If it drops the executor, that ends by itself, as it does when one of its tasks drops it.
+/// Whatever a task may: spawn, wake, block, panic, drop the executor. A panic is caught. It is called
+/// on the thread on which things happen: what takes long in [`poll_begins`](Observer::poll_begins)
+/// makes a long poll, and what takes long in [`woken`](Observer::woken) holds up whoever wakes the
+/// task, with the locks that he has. If it drops the executor, that ends by itself, as it does when
+/// one of its tasks drops it.
+///
+/// What it does to tasks of its executor itself is not observed: of one that it spawns or wakes, it is
+/// told the polls and the end, but neither that it was spawned nor that it was woken. What it does to
+/// tasks of another executor, the observer of that one is told at once, also if both executors have
+/// the same observer. What that one does to tasks here in turn counts as done by the first.
 ///
 /// # Order
 ///
@@ -179,8 +185,8 @@ impl Parents {
 }
 
 thread_local! {
-    /// This thread is in a call of an observer.
-    static IS_OBSERVING: Cell<bool> = const { Cell::new(false) };
+    /// The innermost call of an observer that this thread is in; null if it is in none.
+    static CALL: Cell<*const Call> = const { Cell::new(ptr::null()) };
     /// Where this thread leaves the wake-up of which an observer is told later; null if at once.
     static LATER: Cell<*const Left> = const { Cell::new(ptr::null()) };
 }
@@ -190,7 +196,44 @@ type Left = Cell<Option<(Arc<Observing>, TaskId)>>;
 
 /// Whether this thread is in a call of an observer.
 pub(crate) fn is_observing() -> bool {
-    IS_OBSERVING.get()
+    !CALL.get().is_null()
+}
+
+/// A call of an observer, on the stack of the thread that it is on.
+struct Call {
+    /// Whose observer. Only its address counts.
+    observing: *const Observing,
+    /// That in which this one was made: the observer of one executor does something to another one.
+    outer: *const Call,
+}
+
+impl Call {
+    /// Whether this thread is in a call of this observer, also if in that one of another.
+    fn is_of(observing: &Observing) -> bool {
+        // SAFETY: null, or set by `within`, further down on this stack, which resets it.
+        let innermost = unsafe { CALL.get().as_ref() };
+        // SAFETY: as above; what is further out ends later.
+        let mut calls = iter::successors(innermost, |call| unsafe { call.outer.as_ref() });
+        calls.any(|call| ptr::eq(call.observing, observing))
+    }
+
+    /// Runs `f` as a call of this observer.
+    fn within(observing: &Observing, f: impl FnOnce()) {
+        let outer = CALL.get();
+        let call = Call { observing, outer };
+        CALL.set(&raw const call);
+        let _ended = Ended(outer);
+        f();
+    }
+}
+
+/// Sets [`CALL`] again as it was.
+struct Ended(*const Call);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        CALL.set(self.0);
+    }
 }
 
 /// Calls `wake`, which wakes one task at most, under a lock of ours. Returns what tells the observer
@@ -254,7 +297,7 @@ impl Observing {
         {
             lock(self.parents.shard(id)).insert(id, parent);
         }
-        if !IS_OBSERVING.get() {
+        if !Call::is_of(self) {
             self.call(id, happening);
         }
         if happening == Happening::Ended {
@@ -270,18 +313,18 @@ impl Observing {
             id,
             parents: &self.parents,
         };
-        IS_OBSERVING.set(true);
-        // The panic hook has said what there is to say.
-        let _ = caught(|| match happening {
-            Happening::Spawned => observer.spawned(&task),
-            Happening::PollBegins => observer.poll_begins(&task),
-            Happening::PollEnds { ready } => observer.poll_ends(&task, ready),
-            Happening::Woken => observer.woken(&task),
-            Happening::Ended => observer.ended(&task),
+        Call::within(self, || {
+            // The panic hook has said what there is to say.
+            let _ = caught(|| match happening {
+                Happening::Spawned => observer.spawned(&task),
+                Happening::PollBegins => observer.poll_begins(&task),
+                Happening::PollEnds { ready } => observer.poll_ends(&task, ready),
+                Happening::Woken => observer.woken(&task),
+                Happening::Ended => observer.ended(&task),
+            });
+            // It may be the last reference.
+            let _ = caught(|| drop(observer));
         });
-        // It may be the last reference.
-        let _ = caught(|| drop(observer));
-        IS_OBSERVING.set(false);
     }
 
     /// The executor has ended: nobody is told any more.

@@ -263,6 +263,83 @@ fn it_may_spawn_and_is_not_told_of_that() {
     eventually("all have run", || run.load(SeqCst) == 10);
 }
 
+/// Does something whenever a task is spawned.
+struct DoesOnSpawn<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Observer for DoesOnSpawn<F> {
+    fn spawned(&self, _: &TaskRef<'_>) {
+        self.0();
+    }
+}
+
+#[test]
+fn what_it_does_to_another_executor_the_observer_there_is_told() {
+    use Seen::*;
+    let _watchdog = watchdog(60);
+    for tracks in [false, true] {
+        let log = Log::default();
+        let builder = Executor::builder().workers(1).track(tracks);
+        let other = builder.observer(log.clone()).build().unwrap();
+        let (sender, receiver) = async_channel::bounded::<()>(1);
+        let woken = other.spawn(async move { receiver.recv().await });
+        let woken_id = woken.id();
+        eventually("it waits", || other.metrics().suspended_tasks() == 1);
+
+        let (handle, spawned) = (other.handle(), Arc::new(Mutex::new(None)));
+        let task = spawned.clone();
+        let own = observed(
+            1,
+            DoesOnSpawn(move || {
+                *task.lock().unwrap() = Some(handle.spawn(async {}));
+                sender.try_send(()).unwrap();
+            }),
+        );
+        own.block_on(own.spawn(async {})).unwrap();
+        let spawned = spawned.lock().unwrap().take().unwrap();
+        let spawned_id = spawned.id();
+        other.block_on(async {
+            spawned.await.unwrap();
+            woken.await.unwrap().unwrap();
+        });
+        drop(other);
+        assert_eq!(log.of(spawned_id), [Spawned, Begins, Ends(true), Ended]);
+        let begin = [Spawned, Begins, Ends(false)];
+        let seen = log.of(woken_id);
+        assert_eq!(seen[..3], begin);
+        assert_eq!(seen.iter().filter(|seen| **seen == Woken).count(), 1);
+    }
+}
+
+#[test]
+fn observers_that_act_on_each_others_executors_come_to_an_end() {
+    let _watchdog = watchdog(60);
+    let handles = Arc::new(Mutex::new(Vec::<Handle>::new()));
+    let calls = [0, 1].map(|_| Arc::new(AtomicUsize::new(0)));
+    let owns = [0, 1].map(|this| {
+        let (handles, calls) = (handles.clone(), calls[this].clone());
+        observed(
+            1,
+            DoesOnSpawn(move || {
+                calls.fetch_add(1, SeqCst);
+                // That of the other one comes first: afterwards this one is still silent.
+                for executor in [1 - this, this] {
+                    let handle = handles.lock().unwrap()[executor].clone();
+                    drop(handle.spawn(async {}));
+                }
+            }),
+        )
+    });
+    handles
+        .lock()
+        .unwrap()
+        .extend(owns.each_ref().map(Executor::handle));
+    let counts = || calls.each_ref().map(|calls| calls.load(SeqCst));
+    owns[0].block_on(owns[0].spawn(async {})).unwrap();
+    assert_eq!(counts(), [1, 1]);
+    owns[0].block_on(owns[0].spawn(async {})).unwrap();
+    assert_eq!(counts(), [2, 2], "it is told again");
+}
+
 #[test]
 fn it_may_block_dump_and_trace() {
     let _watchdog = watchdog(60);

@@ -7,7 +7,10 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{self, Command, Output, Stdio},
-    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    sync::{
+        atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -154,6 +157,27 @@ fn role_stalls() {
         thread::sleep(Duration::from_secs(50));
     }))
     .unwrap();
+}
+
+#[test]
+#[ignore = "a part of tests that set a variable"]
+#[cfg(unix)]
+fn role_exits_slowly_while_a_poll_lasts() {
+    /// Long enough for the monitor to report the poll.
+    extern "C" fn last_steps() {
+        thread::sleep(Duration::from_secs(3));
+    }
+    let _watchdog = watchdog(60);
+    // SAFETY: a function that lives as long as the program, and does not unwind. It is called after
+    // those that are registered later, so after what writes the file.
+    assert_eq!(unsafe { libc::atexit(last_steps) }, 0);
+    let (began, begins) = mpsc::channel();
+    drop(executor::spawn(async move {
+        began.send(()).unwrap();
+        thread::sleep(Duration::from_secs(50));
+    }));
+    begins.recv().unwrap();
+    process::exit(7);
 }
 
 #[test]
@@ -306,6 +330,34 @@ fn a_stall_has_it_written_while_it_lasts() {
     assert!(taken.iter().any(inside), "{taken:?}, {poll:?}");
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("to_file.rs"), "where it was spawned");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_written_at_the_exit_is_the_last() {
+    let _watchdog = watchdog(60);
+    let folder = Folder::new();
+    let file = folder.path("trace.html");
+    let mut command = command("role_exits_slowly_while_a_poll_lasts", &file);
+    command.env("EXECUTOR_WORKERS", "2");
+    let output = output_of(command);
+    assert_eq!(output.status.code(), Some(7));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains(VARIABLE), "{said}");
+    let page = fs::read_to_string(&file).unwrap();
+    assert_eq!(super::page::Data::of(&page).why(), "exit");
+    assert_eq!(folder.names(), ["trace.html"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn its_name_may_be_as_long_as_the_system_allows() {
+    let _watchdog = watchdog(60);
+    let folder = Folder::new();
+    let name = format!("{}.json", "x".repeat(250));
+    let output = run("role_returns_from_main", &folder.path(&name));
+    assert_passed("main returns", &output);
+    assert_eq!(folder.names(), [name]);
 }
 
 #[test]

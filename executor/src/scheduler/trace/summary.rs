@@ -195,6 +195,9 @@ impl Poll {
 }
 
 /// How often one has woken another. [`Summary::wakes`] returns some.
+///
+/// A task that is woken during its own poll goes back to a queue at that poll's end, and so counts as
+/// woken by itself, whoever it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wakes {
     by: Party,
@@ -228,7 +231,7 @@ impl Wakes {
 pub enum Party {
     /// A task that this line has spawned. For when it is `None` see [`TaskId::spawned_at`].
     Tasks(Option<&'static Location<'static>>),
-    /// A timer, or a socket.
+    /// A timer, or a socket; or a worker woke it, and nothing says for whom.
     Outside,
     /// A thread that is no worker of the executor.
     Thread,

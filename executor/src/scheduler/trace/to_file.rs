@@ -1,15 +1,17 @@
-//! `EXECUTOR_TRACE`: what all executors of the process do is recorded from their start, and written to
-//! a file.
+//! `EXECUTOR_TRACE`: what all executors of the process do, but simulated ones, is recorded from their
+//! start, and written to a file.
 //!
 //! | when                                | on which thread                                |
 //! | ----------------------------------- | ---------------------------------------------- |
-//! | `main` returns, or panics; `process::exit` | the one that exits (`atexit`)           |
-//! | a panic, where panics abort         | the one that panics (a panic hook)             |
+//! | `main` returns, or unwinds; `process::exit` | the one that exits (`atexit`)          |
+//! | a panic, with `panic = "abort"`     | the one that panics (a panic hook)             |
 //! | the signal of `EXECUTOR_DUMP`       | the one that prints                            |
 //! | a poll has lasted for a second      | one of its own: the monitor waits for no disk  |
 //!
 //! Each time the file is written anew, beside the old one, and then takes its place. So whoever reads
-//! it finds a whole one, and what is at the end of a symbolic link of that name is left alone.
+//! it finds a whole one, and what is at the end of a symbolic link of that name is left alone. What is
+//! written because the process ends is the last: it could end in the middle of another one, and leave
+//! half a file behind.
 //!
 //! A forked child writes nothing: the file is its parent's.
 
@@ -108,12 +110,10 @@ mod present {
         fn new_file_beside(&self) -> io::Result<(File, PathBuf)> {
             /// Names may be taken by what was left behind by a process that was killed.
             const ATTEMPTS: u32 = 100;
-            let name = self.path.file_name().unwrap_or_default();
             let mut attempt = 0;
             loop {
-                let mut beside = OsString::from(".");
-                beside.push(name);
-                beside.push(format!(".{}-{attempt}", process::id()));
+                // Short, since the file's own name may be as long as the system allows.
+                let beside = format!(".executor-trace-{}-{attempt}", process::id());
                 let path = self.path.with_file_name(beside);
                 let file = OpenOptions::new().write(true).create_new(true).open(&path);
                 match file {
@@ -134,8 +134,8 @@ mod present {
         destination: Destination,
         process: Process,
         recordings: Mutex<Vec<Recording>>,
-        /// Held by whoever writes.
-        writing: Mutex<()>,
+        /// Held by whoever writes. Whether the last one has written: the process ends.
+        is_over: Mutex<bool>,
         /// Somebody is about to write.
         will_write: AtomicBool,
     }
@@ -173,7 +173,7 @@ mod present {
                 destination,
                 process: Process::this(),
                 recordings: Mutex::default(),
-                writing: Mutex::new(()),
+                is_over: Mutex::new(false),
                 will_write: AtomicBool::new(false),
             }
         });
@@ -226,7 +226,11 @@ mod present {
                 return;
             }
             let _done = Done;
-            let _writing = lock_static(&self.writing);
+            let mut is_over = lock_static(&self.is_over);
+            if *is_over {
+                return;
+            }
+            *is_over = matches!(why, Why::Exit | Why::Panic);
             let trace = {
                 let recordings = lock_static(&self.recordings);
                 let parts: Vec<_> = recordings.iter().map(Part::of).collect();
