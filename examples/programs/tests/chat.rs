@@ -7,7 +7,12 @@ use async_tungstenite::tungstenite::{
 };
 use common::{PATIENCE, Program, texts, wait_until, watchdog};
 use socket2::SockRef;
-use std::net::TcpStream;
+use std::{
+    io::Write,
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
 
 const CHAT: &str = env!("CARGO_BIN_EXE_chat");
 
@@ -120,6 +125,45 @@ fn a_thousand_members_hear_each_message_once() {
     program.ends_well();
 }
 
+/// Frames of one byte each, as a client sends them.
+fn frames(many: usize) -> Vec<u8> {
+    [0x81, 0x81, 0, 0, 0, 0, b'x'].repeat(many)
+}
+
+#[test]
+fn a_thousand_lines_at_once_shut_out_nobody_who_listens() {
+    let _watchdog = watchdog();
+    let (_program, address) = server(&[]);
+    let mut members: Vec<_> = (0..20).map(|_| join(&address)).collect();
+    let mut speaks = members[0].get_ref().try_clone().unwrap();
+    // The second time it is more than the ring has room for.
+    for lines in [1_000, 10_000] {
+        thread::scope(|scope| {
+            for member in &mut members {
+                scope.spawn(move || (0..lines).for_each(|_| assert_eq!(hear(member), "1: x")));
+            }
+            speaks.write_all(&frames(lines)).unwrap();
+        });
+    }
+}
+
+#[test]
+fn all_members_speak_at_once_and_all_hear_all() {
+    let _watchdog = watchdog();
+    let (_program, address) = server(&[]);
+    const MEMBERS: usize = 50;
+    const LINES: usize = 100;
+    let mut members: Vec<_> = (0..MEMBERS).map(|_| join(&address)).collect();
+    for member in &mut members {
+        member.get_mut().write_all(&frames(LINES)).unwrap();
+    }
+    for member in &mut members {
+        for _ in 0..MEMBERS * LINES {
+            assert!(hear(member).ends_with(": x"));
+        }
+    }
+}
+
 #[test]
 fn who_does_not_listen_is_shut_out_and_the_others_hear_all() {
     let _watchdog = watchdog();
@@ -127,7 +171,7 @@ fn who_does_not_listen_is_shut_out_and_the_others_hear_all() {
     let mut slow = join(&address);
     let mut speaker = join(&address);
     // More than a ring and what the system keeps.
-    const MESSAGES: usize = 3_000;
+    const MESSAGES: usize = 7_000;
     const WINDOW: usize = 100;
     let text = "x".repeat(4_000);
     for number in 0..MESSAGES + WINDOW {
@@ -138,9 +182,19 @@ fn who_does_not_listen_is_shut_out_and_the_others_hear_all() {
             assert_eq!(hear(&mut speaker).len(), "2: ".len() + text.len());
         }
     }
-    let (heard, code) = hear_to_the_end(&mut slow);
+    let mut heard = 0;
+    let told = loop {
+        match slow.read() {
+            Ok(Message::Close(why)) => break why.map(|why| why.code),
+            Ok(_) => heard += 1,
+            Err(_) => break None, // it took nothing for too long
+        }
+    };
     assert!(heard < MESSAGES, "it has heard all");
-    assert!(matches!(code, None | Some(CloseCode::Policy)), "{code:?}");
+    assert!(matches!(told, None | Some(CloseCode::Policy)), "{told:?}");
+    // It has not said that it goes. What it says instead, nobody hears.
+    let _ = slow.get_mut().write_all(&frames(10));
+    hear_to_the_end(&mut slow);
     say(&mut speaker, "still here");
     assert_eq!(hear(&mut speaker), "2: still here");
     drop((slow, speaker));
@@ -178,6 +232,35 @@ fn at_ctrl_c_members_hear_what_was_said_and_that_the_chat_closes() {
     assert_eq!(hear_to_the_end(&mut second), (10, Some(CloseCode::Away)));
     assert_eq!(hear_to_the_end(&mut first), (0, Some(CloseCode::Away)));
     program.ends_well();
+}
+
+#[test]
+fn who_has_said_nothing_is_not_waited_for_at_the_end() {
+    let _watchdog = watchdog();
+    let (program, address) = server(&[]);
+    let _silent = TcpStream::connect(&address).unwrap();
+    drop(join(&address)); // and so the one before it has been accepted
+    let begin = Instant::now();
+    program.interrupt();
+    program.ends_well();
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn what_strangers_say_is_not_measured() {
+    let _watchdog = watchdog();
+    let (_program, address) = server(&[]);
+    let arguments = ["--load", &address, "--seconds", "1", "--members", "3"];
+    let mut load = Program::start(CHAT, &arguments);
+    assert_eq!(load.line(), "3 members have joined");
+    let mut stranger = join(&address);
+    for text in ["0 1", "end", "0 1"] {
+        say(&mut stranger, text);
+    }
+    let printed = load.ends_well();
+    let (deliveries, _) = printed.split_once(" deliveries, ").expect("how many");
+    let deliveries: usize = deliveries.parse().unwrap();
+    assert!(deliveries.is_multiple_of(3), "{printed}");
 }
 
 #[test]

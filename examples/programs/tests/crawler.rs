@@ -25,15 +25,21 @@ fn each_page_is_fetched_once() {
 #[test]
 fn a_page_that_fails_ends_the_rest() {
     let _watchdog = watchdog();
-    let output = Program::start(CRAWLER, &["--pages=1000000", "--broken=50"]).ends();
-    let [_, errors] = texts(&output);
-    assert_eq!(output.status.code(), Some(1));
-    let error = "error: /50: 500 Internal Server Error, after ";
-    let pages = errors
-        .strip_prefix(error)
-        .unwrap_or_else(|| panic!("{errors}"));
-    let pages: usize = pages.strip_suffix(" pages\n").unwrap().parse().unwrap();
-    assert!((1..1000).contains(&pages), "{errors}");
+    let broken = |concurrency| {
+        let arguments = ["--pages=1000000", "--broken=50", concurrency];
+        let output = Program::start(CRAWLER, &arguments).ends();
+        assert_eq!(output.status.code(), Some(1));
+        let [_, errors] = texts(&output);
+        let error = "error: /50: 500 Internal Server Error, after ";
+        let pages = errors
+            .strip_prefix(error)
+            .unwrap_or_else(|| panic!("{errors}"));
+        let pages: usize = pages.strip_suffix(" pages\n").unwrap().parse().unwrap();
+        pages
+    };
+    assert!((1..1000).contains(&broken("--concurrency=32")));
+    // From 0 to 49, one after the other.
+    assert_eq!(broken("--concurrency=1"), 50);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn values_are_set_and_got_and_deleted_and_counted() {
     assert_eq!(cmd("INCR").arg("n").query(redis), Ok(1));
     let () = redis.set("n", i64::MAX - 1).unwrap();
     assert_eq!(cmd("INCR").arg("n").query(redis), Ok(i64::MAX));
-    for value in ["9223372036854775807", "text", ""] {
+    for value in ["9223372036854775807", "text", "", "+5", "007", "-0", "5 "] {
         let () = redis.set("n", value).unwrap();
         let answer = code_and_text(cmd("INCR").arg("n").query(redis));
         assert_eq!(answer, "ERR value is not an integer or out of range");
@@ -228,6 +228,17 @@ fn what_is_wrong_is_said() {
     }
     // What never ends is no error.
     assert_eq!(exchange(&address, unfinished.as_bytes()), "");
+}
+
+#[test]
+fn quit_is_answered_and_ends_the_connection() {
+    let _watchdog = watchdog();
+    let (_program, address) = server(&[]);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.write_all(b"PING\r\nquit\r\nPING\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "+PONG\r\n+OK\r\n");
 }
 
 #[test]

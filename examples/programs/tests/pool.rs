@@ -60,6 +60,23 @@ fn each_file_of_the_tree_has_its_digest_printed_once() {
     assert_eq!(BTreeSet::from_iter(lines), expected);
 }
 
+#[test]
+fn whoever_reads_one_line_and_goes_ends_it() {
+    let _watchdog = watchdog();
+    let folder = Folder::new("head");
+    for number in 0..2_000 {
+        write(&folder.0.join(number.to_string()), "abc"); // more than a pipe keeps
+    }
+    long_file(&folder.0.join("takes-an-hour"));
+    let mut program = folder.start();
+    assert!(program.line().starts_with(ABC));
+    program.close_its_output();
+    let output = program.ends();
+    let [_, errors] = texts(&output);
+    assert!(errors.ends_with(" files\n"), "{errors}");
+    assert_eq!((errors.lines().count(), output.status.code()), (1, Some(0)));
+}
+
 /// A file that is as long as is said, and takes no place.
 fn long_file(path: &Path) {
     let file = fs::File::create(path).unwrap();

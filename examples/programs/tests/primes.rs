@@ -6,7 +6,7 @@ mod redis_server;
 use common::{Program, texts, wait_until, watchdog};
 use redis::{Commands, Connection, streams::StreamInfoConsumersReply};
 use redis_server::{RedisServer, free_port};
-use std::sync::Mutex;
+use std::{io::Write, net::TcpListener, sync::Mutex, thread};
 
 const PRIMES: &str = env!("CARGO_BIN_EXE_primes");
 
@@ -200,6 +200,26 @@ fn without_a_server_it_says_how_to_get_one() {
     let [_, errors] = texts(&output);
     assert!(errors.contains("no Redis server at 127.0.0.1"), "{errors}");
     assert!(errors.contains("apt-get install redis-server"), "{errors}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_server_that_is_not_rediss_is_named() {
+    let _watchdog = watchdog();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .unwrap();
+    });
+    let url = format!("redis://{address}");
+    // A limit as people write it.
+    let output = Program::start(PRIMES, &["--via", &url, "--up-to", "900_000_000_000"]).ends();
+    let [_, errors] = texts(&output);
+    let error = format!("error: {address} does not answer as Redis does: ");
+    assert!(errors.starts_with(&error), "{errors}");
     assert_eq!(output.status.code(), Some(1));
 }
 

@@ -189,3 +189,28 @@ fn sigterm_drains_it_too_and_a_second_signal_ends_it_at_once() {
     let output = program.ends();
     assert_eq!(output.status.code(), Some(130), "{:?}", texts(&output));
 }
+
+#[test]
+fn it_drains_though_nobody_reads_what_it_prints() {
+    let _watchdog = watchdog();
+    let (mut program, address) = start();
+    assert_eq!(get(address, "/hello/world").0, 200);
+    program.close_its_output();
+    program.interrupt();
+    program.ends_well();
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error() {
+    let _watchdog = watchdog();
+    let (_program, address) = start();
+    let output = Program::start(
+        env!("CARGO_BIN_EXE_web"),
+        &["--listen", &address.to_string()],
+    );
+    let output = output.ends();
+    let [_, errors] = texts(&output);
+    let error = format!("error: cannot listen on {address}: ");
+    assert!(errors.starts_with(&error), "{errors}");
+    assert_eq!(output.status.code(), Some(1));
+}

@@ -41,8 +41,8 @@ use crate::{Result, ending};
 /// How long `/sleep` blocks its thread.
 pub const BLOCKED_FOR: Duration = Duration::from_millis(100);
 
-/// How long requests under way may take when the server ends.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long requests under way may take when the server ends. Docker kills it after 10 s.
+const GRACE: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Args)]
 pub struct Options {

@@ -1,17 +1,22 @@
-//! `chat` on tokio: the same ring, the same two tasks for a member.
+//! `chat` on tokio: the same ring, the same two tasks for a member, who is listened to as fast as
+//! he hears himself.
 
 use futures::{SinkExt, StreamExt, stream::SplitSink, stream::SplitStream};
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::broadcast::{self, Receiver, WeakSender, error::RecvError};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
-const RING: usize = 256;
-const PATIENCE: Duration = Duration::from_secs(10);
+const AHEAD: usize = 4;
+const RING: usize = AHEAD << 10;
+const PATIENCE: Duration = Duration::from_secs(8);
 
 type Socket = WebSocketStream<TcpStream>;
+type Said = (u64, Utf8Bytes);
 
 pub async fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -25,44 +30,57 @@ pub async fn serve() -> io::Result<()> {
     Ok(())
 }
 
-async fn member(
-    number: u64,
-    stream: TcpStream,
-    hears: Receiver<Utf8Bytes>,
-    room: WeakSender<Utf8Bytes>,
-) {
+async fn member(number: u64, stream: TcpStream, hears: Receiver<Said>, room: WeakSender<Said>) {
     let Ok(Ok(socket)) = timeout(PATIENCE, accept_async(stream)).await else {
         return;
     };
     let (sink, says) = socket.split();
-    let hearing = tokio::spawn(hear(hears, sink));
-    say(number, says, room).await;
+    let ahead = Arc::new(Semaphore::new(AHEAD));
+    let hearing = tokio::spawn(hear(number, hears, sink, Arc::clone(&ahead)));
+    say(number, says, room, &ahead).await;
     hearing.abort();
 }
 
-async fn say(number: u64, mut says: SplitStream<Socket>, room: WeakSender<Utf8Bytes>) {
+async fn say(
+    number: u64,
+    mut says: SplitStream<Socket>,
+    room: WeakSender<Said>,
+    ahead: &Semaphore,
+) {
     while let Some(Ok(message)) = says.next().await {
-        if let (Message::Text(text), Some(room)) = (message, room.upgrade()) {
-            let _ = room.send(format!("{number}: {text}").into());
+        if let Message::Text(text) = message {
+            let permit = ahead.acquire().await.expect("it is never closed");
+            permit.forget();
+            if let Some(room) = room.upgrade() {
+                let _ = room.send((number, format!("{number}: {text}").into()));
+            }
         }
+        yield_now().await;
     }
 }
 
 async fn hear(
-    mut hears: Receiver<Utf8Bytes>,
+    number: u64,
+    mut hears: Receiver<Said>,
     mut sink: SplitSink<Socket, Message>,
+    ahead: Arc<Semaphore>,
 ) -> Result<(), Error> {
     loop {
-        let text = hears.recv().await?;
+        let (mut said, mut own) = (hears.recv().await?, 0);
         let tell = async {
-            sink.feed(Message::Text(text)).await?;
-            while !hears.is_empty() {
-                sink.feed(Message::Text(hears.recv().await?)).await?;
+            loop {
+                own += usize::from(said.0 == number);
+                sink.feed(Message::Text(said.1)).await?;
+                if hears.is_empty() {
+                    break;
+                }
+                said = hears.recv().await?;
             }
             sink.flush().await?;
             Ok::<_, Error>(())
         };
         timeout(PATIENCE, tell).await.map_err(|_| Error)??;
+        ahead.add_permits(own);
     }
 }
 

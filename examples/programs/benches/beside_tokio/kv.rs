@@ -1,6 +1,6 @@
 //! `kv` on tokio: the same store and protocol, and the same loop.
 
-use crate::{protocol::ProtocolError, store::Store};
+use crate::store::{Ended, Store};
 use std::{io, sync::Arc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -32,7 +32,7 @@ async fn client(mut stream: TcpStream, store: &Store) -> io::Result<()> {
             match store.execute(&input[done..filled], &mut out) {
                 Ok(0) => break,
                 Ok(executed) => done += executed,
-                Err(ProtocolError(text)) => return Err(io::Error::other(text)),
+                Err(Ended) => return stream.write_all(&out).await,
             }
             stream.write_all(&out).await?;
             out.clear();

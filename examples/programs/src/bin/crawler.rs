@@ -66,10 +66,11 @@ async fn main() -> Result<ExitCode> {
     let begin = Instant::now();
     let crawled = match select(pin!(crawl_own_site(&options, &bar)), interrupts.next()).await {
         Either::Left((crawled, _)) => Some(crawled),
+        Either::Right((Some(Err(error)), _)) => Some(Err(error.into())),
         Either::Right(_) => None,
     };
-    bar.finish_and_clear();
     let (pages, time) = (bar.position(), begin.elapsed());
+    bar.finish_and_clear(); // at its full length
     Ok(match crawled {
         Some(Ok(bytes)) => {
             println!("{pages} pages with {bytes} bytes in {time:.1?}");

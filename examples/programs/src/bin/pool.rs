@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use std::{
     error::Error,
     fs::{self, File},
-    io::{self, Read},
+    io::{self, ErrorKind, Read, Write, stdout},
     path::{Path, PathBuf},
     process::{self, ExitCode},
 };
@@ -64,10 +64,14 @@ async fn digest_all(options: Options) -> Result<Option<usize>> {
     let on_ctrl_c = interrupted.clone();
     let mut interrupts = Signals::new([Signal::Int])?;
     spawn(async move {
-        interrupts.next().await;
-        on_ctrl_c.cancel();
-        interrupts.next().await;
-        process::exit(INTERRUPTED.into()); // whatever blocks
+        while let Some(caught) = interrupts.next().await {
+            match caught {
+                // The second one ends it at once, whatever blocks.
+                Ok(_) if on_ctrl_c.is_cancelled() => process::exit(INTERRUPTED.into()),
+                Ok(_) => on_ctrl_c.cancel(),
+                Err(error) => return eprintln!("warning: no Ctrl-C is heard any more: {error}"),
+            }
+        }
     });
     // Cancelled by Ctrl-C, too; but not the other way round.
     let cancel = interrupted.child_token();
@@ -90,11 +94,11 @@ async fn digest_all(options: Options) -> Result<Option<usize>> {
     while let Some(ended) = pool.join_next().await {
         match ended.unwrap_or_else(|panic| Err(panic.into())) {
             Ok(digested) => files += digested,
-            // What the others say after that is that they were cancelled.
-            Err(error) if first_error.is_none() => {
+            Err(error) if !cancel.is_cancelled() => {
                 cancel.cancel();
                 first_error = Some(error);
             }
+            // What the others say after that is that they were cancelled.
             Err(_) => {}
         }
     }
@@ -122,7 +126,8 @@ fn walk(folder: &Path, paths: &Sender<PathBuf>, stop: &CancellationToken) -> Res
     Ok(())
 }
 
-/// Prints digests until there are no more paths, or until it is cancelled. Returns how many.
+/// Prints digests until there are no more paths, or until it is cancelled; or until nobody reads
+/// them, which cancels the rest. Returns how many.
 async fn work(paths: Receiver<PathBuf>, cancel: CancellationToken) -> Result<usize> {
     let mut digested = 0;
     while let Some(Ok(path)) = cancel.run_until_cancelled(paths.recv()).await {
@@ -133,8 +138,12 @@ async fn work(paths: Receiver<PathBuf>, cancel: CancellationToken) -> Result<usi
             Err(error) => Err(format!("{}: {error}", path.display())),
         });
         let Some(line) = line.await?? else { break };
-        println!("{line}");
-        digested += 1;
+        match writeln!(stdout(), "{line}") {
+            Ok(()) => digested += 1,
+            // Whoever reads has enough, as `head` has.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => cancel.cancel(),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(digested)
 }

@@ -6,18 +6,16 @@
 use clap::Parser;
 use executor::net::{TcpListener, TcpStream};
 use executor::signal::{Signal, Signals};
-use executor::time::{sleep, timeout};
-use executor::{Handle, JoinSet, spawn, spawn_blocking};
-use futures::StreamExt;
+use executor::{Handle, JoinSet, spawn, spawn_blocking, time::sleep, time::timeout};
+use futures::{StreamExt, TryFutureExt, TryStreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE};
-use hyper::server::conn::http1;
-use hyper::{Method, Request, Response, StatusCode, service::service_fn};
+use hyper::{Method, Request, Response, StatusCode, server::conn::http1, service::service_fn};
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{convert::Infallible, error::Error, pin::pin, process, time::Duration};
-use std::{fmt::Write as _, io::Write as _, io::stdout};
+use std::{convert::Infallible, pin::pin, process, time::Duration};
+use std::{fmt::Write as _, io, io::Write as _, io::stdout};
 use tokio_util::sync::CancellationToken;
 
 /// How long the headers of a request may take, and a handler with the body.
@@ -31,8 +29,8 @@ const CONNECTION_LASTS: Duration = Duration::from_secs(600);
 
 const PAGES: &str = "GET /hello/NAME, GET /sleep/MS, POST /digest, GET /metrics\n";
 
-/// How long requests under way may take when the service ends.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long requests under way may take when the service ends. Docker kills it after 10 s.
+const GRACE: Duration = Duration::from_secs(8);
 
 /// Serves a few pages until Ctrl-C
 #[derive(Debug, Parser)]
@@ -43,25 +41,30 @@ struct Options {
 }
 
 #[executor::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> io::Result<()> {
     let address = Options::parse().listen;
     let signals = Signals::new([Signal::Int, Signal::Term])?;
     let listener = TcpListener::bind(&*address).await;
-    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = listener.unwrap_or_else(|error| {
+        eprintln!("error: cannot listen on {address}: {error}");
+        process::exit(1)
+    });
     println!("Listening on http://{}", listener.local_addr()?);
     let stop = CancellationToken::new();
-    spawn(stop_on(signals, stop.clone()));
+    let stops = stop_on(signals, stop.clone());
+    spawn(stops.unwrap_or_else(|error| eprintln!("warning: no signals any more: {error}")));
     serve(listener, stop).await;
-    println!("{} requests served", SERVED.load(Ordering::Relaxed));
+    let served = SERVED.load(Ordering::Relaxed);
+    let _ = writeln!(stdout(), "{served} requests served"); // if anybody reads
     Ok(())
 }
 
 /// The first signal drains the service, the second one ends it at once.
-async fn stop_on(mut signals: Signals, stop: CancellationToken) {
-    signals.next().await;
+async fn stop_on(mut signals: Signals, stop: CancellationToken) -> io::Result<()> {
+    signals.try_next().await?;
     stop.cancel();
-    let _ = writeln!(stdout(), "Requests under way have {GRACE:?} to end"); // if anybody reads
-    signals.next().await;
+    let _ = writeln!(stdout(), "Requests under way have {GRACE:?} to end");
+    signals.try_next().await?;
     process::exit(130); // as shells show it
 }
 
@@ -93,8 +96,7 @@ async fn accept(listener: &TcpListener, stop: &CancellationToken) -> JoinSet<()>
 
 /// Serves one connection, to its end or until `stop`.
 async fn serve_connection(stream: TcpStream, stop: CancellationToken) {
-    // Answers are sent at once. If that fails, the connection has.
-    let _ = stream.set_nodelay(true);
+    let _ = stream.set_nodelay(true); // if that fails, the connection has
     let mut connection = pin!(
         http1::Builder::new()
             .timer(Handle::current())

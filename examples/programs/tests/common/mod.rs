@@ -5,7 +5,9 @@
 mod watchdog;
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read},
+    os::fd::OwnedFd,
     process::{Child, ChildStdout, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -56,6 +58,12 @@ impl Program {
         let rest = line.strip_prefix(prefix);
         rest.unwrap_or_else(|| panic!("{line:?} does not begin with {prefix:?}"))
             .to_owned()
+    }
+
+    /// Reads no more of what it prints, as `head` at its end.
+    pub fn close_its_output(&mut self) {
+        let nothing = OwnedFd::from(File::open("/dev/null").expect("it is there"));
+        self.stdout = BufReader::new(nothing.into());
     }
 
     pub fn pid(&self) -> i32 {

@@ -5,13 +5,13 @@ use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream};
 use async_tungstenite::{client_async, tungstenite::Message};
 use executor::{JoinSet, net::TcpStream, time::timeout};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::{net::SocketAddr, sync::Arc, time::Duration, time::Instant};
+use std::{net::SocketAddr, process, sync::Arc, time::Duration, time::Instant, time::SystemTime};
 use waitgroup::WaitGroup;
 
 /// So many of them connect at once.
 const AT_ONCE: usize = 64;
 
-/// After this word members leave.
+/// After this members leave.
 const END: &str = "end";
 
 pub async fn run(address: SocketAddr, options: Options) -> Result {
@@ -24,18 +24,22 @@ pub async fn run(address: SocketAddr, options: Options) -> Result {
     let sockets: Vec<_> = joining.try_collect().await?;
     println!("{members} members have joined");
 
+    // In front of what these members say. What others say is not measured.
+    let now = SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
+    let run: Arc<str> = format!("load-{}-{now} ", process::id()).into();
     let rounds: Arc<[WaitGroup]> = (0..speakers).map(|_| WaitGroup::new()).collect();
     let (mut sinks, mut listening) = (Vec::new(), JoinSet::new());
     let begin = Instant::now();
     for socket in sockets {
         let (sink, hears) = socket.split();
         sinks.push(sink);
-        listening.spawn(listen(hears, Arc::clone(&rounds), begin));
+        listening.spawn(listen(hears, Arc::clone(&run), Arc::clone(&rounds), begin));
     }
     let mut speaking = JoinSet::new();
     let spoken = speakers.min(members);
     for (number, sink) in sinks.drain(..spoken).enumerate() {
         let speaker = Speaker {
+            run: Arc::clone(&run),
             number,
             sink,
             begin,
@@ -50,7 +54,7 @@ pub async fn run(address: SocketAddr, options: Options) -> Result {
     }
     let took = begin.elapsed();
     let mut last = last.ok_or("nobody speaks: both numbers must be at least 1")?;
-    last.send(Message::text(END)).await?;
+    last.send(Message::text(format!("{run}{END}"))).await?;
 
     let mut delays = Vec::new();
     while let Some(ended) = listening.join_next().await {
@@ -80,6 +84,7 @@ async fn join(address: SocketAddr) -> Result<WebSocketStream<TcpStream>> {
 
 /// A member who speaks.
 struct Speaker {
+    run: Arc<str>,
     number: usize,
     sink: WebSocketSender<TcpStream>,
     begin: Instant,
@@ -95,7 +100,8 @@ impl Speaker {
     ) -> Result<WebSocketSender<TcpStream>> {
         while self.begin.elapsed() < lasts {
             round.add(self.members);
-            let text = format!("{} {}", self.number, self.begin.elapsed().as_nanos());
+            let at = self.begin.elapsed().as_nanos();
+            let text = format!("{}{} {at}", self.run, self.number);
             self.sink.send(Message::text(text)).await?;
             let heard = timeout(PATIENCE, round.wait()).await;
             heard.map_err(|_| format!("{} have not heard it", round.count()))?;
@@ -107,6 +113,7 @@ impl Speaker {
 /// Returns how long it took until each message was heard.
 async fn listen(
     mut hears: WebSocketReceiver<TcpStream>,
+    run: Arc<str>,
     rounds: Arc<[WaitGroup]>,
     begin: Instant,
 ) -> Result<Vec<Duration>> {
@@ -116,13 +123,13 @@ async fn listen(
         if let Message::Close(why) = message {
             return Err(format!("a member was shut out: {why:?}").into());
         }
-        let Some((_, said)) = message.to_text()?.split_once(": ") else {
+        let said = message.to_text()?.split_once(": ");
+        let Some(said) = said.and_then(|(_, said)| said.strip_prefix(&*run)) else {
             continue;
         };
         if said == END {
             return Ok(delays);
         }
-        // What others say is not measured.
         if let Some((speaker, at)) = said.split_once(' ')
             && let (Ok(speaker), Ok(at)) = (speaker.parse::<usize>(), at.parse())
             && let Some(round) = rounds.get(speaker)

@@ -11,11 +11,11 @@ use clap::Parser;
 use executor::net::{TcpListener, TcpStream};
 use executor::signal::{Signal, Signals};
 use executor::{spawn, spawn_blocking, time};
+use futures::StreamExt;
 use futures::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
-use futures::{StreamExt, future::select};
 use protocol::ProtocolError;
-use std::{error::Error, io, net::Shutdown, pin::pin, process, sync::Arc, time::Duration};
-use store::{ENOUGH, Store};
+use std::{error::Error, io, net::Shutdown, process, sync::Arc, time::Duration};
+use store::{Ended, Store};
 use tokio_util::sync::CancellationToken;
 use waitgroup::WaitGroup;
 
@@ -28,10 +28,10 @@ const MAX_COMMAND: usize = 4 << 20;
 /// How often what is over is looked for, and freed.
 const SWEEP: Duration = Duration::from_secs(10);
 
-/// How long clients have to take their last answers.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long clients have to take their last answers. Docker kills after 10 s.
+const GRACE: Duration = Duration::from_secs(8);
 
-/// How long a client that is refused may go on sending.
+/// How long a client may go on sending after its last answer.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What shells show of a program that Ctrl-C has ended.
@@ -61,7 +61,7 @@ async fn main() -> process::ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term])?;
+    let signals = Signals::new([Signal::Int, Signal::Term])?;
     let listener = TcpListener::bind(&*options.listen).await;
     let listener =
         listener.map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
@@ -70,6 +70,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let store = Arc::new(Store::default());
     let sweeper = spawn(sweep(Arc::clone(&store))).abort_on_drop();
     let (clients, stop) = (WaitGroup::new(), CancellationToken::new());
+    spawn(stop_on(signals, stop.clone()));
     let accept = async {
         let mut incoming = listener.incoming();
         while let Some(stream) = incoming.next().await {
@@ -87,18 +88,24 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
             }
         }
     };
-    select(pin!(accept), signals.next()).await;
+    stop.run_until_cancelled(accept).await;
 
-    spawn(async move {
-        signals.next().await;
-        process::exit(INTERRUPTED);
-    });
     drop((listener, sweeper)); // whoever comes now is refused
-    stop.cancel();
     if time::timeout(GRACE, clients.wait()).await.is_err() {
         eprintln!("warning: {} clients are cut off", clients.count());
     }
     Ok(())
+}
+
+/// The first signal stops the server, the second one ends it at once.
+async fn stop_on(mut signals: Signals, stop: CancellationToken) {
+    while let Some(caught) = signals.next().await {
+        match caught {
+            Ok(_) if stop.is_cancelled() => process::exit(INTERRUPTED),
+            Ok(_) => stop.cancel(),
+            Err(error) => return eprintln!("warning: no signal is heard any more: {error}"),
+        }
+    }
 }
 
 /// Serves a client until it goes; or, once it is told to stop, until all that has come is answered.
@@ -126,8 +133,11 @@ async fn serve(mut stream: &TcpStream, store: &Store) -> io::Result<()> {
         loop {
             match store.execute(&input[done..filled], &mut out) {
                 Ok(0) if filled - done < MAX_COMMAND => break,
-                Ok(0) => return refuse(stream, ProtocolError("too big a command"), out).await,
-                Err(error) => return refuse(stream, error, out).await,
+                Ok(0) => {
+                    ProtocolError("too big a command").answer(&mut out);
+                    return end(stream, out).await;
+                }
+                Err(Ended) => return end(stream, out).await,
                 Ok(executed) => done += executed,
             }
             stream.write_all(&out).await?;
@@ -141,16 +151,15 @@ async fn serve(mut stream: &TcpStream, store: &Store) -> io::Result<()> {
             input.truncate(INPUT);
             input.shrink_to_fit();
         }
-        out.shrink_to(ENOUGH); // an idle client keeps little
+        out.shrink_to(INPUT); // an idle client keeps little
     }
 }
 
-/// Says what is wrong, after all other answers, and ends the connection.
-async fn refuse(mut stream: &TcpStream, error: ProtocolError, mut out: Vec<u8>) -> io::Result<()> {
-    error.answer(&mut out);
+/// Sends the last answers, and ends the connection.
+async fn end(mut stream: &TcpStream, out: Vec<u8>) -> io::Result<()> {
     stream.write_all(&out).await?;
     stream.close().await?;
-    // Were it dropped with something unread, the client would learn that, and not read the error.
+    // Were it dropped with something unread, the client would learn that, and not read the answers.
     let rest = time::timeout(LINGER, copy(stream, &mut sink())).await;
     rest.map_or(Ok(()), |read| read.map(drop))
 }

@@ -31,7 +31,7 @@ pub fn parse<'a>(input: &'a [u8], words: &mut Vec<&'a [u8]>) -> Parsed<&'a [u8]>
         return Ok(None);
     };
     let [b'*', count @ ..] = first else {
-        // As people type it.
+        // As people type it; but words have no quotes, and so no spaces.
         words.extend(
             first
                 .split(u8::is_ascii_whitespace)
@@ -78,8 +78,13 @@ fn line(input: &[u8]) -> Parsed<(&[u8], &[u8])> {
     }
 }
 
+/// As Redis reads them: without a plus, and without zeros in front.
 pub fn integer(digits: &[u8]) -> Option<i64> {
-    str::from_utf8(digits).ok()?.parse().ok()
+    match digits {
+        b"0" => Some(0),
+        [b'1'..=b'9', ..] | [b'-', b'1'..=b'9', ..] => str::from_utf8(digits).ok()?.parse().ok(),
+        _ => None,
+    }
 }
 
 pub fn simple(out: &mut Vec<u8>, text: &str) {

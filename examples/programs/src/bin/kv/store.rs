@@ -3,7 +3,7 @@
 use dashmap::{DashMap, Entry as Slot};
 use std::time::{Duration, Instant};
 
-use crate::protocol::{ProtocolError, array, bulk, error, integer, nothing, number, parse, simple};
+use crate::protocol::{array, bulk, error, integer, nothing, number, parse, simple};
 
 /// Answers are sent when they are as long as this, before more commands are looked at.
 pub const ENOUGH: usize = 256 << 10;
@@ -30,6 +30,10 @@ impl Entry {
     }
 }
 
+/// The connection ends, with the last answer, and what else has come is not looked at.
+#[derive(Debug)]
+pub struct Ended;
+
 /// Keys and their values.
 #[derive(Debug, Default)]
 pub struct Store(DashMap<Vec<u8>, Entry>);
@@ -37,15 +41,23 @@ pub struct Store(DashMap<Vec<u8>, Entry>);
 impl Store {
     /// Executes the commands that have come as a whole, and appends the answers to `out`. Returns
     /// how many bytes they have: 0 if there is no whole command.
-    pub fn execute(&self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, ProtocolError> {
+    pub fn execute(&self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, Ended> {
         let (mut rest, mut words) = (input, Vec::new());
         while out.len() < ENOUGH {
             words.clear();
-            let Some(after) = parse(rest, &mut words)? else {
-                break;
-            };
-            rest = after;
+            match parse(rest, &mut words) {
+                Ok(Some(after)) => rest = after,
+                Ok(None) => break,
+                Err(error) => {
+                    error.answer(out);
+                    return Err(Ended);
+                }
+            }
             if let [name, arguments @ ..] = &words[..] {
+                if name.eq_ignore_ascii_case(b"QUIT") {
+                    simple(out, "OK");
+                    return Err(Ended);
+                }
                 self.answer(name, arguments, out);
             }
         }

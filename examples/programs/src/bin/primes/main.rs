@@ -20,9 +20,9 @@ use clap::{Parser, value_parser};
 use executor::{Executor, net::TcpStream, spawn, time};
 use indicatif::{ProgressBar, ProgressStyle};
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, cmd};
-use redis::{aio::MultiplexedConnection as Redis, streams::StreamInfoConsumersReply};
+use redis::{ErrorKind, aio::MultiplexedConnection as Redis, streams::StreamInfoConsumersReply};
 use sieve::{MAX_LIMIT, Sieve};
-use std::{collections::BTreeMap, error::Error, fmt::Write, process, time::Duration};
+use std::{collections::BTreeMap, error::Error, fmt::Write, io, process, time::Duration};
 
 /// So many jobs at most: few enough to keep Redis idle, so many that all machines end at about the
 /// same time.
@@ -47,7 +47,7 @@ const KEYS: [&str; 4] = [
 const RESULT: &str = "{primes}:result";
 const RESULT_LASTS: u64 = 3600;
 
-type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Counts primes on any number of processes and machines
 #[derive(Debug, Parser)]
@@ -58,7 +58,7 @@ struct Options {
 
     /// Coordinate: have the primes up to this number counted
     #[arg(long, value_name = "N", required_unless_present = "work")]
-    #[arg(value_parser = value_parser!(u64).range(..=MAX_LIMIT))]
+    #[arg(value_parser = parse_limit)]
     up_to: Option<u64>,
 
     /// Work, until all is counted, or until Ctrl-C
@@ -69,6 +69,12 @@ struct Options {
     #[arg(long, value_name = "S", default_value_t = 30, conflicts_with = "up_to")]
     #[arg(value_parser = value_parser!(u64).range(1..=86_400))]
     claim_after: u64,
+}
+
+fn parse_limit(text: &str) -> Result<u64, String> {
+    let limit = text.replace('_', "").parse().ok();
+    let limit = limit.filter(|limit| *limit <= MAX_LIMIT);
+    limit.ok_or_else(|| format!("it must be a whole number from 0 to {MAX_LIMIT}"))
 }
 
 fn main() -> process::ExitCode {
@@ -107,7 +113,12 @@ async fn run(options: Options) -> Result {
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let settings = options.via.redis_settings();
     let connecting = time::timeout(PATIENCE, Redis::new_with_config(settings, stream, config));
-    let (redis, driver) = connecting.await??;
+    let connected = connecting.await;
+    let connected = connected.unwrap_or_else(|elapsed| Err(io::Error::from(elapsed).into()));
+    let (redis, driver) = connected.map_err(|error| match error.kind() {
+        ErrorKind::AuthenticationFailed => format!("{host}:{port}: {error}"),
+        _ => format!("{host}:{port} does not answer as Redis does: {error}"),
+    })?;
     spawn(driver);
     match options.up_to {
         Some(limit) => coordinate(&redis, limit).await,

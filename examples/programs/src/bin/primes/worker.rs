@@ -67,11 +67,16 @@ async fn plan(redis: &Redis) -> Result<(String, u64, u64)> {
 }
 
 async fn stop_on_ctrl_c(mut signals: Signals, stop: CancellationToken) {
-    signals.next().await;
-    stop.cancel();
-    eprintln!("Jobs under way come to their end; Ctrl-C again leaves them to others.");
-    signals.next().await;
-    process::exit(INTERRUPTED);
+    while let Some(caught) = signals.next().await {
+        match caught {
+            Ok(_) if stop.is_cancelled() => process::exit(INTERRUPTED),
+            Ok(_) => {
+                stop.cancel();
+                eprintln!("Jobs under way come to their end; Ctrl-C again leaves them to others.");
+            }
+            Err(error) => return eprintln!("warning: no signal is heard any more: {error}"),
+        }
+    }
 }
 
 impl Worker {
