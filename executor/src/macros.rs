@@ -1,6 +1,11 @@
 //! What the attributes of the feature `macros` call.
 
-use crate::{builder::Builder, free::block_on, sim::Simulation};
+use crate::{
+    builder::Builder,
+    free::block_on,
+    scheduler::task::is_large,
+    sim::{Failure, Simulation},
+};
 use std::{fmt::Debug, future::Future, process::ExitCode};
 
 /// Runs the future of a `main`: with a number of workers for the default executor, if there is one.
@@ -48,18 +53,33 @@ where
     if let Some(seeds) = seeds {
         simulation = simulation.seeds(seeds);
     }
-    let checked = || async {
-        let outcome = test().await;
-        outcome.check();
-        outcome
+    // What awaits a large future copies it on the stack.
+    let result = if const { is_large::<Fut>() } {
+        run_checked(&simulation, || Box::pin(test()))
+    } else {
+        run_checked(&simulation, test)
     };
-    match simulation.run(checked) {
+    match result {
         Ok(outcome) => outcome,
         Err(failure) => {
             let replay = place.replay(failure.seed());
             panic!("{failure}, as here:\n\n    {replay}\n")
         }
     }
+}
+
+#[track_caller]
+fn run_checked<F, Fut>(simulation: &Simulation, test: F) -> Result<Fut::Output, Failure>
+where
+    F: Fn() -> Fut,
+    Fut: Future,
+    Fut::Output: Outcome,
+{
+    simulation.run(|| async {
+        let outcome = test().await;
+        outcome.check();
+        outcome
+    })
 }
 
 /// What a simulated test may return: whatever a test may, unless the type is the user's own.

@@ -143,7 +143,13 @@ const FIRST_SEED: u64 = 1;
 #[track_caller]
 pub fn simulate<F: Future>(main: F) -> F::Output {
     let seed = env::seed().unwrap_or_else(random_seed);
-    let run = run_once(&Simulation::new().settings, seed, Journal::None, main);
+    let settings = &Simulation::new().settings;
+    // Each call that a large future passes through copies it on the stack.
+    let run = if const { is_large::<F>() } {
+        run_once(settings, seed, Journal::None, Box::pin(main))
+    } else {
+        run_once(settings, seed, Journal::None, main)
+    };
     match run.result {
         Ok(output) => output,
         Err(failure) => panic!("{failure}"),
@@ -322,6 +328,20 @@ impl Simulation {
     /// ```
     #[track_caller]
     pub fn run<F, Fut>(&self, mut main: F) -> Result<Fut::Output, Failure>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future,
+    {
+        // What awaits a large future copies it on the stack.
+        if const { is_large::<Fut>() } {
+            self.run_seeds(|| Box::pin(main()))
+        } else {
+            self.run_seeds(main)
+        }
+    }
+
+    #[track_caller]
+    fn run_seeds<F, Fut>(&self, mut main: F) -> Result<Fut::Output, Failure>
     where
         F: FnMut() -> Fut,
         Fut: Future,
