@@ -1,6 +1,11 @@
 //! What the attributes of the feature `macros` call.
 
-use crate::{builder::Builder, free::block_on, sim::Simulation};
+use crate::{
+    builder::Builder,
+    free::block_on,
+    scheduler::task::is_large,
+    sim::{Failure, Simulation},
+};
 use std::{fmt::Debug, future::Future, process::ExitCode};
 
 /// Runs the future of a `main`: with a number of workers for the default executor, if there is one.
@@ -48,18 +53,33 @@ where
     if let Some(seeds) = seeds {
         simulation = simulation.seeds(seeds);
     }
-    let checked = || async {
-        let outcome = test().await;
-        outcome.check();
-        outcome
+    // What awaits a large future copies it on the stack.
+    let result = if const { is_large::<Fut>() } {
+        run_checked(&simulation, || Box::pin(test()))
+    } else {
+        run_checked(&simulation, test)
     };
-    match simulation.run(checked) {
+    match result {
         Ok(outcome) => outcome,
         Err(failure) => {
             let replay = place.replay(failure.seed());
             panic!("{failure}, as here:\n\n    {replay}\n")
         }
     }
+}
+
+#[track_caller]
+fn run_checked<F, Fut>(simulation: &Simulation, test: F) -> Result<Fut::Output, Failure>
+where
+    F: Fn() -> Fut,
+    Fut: Future,
+    Fut::Output: Outcome,
+{
+    simulation.run(|| async {
+        let outcome = test().await;
+        outcome.check();
+        outcome
+    })
 }
 
 /// What a simulated test may return: whatever a test may, unless the type is the user's own.
@@ -137,22 +157,37 @@ impl Place {
         format!("EXECUTOR_SEED={seed} cargo test -p {package} {target}{path} -- --exact")
     }
 
-    /// The option that selects what the test is compiled into.
+    /// The option that selects what the test is compiled into; none if that cannot be told: then
+    /// cargo looks for the test in all of the package.
     fn target(&self, package: &str, krate: &str) -> String {
         let is_krate = |name: &str| name.replace('-', "_") == krate;
-        if let Some(binary) = self.binary {
-            return format!("--bin {binary} ");
+        let parts: Vec<_> = self.file.split(['/', '\\']).collect();
+        if parts.contains(&"..") {
+            // An attribute `path` leads out of the folder that would say it.
+            return String::new();
         }
-        // A test in a folder `tests` has the name of its file, or of its folder.
-        let mut folders = self.file.split(['/', '\\']);
-        let in_tests = folders.by_ref().any(|folder| folder == "tests");
-        let target = folders.next().filter(|_| in_tests);
-        match target.map(|target| target.strip_suffix(".rs").unwrap_or(target)) {
-            Some(test) if is_krate(test) => format!("--test {test} "),
-            _ if is_krate(package) => "--lib ".to_owned(),
-            // A file in another place, which the manifest names.
-            _ => format!("--test {krate} "),
+        let mut may_be_elsewhere = false;
+        // From the file outwards: a package may be in another's folder.
+        for pair in parts.windows(2).rev() {
+            let (folder, inside) = (pair[0], pair[1]);
+            let option = match (folder, self.binary) {
+                ("src", Some(binary)) => return format!("--bin {binary} "),
+                ("src", None) if may_be_elsewhere && !is_krate(package) => break,
+                ("src", None) => return "--lib ".to_owned(),
+                ("tests", None) => "--test",
+                ("benches", None) => "--bench",
+                ("examples", Some(_)) => "--example",
+                _ => continue,
+            };
+            // Such a target has the name of its file, or of its folder.
+            let target = inside.strip_suffix(".rs").unwrap_or(inside);
+            if is_krate(target) {
+                return format!("{option} {target} ");
+            }
+            // A module's folder, or the manifest gives the target another name.
+            may_be_elsewhere = true;
         }
+        String::new()
     }
 }
 
@@ -206,5 +241,50 @@ mod tests {
             with(&without_cargo),
             "EXECUTOR_SEED=42, for abroad::arrives"
         );
+    }
+    #[test]
+    fn the_last_folder_that_holds_targets_says_which_it_is() {
+        let target = |file, krate| Place { file, ..TEST }.target("my-bank", krate);
+        let of_binary = |file, binary: &'static str| {
+            let place = Place {
+                binary: Some(binary),
+                file,
+                ..TEST
+            };
+            place.target("my-bank", &binary.replace('-', "_"))
+        };
+        // The manifest gives the library another name.
+        assert_eq!(target("src/lib.rs", "vault"), "--lib ");
+        assert_eq!(target("src/tests/vault.rs", "my_bank"), "--lib ");
+        // A package in another's folder.
+        assert_eq!(target("tests/e2e/src/lib.rs", "e2e"), "--lib ");
+        assert_eq!(target("tests/e2e/tests/all.rs", "all"), "--test all ");
+        assert_eq!(
+            of_binary("examples/show/src/main.rs", "show"),
+            "--bin show "
+        );
+        assert_eq!(
+            target("benches/big-sums.rs", "big_sums"),
+            "--bench big-sums "
+        );
+        assert_eq!(
+            of_binary("examples/show-it.rs", "show-it"),
+            "--example show-it "
+        );
+        assert_eq!(
+            of_binary("examples/show/main.rs", "show"),
+            "--example show "
+        );
+        assert_eq!(
+            of_binary("src/bin/teller/main.rs", "teller"),
+            "--bin teller "
+        );
+        // In doubt, none: what several tests share, another name, another place.
+        assert_eq!(target("tests/common/mod.rs", "transfers"), "");
+        assert_eq!(target("src/bank/tests/common/mod.rs", "transfers"), "");
+        assert_eq!(target("tests/../src/vault.rs", "transfers"), "");
+        assert_eq!(of_binary("examples/show.rs", "another"), "");
+        assert_eq!(target("vault.rs", "my_bank"), "");
+        assert_eq!(of_binary("teller.rs", "teller"), "");
     }
 }

@@ -7,7 +7,8 @@ use common::{
     Guard, Ledger, assert_passed, eventually, executor, output_of, quiet_panic, role, watchdog,
 };
 use executor::{
-    Executor, Handle, JoinHandle, JoinSet, TaskBuilder, block_on, spawn, spawn_blocking, yield_now,
+    Executor, Handle, JoinHandle, JoinSet, TaskBuilder, block_on, sim::Simulation, simulate, spawn,
+    spawn_blocking, yield_now,
 };
 use std::{env, future::pending, hint::black_box, thread};
 
@@ -32,6 +33,13 @@ async fn output<const N: usize>() -> [u8; N] {
 fn closure<const N: usize>() -> impl FnOnce() -> usize + Send {
     let bytes = [1_u8; N];
     move || black_box(&bytes).len()
+}
+
+/// The attribute's test cannot be generic, so it is of the most that is to fit.
+#[cfg(feature = "macros")]
+#[executor::test(simulate)]
+async fn simulated_test() {
+    assert_eq!(future::<{ 512 << 10 }>().await, 512 << 10);
 }
 
 type Case<const N: usize> = (&'static str, fn(&Executor) -> usize);
@@ -59,6 +67,23 @@ fn cases<const N: usize>() -> Vec<Case<N>> {
         ("block_on in a task", |own| {
             own.block_on(own.spawn(async { block_on(future::<N>()) }))
                 .unwrap()
+        }),
+        ("simulate", |_| simulate(future::<N>())),
+        ("Simulation::run", |_| {
+            Simulation::new().run(future::<N>).unwrap()
+        }),
+        ("Simulation::run, twice", |_| {
+            let simulation = Simulation::new().check_determinism(true);
+            simulation.run(future::<N>).unwrap()
+        }),
+        ("Simulation::run of a task", |_| {
+            let main = || async { spawn(future::<N>()).await.unwrap() };
+            Simulation::new().run(main).unwrap()
+        }),
+        #[cfg(feature = "macros")]
+        ("executor::test", |_| {
+            simulated_test();
+            N
         }),
         ("output", |own| {
             own.block_on(own.spawn(output::<N>())).unwrap().len()

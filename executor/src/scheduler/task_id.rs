@@ -14,6 +14,7 @@ use std::{
     borrow::Cow,
     cell::Cell,
     fmt,
+    hash::{Hash, Hasher},
     num::NonZeroU64,
     panic::Location,
     sync::atomic::{AtomicU64, Ordering},
@@ -31,7 +32,7 @@ use std::{
 /// let id = executor::spawn(async {}).id();
 /// println!("task {id} was spawned at {:?}", id.spawned_at());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskId(NonZeroU64);
 
 const SITE_BITS: u32 = 16;
@@ -208,6 +209,14 @@ impl Drop for Numbering {
     }
 }
 
+/// Of what is alike in each run of a simulation: the number, which tells its tasks apart. Neither
+/// which simulation it is nor the site's number are. So by a fixed hasher a map has one order.
+impl Hash for TaskId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number().hash(state);
+    }
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.number().fmt(f)
@@ -223,6 +232,7 @@ impl fmt::Debug for TaskId {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
     #[test]
     fn after_the_last_block_comes_the_first() {
@@ -249,5 +259,20 @@ mod tests {
         assert!(first.is_sorted());
         let again = TaskId::here();
         assert!(!is_simulated(again.serial()) && again != outside);
+    }
+
+    #[test]
+    fn in_each_simulation_the_hash_of_an_id_is_the_same() {
+        let hash = |id: TaskId| BuildHasherDefault::<DefaultHasher>::default().hash_one(id);
+        let ids = |spawn: &dyn Fn() -> TaskId| {
+            let _numbering = Numbering::begin();
+            [(); 100].map(|()| spawn())
+        };
+        // At two sites, which have two numbers.
+        let (first, second) = (ids(&|| TaskId::here()), ids(&|| TaskId::here()));
+        assert_ne!(first, second);
+        assert_eq!(first.map(hash), second.map(hash));
+        assert_ne!(hash(first[0]), hash(first[1]));
+        assert_ne!(hash(TaskId::here()), hash(TaskId::here()));
     }
 }

@@ -19,6 +19,10 @@
 //! is due. A year of sleeps takes no time. [`time::now`](crate::time::now) tells the time;
 //! `std::time::Instant::now` tells the machine's, which passes otherwise.
 //!
+//! A sleep or a time-out has its deadline from when it is made, so make it inside:
+//! `simulate(async { sleep(hour).await })`, not `simulate(sleep(hour))`. One that is made outside
+//! has a deadline by the machine's clock, which means nothing inside.
+//!
 //! # What is found
 //!
 //! | [`FailureKind`] | when |
@@ -26,8 +30,8 @@
 //! | `Deadlock` | main waits, all are asleep, nothing is due |
 //! | `Leak` | main has ended, and others wait for ever. When main has ended the rest goes on, and time too, until all have ended. Abort what has no end |
 //! | `Limit` | it goes on for longer than [`time_limit`](Simulation::time_limit) or [`step_limit`](Simulation::step_limit) |
-//! | `Panic` | main panics; or a task does, and no handle has told anybody of it: those of [`cancel`](crate::JoinHandle::cancel) and [`shutdown`](crate::JoinSet::shutdown) do not |
-//! | `Nondeterminism` | the same seed does another thing; another thread wakes a task |
+//! | `Panic` | main panics; or a task does whose handle was dropped, and had told nobody of it: [`cancel`](crate::JoinHandle::cancel) and [`shutdown`](crate::JoinSet::shutdown) drop it so. A handle that is kept, or forgotten, can still tell |
+//! | `Nondeterminism` | the same seed does another thing, by a `HashMap`'s order, the machine's time, or a lock that is fair by that; another thread wakes a task |
 //!
 //! # What is not simulated
 //!
@@ -37,6 +41,10 @@
 //!   outside, it does the latter alone.) A wake-up that is still on its way when all are asleep
 //!   comes too late: the failure is a `Deadlock`. `spawn_blocking` is simulated: its closure runs
 //!   on the simulation's thread, in no time.
+//! * **Another runtime's context.** In a task of tokio's, or a `#[tokio::test]`, tokio's channels
+//!   and locks have a budget. Once it is spent they leave their wake-ups to that runtime, which is
+//!   not run meanwhile: a `Deadlock` that is none. Simulate on a thread of its own, or in
+//!   `tokio::task::spawn_blocking`.
 //! * **What blocks the thread**, such as `std::thread::sleep`, a channel or a lock of std's,
 //!   another crate's `block_on`. It does block: whoever could end that is not run meanwhile.
 //! * **Executors.** [`Builder::build`](crate::Builder::build) says `Unsupported`, and `block_on` of
@@ -48,7 +56,10 @@
 //!   or fix the hasher. [`check_determinism`](Simulation::check_determinism) finds out.
 //! * **Nested `block_on`** of several tasks: each stays on the one stack until those inside of it
 //!   have returned. See [`FailureKind::Deadlock`]. Beyond the workers, 128 tasks can wait there at
-//!   once, and others begin when those return.
+//!   once, and others begin when those return. So it is with closures of `spawn_blocking` that call
+//!   it. On a thread of 2 MiB, as a test has, that is room for some 8 KB of the program's own on the
+//!   stack in each. For more, give the thread more: `RUST_MIN_STACK=16777216` has it for tests, or
+//!   run the simulation on a thread of [`stack_size`](std::thread::Builder::stack_size).
 //!
 //! # When it has failed
 //!
@@ -143,7 +154,13 @@ const FIRST_SEED: u64 = 1;
 #[track_caller]
 pub fn simulate<F: Future>(main: F) -> F::Output {
     let seed = env::seed().unwrap_or_else(random_seed);
-    let run = run_once(&Simulation::new().settings, seed, Journal::None, main);
+    let settings = &Simulation::new().settings;
+    // Each call that a large future passes through copies it on the stack.
+    let run = if const { is_large::<F>() } {
+        run_once(settings, seed, Journal::None, Box::pin(main))
+    } else {
+        run_once(settings, seed, Journal::None, main)
+    };
     match run.result {
         Ok(output) => output,
         Err(failure) => panic!("{failure}"),
@@ -231,8 +248,12 @@ impl Simulation {
         self
     }
 
-    /// Sets how many workers the simulated executor has. More find more orders; with one, tasks run
-    /// in the order in which they become runnable.
+    /// Sets how many workers the simulated executor has. More find more orders.
+    ///
+    /// One runs the tasks in its own order, which is not that in which they become runnable: the one
+    /// that a task has woken last is next, from the worker's next slot; then come the others that
+    /// tasks have woken, in order; then those that main has, from the global queue. The seed still
+    /// decides when main takes a step.
     ///
     /// # Panics
     ///
@@ -322,6 +343,20 @@ impl Simulation {
     /// ```
     #[track_caller]
     pub fn run<F, Fut>(&self, mut main: F) -> Result<Fut::Output, Failure>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future,
+    {
+        // What awaits a large future copies it on the stack.
+        if const { is_large::<Fut>() } {
+            self.run_seeds(|| Box::pin(main()))
+        } else {
+            self.run_seeds(main)
+        }
+    }
+
+    #[track_caller]
+    fn run_seeds<F, Fut>(&self, mut main: F) -> Result<Fut::Output, Failure>
     where
         F: FnMut() -> Fut,
         Fut: Future,

@@ -56,6 +56,47 @@ fn main_may_borrow_and_need_not_be_send() {
 }
 
 #[test]
+fn one_worker_runs_what_a_task_has_woken_last_and_then_the_others_in_order() {
+    let _watchdog = common::watchdog(60);
+    let log = async || {
+        let (sender, log) = async_channel::unbounded();
+        let spawns = spawn(async move {
+            for i in 0..4 {
+                let sender = sender.clone();
+                spawn(async move { sender.send(i).await.unwrap() });
+            }
+        });
+        spawns.await.unwrap();
+        log.collect::<Vec<_>>().await
+    };
+    for seed in 0..SEEDS {
+        let simulation = Simulation::new().workers(1).seed(seed);
+        assert_eq!(simulation.run(log).unwrap(), [3, 0, 1, 2]);
+    }
+}
+
+#[test]
+fn beside_a_runtime_of_tokio_its_channels_know_no_budget() {
+    let _watchdog = common::watchdog(60);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let received = runtime.spawn_blocking(|| {
+        simulate(async {
+            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+            (0..1_000).for_each(|i| sender.send(i).unwrap());
+            drop(sender);
+            let mut received = 0;
+            while receiver.recv().await.is_some() {
+                received += 1;
+            }
+            received
+        })
+    });
+    assert_eq!(runtime.block_on(received).unwrap(), 1_000);
+}
+
+#[test]
 fn a_main_that_gives_way_lets_others_go_on() {
     with_seeds(SEEDS, async || {
         let done = Arc::new(AtomicBool::new(false));

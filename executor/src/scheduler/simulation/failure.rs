@@ -41,7 +41,7 @@ pub enum FailureKind {
     Leak,
     /// The program went on for longer than the limit of time, or of steps.
     Limit,
-    /// Main has panicked, or a task whose panic no handle has told anybody of.
+    /// Main has panicked, or a task whose handle was dropped and had told nobody of it.
     Panic,
     /// The program did another thing when it was run again with the same seed; or something was
     /// done to it from outside, which no seed decides: another thread has woken a task, for one.

@@ -110,8 +110,8 @@ fn difference(first: Option<Entry>, second: Option<Entry>) -> Difference {
     };
     Difference(format!(
         "two runs with the same seed differ. The first: {}. The second: {}. What may do that: the \
-         order of a `HashMap`, real time, a thread, a number from elsewhere than \
-         `executor::sim::random`",
+         order of a `HashMap`, real time or a lock that is fair by it, a thread, a number from \
+         elsewhere than `executor::sim::random`",
         did(first),
         did(second)
     ))
