@@ -6,6 +6,8 @@ mod endings;
 mod failures;
 #[path = "simulate/inside.rs"]
 mod inside;
+#[path = "simulate/orders.rs"]
+mod orders;
 #[path = "simulate/replay.rs"]
 mod replay;
 #[path = "simulate/time.rs"]

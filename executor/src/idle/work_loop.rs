@@ -108,13 +108,19 @@ pub(crate) trait WorkLoop {
     /// leaves once none is left.
     #[inline(always)] // Once for each poll.
     fn turn(&self) -> Turn {
+        self.turn_by(|task| self.run(task))
+    }
+
+    /// The same, with something else to do with the task than to run it now.
+    #[inline(always)]
+    fn turn_by(&self, run: impl FnOnce(Self::Task)) -> Turn {
         // Asked before the look, not after it: what is in a queue at the end was put there before.
         let is_closed = self.pool().is_closed();
         if !is_closed && self.pool().idle().surplus() && self.step_back() {
             return Turn::Sleeps { may_retire: true };
         }
         match self.find_task() {
-            Some(task) => self.run(task),
+            Some(task) => run(task),
             None if is_closed && self.pool().suspended().is_empty() => {
                 self.machine().leave();
                 return Turn::IsOver;

@@ -45,6 +45,7 @@ use super::{
     processor::Lease,
     random::Generator,
     simulated::{self, Simulated, Simulates},
+    task::Task,
     task_id::{Numbering, TaskId},
     task_name::Called,
     worker::{Stage, Worker},
@@ -124,6 +125,7 @@ pub(crate) struct Simulation {
 struct Machine {
     worker: Worker,
     stage: Cell<Stage>,
+    in_hand: Cell<Option<Task>>,
     /// It is amid a step, further out on this stack.
     is_amid: Cell<bool>,
 }
@@ -221,6 +223,7 @@ impl Simulates for Simulation {
         let machine = Machine {
             worker: Worker::stepped(lease, self.chance.next() as u32),
             stage: Cell::new(Stage::New),
+            in_hand: Cell::new(None),
             is_amid: Cell::new(false),
         };
         self.machines.borrow_mut().push(Rc::new(machine));

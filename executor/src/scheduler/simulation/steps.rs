@@ -1,9 +1,10 @@
 //! Who takes a step, what a step is, and when time passes.
 //!
 //! A step is what a thread would do between two looks at what others have done: a worker's turn,
-//! which is a poll or the way to sleep; a poll of the future of `block_on`; a look of the
-//! monitor's. Of all who may take one, chance chooses. Time stands still meanwhile. When nobody may
-//! take a step any more, it goes on to when something is due.
+//! which is a poll or the way to sleep (now and then a turn is two steps: it finds a task, and polls
+//! it); a poll of the future of `block_on`; a look of the monitor's. Of all who may take one, chance
+//! chooses. Time stands still meanwhile. When nobody may take a step any more, it goes on to when
+//! something is due.
 
 use super::{
     Call, FailureKind, Found, Machine, Simulation,
@@ -23,7 +24,7 @@ use crate::{
         simulated::{Abandoned, Simulates},
         task,
         task_id::TaskId,
-        worker::Stage,
+        worker::{Stage, step::Whims},
     },
     sync::clock::{self, NEVER, VIRTUAL_START},
     timer::Timers,
@@ -35,6 +36,9 @@ const OF_LATE: usize = 32;
 
 /// Of so many turns of a worker, it takes one as if a lone task waited for long.
 const LONE_TASKS: usize = 4;
+
+/// Of so many tasks that a worker finds, it polls one in a step of its own.
+const PREEMPTED: usize = 4;
 
 /// What the next step was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -314,13 +318,16 @@ impl Simulation {
     /// Has a worker take a step. Returns the task that it has polled, and that has not ended.
     fn step_machine(&self, machine: Rc<Machine>) -> Option<TaskId> {
         let stage = machine.stage.get();
-        let tells_of_lone_tasks = self.chance.below(LONE_TASKS) == 0;
+        let whims = Whims {
+            tells_of_lone_tasks: self.chance.below(LONE_TASKS) == 0,
+            is_preempted: self.chance.below(PREEMPTED) == 0,
+        };
         machine.is_amid.set(true);
         let next = {
             let _aside = task::step_aside();
             let _uncounted = allowance::suspend();
             let _worker = context::enter_worker(&machine.worker);
-            machine.worker.step(stage, tells_of_lone_tasks)
+            machine.worker.step(stage, &whims, &machine.in_hand)
         };
         machine.is_amid.set(false);
         machine.stage.set(next);
@@ -328,8 +335,8 @@ impl Simulation {
             self.remove(machine);
             return None;
         }
-        let polled = (stage, next) == (Stage::Awake, Stage::Awake);
-        polled
+        let may_have_polled = matches!(stage, Stage::Awake | Stage::Holding);
+        (may_have_polled && next == Stage::Awake)
             .then(|| TaskId::from_u64(machine.worker.polled()))
             .flatten()
     }

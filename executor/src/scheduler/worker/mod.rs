@@ -9,7 +9,7 @@ mod pace;
 mod sampling;
 mod schedule;
 mod sleep;
-mod step;
+pub(crate) mod step;
 mod witness;
 
 use super::trace::event::Kind;
@@ -91,6 +91,8 @@ pub(crate) enum Stage {
     /// It has not begun.
     New,
     Awake,
+    /// It has found a task, and not begun to poll it.
+    Holding,
     Asleep,
     /// It is over.
     Gone,

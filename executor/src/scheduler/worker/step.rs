@@ -7,10 +7,20 @@ use crate::{
         parker::Parked,
         work_loop::{Turn, Woken, WorkLoop},
     },
-    scheduler::processor::Lease,
+    scheduler::{processor::Lease, task::Task},
     sync::clock::{self, NEVER},
 };
 use std::cell::Cell;
+
+/// What chance has a worker do in a step, if it comes to that.
+pub(crate) struct Whims {
+    /// A task in its next slot takes long to be polled, for all it knows, and is worth waking another
+    /// worker.
+    pub(crate) tells_of_lone_tasks: bool,
+    /// It loses its core between finding a task and polling it: the poll is its next step. Without
+    /// that, tasks of one queue would be polled in its order, whoever comes for them.
+    pub(crate) is_preempted: bool,
+}
 
 /// Being stepped.
 impl Worker {
@@ -27,7 +37,7 @@ impl Worker {
     /// Whether it has something to do at this time.
     pub(crate) fn may_step(&self, stage: Stage, now: u64) -> bool {
         match stage {
-            Stage::New | Stage::Awake => true,
+            Stage::New | Stage::Awake | Stage::Holding => true,
             Stage::Asleep => {
                 self.parker().has_token() || self.due() <= now || self.spare_until.get() <= now
             }
@@ -44,20 +54,25 @@ impl Worker {
         }
     }
 
-    /// Takes one step, as the worker of this thread. If `tells_of_lone_tasks`, a task in its next
-    /// slot takes long to be polled, for all it knows, and is worth waking another worker.
-    pub(crate) fn step(&self, stage: Stage, tells_of_lone_tasks: bool) -> Stage {
+    /// Takes one step, as the worker of this thread. `in_hand` is the task that it holds.
+    pub(crate) fn step(&self, stage: Stage, whims: &Whims, in_hand: &Cell<Option<Task>>) -> Stage {
         let next = match stage {
             Stage::New => {
                 self.begin();
                 Stage::Awake
             }
-            Stage::Awake => {
-                self.lone_wait.set(match tells_of_lone_tasks {
+            Stage::Awake | Stage::Holding => {
+                self.lone_wait.set(match whims.tells_of_lone_tasks {
                     true => LoneWait::Long,
                     false => LoneWait::Short,
                 });
-                self.step_awake()
+                match in_hand.take() {
+                    Some(task) => {
+                        self.run(task);
+                        Stage::Awake
+                    }
+                    None => self.step_awake(whims, in_hand),
+                }
             }
             Stage::Asleep => self.step_asleep(),
             Stage::Gone => Stage::Gone,
@@ -68,9 +83,18 @@ impl Worker {
         next
     }
 
-    fn step_awake(&self) -> Stage {
-        match self.turn() {
-            Turn::GoesOn => Stage::Awake,
+    fn step_awake(&self, whims: &Whims, in_hand: &Cell<Option<Task>>) -> Stage {
+        let mut next = Stage::Awake;
+        let turn = self.turn_by(|task| {
+            if whims.is_preempted {
+                in_hand.set(Some(task));
+                next = Stage::Holding;
+            } else {
+                self.run(task);
+            }
+        });
+        match turn {
+            Turn::GoesOn => next,
             Turn::Sleeps { may_retire } => {
                 self.begin_to_sleep(may_retire);
                 self.counters().busy_time.end(clock::now());
