@@ -75,6 +75,7 @@ fn add_tracks(
     now: u64,
 ) -> usize {
     let recorder = &part.recording.recorder;
+    let began = part.recording.since.clamp(since, now) - since;
     let elsewhere = recorder.workers();
     let of = if is_one_of_several {
         format!("{}: ", recorder.executor())
@@ -89,6 +90,11 @@ fn add_tracks(
         let lost = copied.lost;
         let mut events = read(copied, since);
         let worker = (*ring != elsewhere).then_some(offset + ring);
+        let known_from = if lost == 0 {
+            began
+        } else {
+            events.first().map_or(now - since, |event| event.time)
+        };
         if worker.is_none() {
             let is_of_worker =
                 |event: &Event| matches!(event.kind, Kind::PermitTaken | Kind::PermitGiven);
@@ -98,7 +104,9 @@ fn add_tracks(
             }
         } else {
             workers = workers.max(ring + 1);
-            events.extend(of_workers.remove(ring).unwrap_or_default());
+            // What is older than all that is left of a worker's own would belong to nothing.
+            let others = of_workers.remove(ring).unwrap_or_default().into_iter();
+            events.extend(others.filter(|event| lost == 0 || event.time >= known_from));
             events.sort_by_key(|event| event.time);
         }
         for event in &mut events {
@@ -110,7 +118,7 @@ fn add_tracks(
         }
         if lost > 0 {
             let gap = Event {
-                time: events.first().map_or(now - since, |event| event.time),
+                time: known_from,
                 kind: Kind::Gap,
                 argument: 0,
                 payload: lost,
@@ -125,6 +133,7 @@ fn add_tracks(
             name,
             worker,
             lost,
+            known_from,
             events,
         });
     }
@@ -179,9 +188,86 @@ fn program() -> String {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::scheduler::trace::recorder::Recorder;
+    use crate::{record::ring::CAPACITY, scheduler::trace::recorder::Recorder};
+    use std::{sync::Arc, thread, time::Duration};
 
     const HOUR: u64 = 3_600_000_000_000;
+
+    /// More than a ring has room for.
+    const MANY: usize = CAPACITY + 100;
+
+    const PAUSE: Duration = Duration::from_millis(50);
+
+    /// What is recorded of two workers from now on.
+    fn recording() -> Recording {
+        Recording::begin(Arc::new(Recorder::new("test", 2, false)))
+    }
+
+    impl Recording {
+        /// An event of a worker, now.
+        fn add(&self, worker: usize, kind: Kind, payload: u64) {
+            let event = Event {
+                time: self.recorder.now(),
+                kind,
+                argument: 0,
+                payload,
+            };
+            self.recorder.record(worker, event);
+        }
+
+        fn trace(&self) -> Trace {
+            collect(&[Part::of(self)], Why::Snapshot)
+        }
+    }
+
+    #[test]
+    fn what_others_have_recorded_of_a_worker_is_lost_with_its_own_events() {
+        let recording = recording();
+        let task = TaskId::here().as_u64();
+        let taken = || {
+            let recorder = &recording.recorder;
+            recorder.record_elsewhere(Kind::PermitTaken, 0, 0);
+        };
+        taken();
+        thread::sleep(PAUSE);
+        // The first that is left is an end.
+        for number in 0..MANY {
+            let kind = match number % 2 {
+                0 => Kind::PollBegins,
+                _ => Kind::PollEnds,
+            };
+            recording.add(0, kind, task);
+        }
+        taken();
+        let trace = recording.trace();
+        let events = &trace.tracks[0].events;
+        assert_eq!(
+            (events[0].kind, events[1].kind),
+            (Kind::Gap, Kind::PollEnds)
+        );
+        assert_eq!(events[0].time, events[1].time);
+        assert_eq!(events.last().unwrap().kind, Kind::PermitTaken, "it is new");
+        let summary = trace.summary();
+        assert!(summary.longest_polls()[0].lasted() < PAUSE, "{summary}");
+        let worker = &summary.workers()[0];
+        let known = trace.duration() - Duration::from_nanos(events[0].time);
+        let share = worker.polling().as_secs_f64() / known.as_secs_f64();
+        assert!((worker.share() - share.min(1.0)).abs() < 0.001, "{summary}");
+    }
+
+    #[test]
+    fn a_poll_that_lasts_since_before_the_recording_begins_with_it() {
+        let recording = recording();
+        thread::sleep(PAUSE);
+        recording.add(0, Kind::PollEnds, TaskId::here().as_u64());
+        thread::sleep(PAUSE);
+        let summary = recording.trace().summary();
+        let poll = &summary.longest_polls()[0];
+        assert_eq!(poll.began(), Duration::ZERO);
+        assert!(poll.lasted() >= PAUSE, "{summary}");
+        let share = summary.workers()[0].share();
+        assert!(share > 0.0 && share < 1.0, "{summary}");
+    }
 
     /// The times that are read of events at these, by hours, from an hour on.
     fn times(hours: &[u64], since: u64) -> Vec<u64> {

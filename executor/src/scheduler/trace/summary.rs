@@ -280,8 +280,7 @@ pub(super) fn of(trace: &Trace) -> Summary {
         });
         usage.wakes_up(trace.duration);
         if track.worker.is_some() {
-            let begin = track.events.first().map_or(0, |event| event.time);
-            let known = trace.duration.saturating_sub(begin).max(1);
+            let known = trace.duration.saturating_sub(track.known_from).max(1);
             summary.workers.push(WorkerUse {
                 name: track.name.clone(),
                 polls: usage.polls,
