@@ -116,6 +116,15 @@ fn add_tracks(
                 _ => {}
             }
         }
+        if worker.is_some() && lost == 0 && is_asleep_at_first(&events) {
+            let parks = Event {
+                time: known_from,
+                kind: Kind::Parks,
+                argument: 0,
+                payload: 0,
+            };
+            events.insert(0, parks);
+        }
         if lost > 0 {
             let gap = Event {
                 time: known_from,
@@ -140,6 +149,13 @@ fn add_tracks(
     own.reverse();
     tracks.extend(own);
     workers
+}
+
+/// Whether a worker of whom all events are there slept when the recording began.
+fn is_asleep_at_first(events: &[Event]) -> bool {
+    let mut kinds = events.iter().map(|event| event.kind);
+    let first = kinds.find(|kind| matches!(kind, Kind::Parks | Kind::Unparked));
+    first == Some(Kind::Unparked)
 }
 
 /// The events of a ring, with their times from when the recording began. Of each time the low bits
@@ -190,6 +206,22 @@ mod tests {
     use super::*;
     use crate::{record::ring::CAPACITY, scheduler::trace::recorder::Recorder};
     use std::{sync::Arc, thread, time::Duration};
+
+    #[test]
+    fn a_worker_that_slept_when_the_recording_began_sleeps_from_then_on() {
+        let recording = recording();
+        thread::sleep(PAUSE);
+        recording.add(0, Kind::Unparked, 0);
+        recording.add(1, Kind::Parks, 0);
+        recording.add(1, Kind::Unparked, 0);
+        let trace = recording.trace();
+        let summary = trace.summary();
+        let [sleeps, does_not] = summary.workers() else {
+            panic!("{summary}");
+        };
+        assert!(sleeps.asleep() >= PAUSE, "{summary}");
+        assert!(does_not.asleep() < trace.duration() - PAUSE, "{summary}");
+    }
 
     const HOUR: u64 = 3_600_000_000_000;
 
