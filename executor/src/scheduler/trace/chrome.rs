@@ -415,7 +415,7 @@ fn title(trace: &Trace, id: TaskId) -> String {
     }
 }
 
-/// What leads to a poll.
+/// What leads to a poll, where both are there.
 struct Flow {
     task: TaskId,
     /// `None`: it was spawned.
@@ -440,6 +440,9 @@ fn flows(trace: &Trace) -> Vec<Flow> {
                 } => (id, from, true, None),
                 Step::Polled { .. } | Step::Other(_) => return,
             };
+            if !is_poll && !track.is_poll_kept(at) {
+                return;
+            }
             turns.push(Turn {
                 id,
                 at,

@@ -143,8 +143,14 @@ fn add_tracks(
             worker,
             lost,
             known_from,
+            all_known_from: None,
             events,
         });
+    }
+    let cut = own.iter().filter(|track| track.lost > 0);
+    let all_known_from = cut.map(|track| track.known_from).max();
+    for track in &mut own {
+        track.all_known_from = all_known_from;
     }
     own.reverse();
     tracks.extend(own);
@@ -221,6 +227,40 @@ mod tests {
         };
         assert!(sleeps.asleep() >= PAUSE, "{summary}");
         assert!(does_not.asleep() < trace.duration() - PAUSE, "{summary}");
+    }
+
+    #[test]
+    fn a_poll_that_was_overwritten_is_not_taken_for_a_later_one() {
+        let recording = recording();
+        let [task, other] = [TaskId::here(), TaskId::here()].map(TaskId::as_u64);
+        let poll = |worker, task| {
+            recording.add(worker, Kind::PollBegins, task);
+            recording.add(worker, Kind::PollEnds, task);
+        };
+        // This worker has nothing else to record, the other one much.
+        recording.add(0, Kind::Woken, task);
+        poll(1, task);
+        thread::sleep(PAUSE);
+        recording.add(1, Kind::Woken, task);
+        (0..MANY / 2).for_each(|_| poll(1, other));
+        poll(1, task);
+        let causes = |trace: &Trace| {
+            #[cfg(feature = "trace")]
+            {
+                let mut json = Vec::new();
+                trace.write_chrome(&mut json).unwrap();
+                let json = String::from_utf8(json).unwrap();
+                assert_eq!(
+                    json.matches(r#""ph":"s""#).count(),
+                    trace.summary().longest_waits().len()
+                );
+            }
+            trace.summary().longest_waits().len()
+        };
+        assert_eq!(causes(&recording.trace()), 0);
+        recording.add(0, Kind::Woken, task);
+        poll(1, task);
+        assert_eq!(causes(&recording.trace()), 1);
     }
 
     const HOUR: u64 = 3_600_000_000_000;

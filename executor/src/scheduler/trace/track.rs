@@ -90,6 +90,13 @@ pub(super) fn put_in_turn<T>(turns: Vec<Turn<T>>) -> Vec<Turn<T>> {
 }
 
 impl Track {
+    /// Whether the poll that comes of what happens here at this time is in the trace, if there was one:
+    /// else it may be among those that were overwritten, on any track, and the next one that is left
+    /// came of something else.
+    pub(super) fn is_poll_kept(&self, at: u64) -> bool {
+        self.all_known_from.is_none_or(|known_from| known_from < at)
+    }
+
     /// Calls `see` with each step. A task that is woken outside of polls was woken by the task that was
     /// polled last, as that ended, or yielded; unless timers and sockets have been looked at since.
     ///
