@@ -29,6 +29,9 @@ pub struct Flow {
     pub from: (u64, f64),
     pub to: (u64, f64),
     pub task: u64,
+    id: u64,
+    /// The slice that Perfetto draws it from, if it draws it.
+    pub drawn_from: Option<Slice>,
 }
 
 /// What is in a file.
@@ -58,6 +61,38 @@ fn text(event: &Value, key: &str) -> String {
     text.to_owned()
 }
 
+/// What Perfetto draws each flow from: the last slice of its track that began before it, by time and
+/// by place in the file, and was not over when another one began. An instant is a slice, too.
+fn draw(events: &[Value]) -> HashMap<u64, Slice> {
+    let nanoseconds =
+        |event: &Value, key| (event[key].as_f64().unwrap_or(0.0) * 1e3).round() as u64;
+    let has_part = |event: &&Value| ["X", "i", "s"].map(Value::from).contains(&event["ph"]);
+    let mut events: Vec<_> = events.iter().filter(has_part).collect();
+    events.sort_by_key(|event| nanoseconds(event, "ts"));
+    let mut open: HashMap<u64, Vec<(u64, &Value)>> = HashMap::new();
+    let mut drawn = HashMap::new();
+    for event in events {
+        let at = nanoseconds(event, "ts");
+        let tid = number(event, "tid") as u64;
+        let slices = open.entry(tid).or_default();
+        if event["ph"] != "s" {
+            while slices.pop_if(|(end, _)| *end <= at).is_some() {}
+            slices.push((at + nanoseconds(event, "dur"), event));
+        } else if let Some((end, slice)) = slices.last() {
+            let slice = Slice {
+                name: text(slice, "name"),
+                cat: text(slice, "cat"),
+                tid,
+                from: number(slice, "ts"),
+                to: *end as f64 / 1e3,
+                args: slice["args"].clone(),
+            };
+            drawn.insert(event["id"].as_u64().unwrap(), slice);
+        }
+    }
+    drawn
+}
+
 impl Chrome {
     /// Reads a file, and panics where it breaks a rule of the format.
     pub fn parse(json: &[u8]) -> Chrome {
@@ -71,8 +106,13 @@ impl Chrome {
         };
         let mut begun_flows = HashMap::new();
         let mut begun_lives = HashMap::new();
-        for event in all["traceEvents"].as_array().expect("there is a list") {
+        let events = all["traceEvents"].as_array().expect("there is a list");
+        for event in events {
             chrome.add(event, &mut begun_flows, &mut begun_lives);
+        }
+        let mut drawn = draw(events);
+        for flow in &mut chrome.flows {
+            flow.drawn_from = drawn.remove(&flow.id);
         }
         assert!(
             begun_flows.is_empty(),
@@ -141,6 +181,8 @@ impl Chrome {
                     from: (from, began),
                     to: (tid, at),
                     task,
+                    id: id(),
+                    drawn_from: None,
                 });
             }
             "b" => lives
@@ -194,6 +236,18 @@ impl Chrome {
                 .by_ref()
                 .take_while(|slice| slice.from < flow.to.1 + 0.001);
             assert!(near.any(is_bound), "no poll for {flow:?}");
+        }
+        for flow in &self.flows {
+            let name = flow.drawn_from.as_ref().map(|slice| &*slice.name);
+            let is_of_others = !self.is_worker(flow.from.0);
+            let expected = match &*flow.cat {
+                "spawn" => "spawns",
+                _ => "wakes",
+            };
+            assert!(
+                !is_of_others || name == Some(expected),
+                "{flow:?} is not drawn"
+            );
         }
     }
 

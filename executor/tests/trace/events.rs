@@ -243,6 +243,41 @@ fn on_one_worker_twenty_thousand_wake_ups_alternate() {
 }
 
 #[test]
+fn a_wake_up_is_drawn_from_the_poll_that_it_comes_from() {
+    let _watchdog = watchdog(60);
+    const YIELDS: usize = 100;
+    let own = patient_executor(1);
+    let recording = own.handle().trace();
+    let tasks: Vec<_> = (0..3)
+        .map(|_| {
+            own.spawn(async {
+                for _ in 0..YIELDS {
+                    compute(Duration::from_micros(10));
+                    yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let ids: Vec<_> = tasks.iter().map(|task| task.id().to_string()).collect();
+    own.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    let chrome = chrome(&recording.snapshot());
+    for id in ids {
+        let wakes = chrome.flows.iter().filter(|flow| flow.cat == "wake");
+        let own: Vec<_> = wakes.filter(|wake| wake.task.to_string() == id).collect();
+        assert_eq!(own.len(), YIELDS);
+        for wake in own {
+            let from = wake.drawn_from.as_ref().unwrap();
+            assert_eq!((&*from.cat, from.task()), ("poll", wake.task), "{wake:?}");
+            assert!(from.to < wake.to.1 + 0.000_5, "{wake:?}");
+        }
+    }
+}
+
+#[test]
 fn a_poll_that_does_not_end_is_handed_off_while_it_lasts() {
     let _watchdog = watchdog(60);
     let own = executor(1);

@@ -6,7 +6,8 @@
 //! | that a future is dropped instead  | the same, of the category `drop`                        |
 //! | a region, a blocking call, a sleep | a slice, inside of a poll or between two               |
 //! | a region on another thread        | an asynchronous slice (`b`, `e`): threads share a track |
-//! | a wake-up, a spawn                | a flow (`s`, `f`) to the poll that it leads to          |
+//! | a wake-up, a spawn                | a flow (`s`, `f`) to the poll that it leads to; on the  |
+//! |                                   | track of other threads from a slice of its own          |
 //! | a theft, a hand-off, and so on    | an instant (`i`)                                        |
 //! | a task, a call of `block_on`      | an asynchronous slice (`b`, `e`): tasks change threads  |
 //!
@@ -318,11 +319,25 @@ impl<W: Write> Writer<'_, W> {
                 Some(_) => ("wake", "wake"),
             };
             let id = Some(number as u64 + 1);
+            let (track, at) = flow.from;
+            if self.trace.tracks[track].worker.is_none() {
+                // There are no slices, and a flow from none is not drawn.
+                let name = match flow.by {
+                    None => "spawns",
+                    Some(_) => "wakes",
+                };
+                self.write(&Entry {
+                    dur: Some(microseconds(1)),
+                    cat: Some(cat),
+                    args: Some(self.about(flow.task, None)),
+                    ..entry(name, 'X', track, at)
+                });
+            }
             self.write(&Entry {
                 cat: Some(cat),
                 id,
                 args: Some(self.about(flow.task, None)),
-                ..entry(name, 's', flow.from.0, flow.from.1)
+                ..entry(name, 's', track, at)
             });
             self.write(&Entry {
                 cat: Some(cat),
@@ -415,11 +430,12 @@ fn title(trace: &Trace, id: TaskId) -> String {
     }
 }
 
-/// What leads to a poll.
+/// What leads to a poll, where both are there.
 struct Flow {
     task: TaskId,
     /// `None`: it was spawned.
     by: Option<By>,
+    /// The track, and where on it the flow is drawn from.
     from: (usize, u64),
     to: (usize, u64),
 }
@@ -427,7 +443,12 @@ struct Flow {
 fn flows(trace: &Trace) -> Vec<Flow> {
     let mut turns = Vec::new();
     for (number, track) in trace.tracks.iter().enumerate() {
+        // The poll that has ended last.
+        let mut ended = None;
         track.steps(|step| {
+            if let Step::Polled { id, from, to, .. } = step {
+                ended = to.map(|(to, _)| (id, from, to));
+            }
             let (id, at, is_poll, by) = match step {
                 Step::Spawns { id, at, .. } => (id, at, false, None),
                 Step::Woken { id, at, by } => (id, at, false, Some(by)),
@@ -440,11 +461,21 @@ fn flows(trace: &Trace) -> Vec<Flow> {
                 } => (id, from, true, None),
                 Step::Polled { .. } | Step::Other(_) => return,
             };
+            // At the end of its slice it would be drawn from the next one, which may begin there.
+            let drawn_at = match (by, ended) {
+                (Some(By::Task(by)), Some((id, from, to))) if (id, to) == (by, at) => {
+                    from.max(at.saturating_sub(1))
+                }
+                _ => at,
+            };
+            if !is_poll && !track.is_poll_kept(at) {
+                return;
+            }
             turns.push(Turn {
                 id,
                 at,
                 is_poll,
-                what: (number, by),
+                what: (number, by, drawn_at),
             });
         });
     }
@@ -457,7 +488,7 @@ fn flows(trace: &Trace) -> Vec<Flow> {
         is_flow.then_some(Flow {
             task: poll.id,
             by: before.what.1,
-            from: (before.what.0, before.at),
+            from: (before.what.0, before.what.2),
             to: (poll.what.0, poll.at),
         })
     });

@@ -75,6 +75,7 @@ fn add_tracks(
     now: u64,
 ) -> usize {
     let recorder = &part.recording.recorder;
+    let began = part.recording.since.clamp(since, now) - since;
     let elsewhere = recorder.workers();
     let of = if is_one_of_several {
         format!("{}: ", recorder.executor())
@@ -89,6 +90,11 @@ fn add_tracks(
         let lost = copied.lost;
         let mut events = read(copied, since);
         let worker = (*ring != elsewhere).then_some(offset + ring);
+        let known_from = if lost == 0 {
+            began
+        } else {
+            events.first().map_or(now - since, |event| event.time)
+        };
         if worker.is_none() {
             let is_of_worker =
                 |event: &Event| matches!(event.kind, Kind::PermitTaken | Kind::PermitGiven);
@@ -98,7 +104,9 @@ fn add_tracks(
             }
         } else {
             workers = workers.max(ring + 1);
-            events.extend(of_workers.remove(ring).unwrap_or_default());
+            // What is older than all that is left of a worker's own would belong to nothing.
+            let others = of_workers.remove(ring).unwrap_or_default().into_iter();
+            events.extend(others.filter(|event| lost == 0 || event.time >= known_from));
             events.sort_by_key(|event| event.time);
         }
         for event in &mut events {
@@ -108,9 +116,18 @@ fn add_tracks(
                 _ => {}
             }
         }
+        if worker.is_some() && lost == 0 && is_asleep_at_first(&events) {
+            let parks = Event {
+                time: known_from,
+                kind: Kind::Parks,
+                argument: 0,
+                payload: 0,
+            };
+            events.insert(0, parks);
+        }
         if lost > 0 {
             let gap = Event {
-                time: events.first().map_or(now - since, |event| event.time),
+                time: known_from,
                 kind: Kind::Gap,
                 argument: 0,
                 payload: lost,
@@ -125,12 +142,26 @@ fn add_tracks(
             name,
             worker,
             lost,
+            known_from,
+            all_known_from: None,
             events,
         });
+    }
+    let cut = own.iter().filter(|track| track.lost > 0);
+    let all_known_from = cut.map(|track| track.known_from).max();
+    for track in &mut own {
+        track.all_known_from = all_known_from;
     }
     own.reverse();
     tracks.extend(own);
     workers
+}
+
+/// Whether a worker of whom all events are there slept when the recording began.
+fn is_asleep_at_first(events: &[Event]) -> bool {
+    let mut kinds = events.iter().map(|event| event.kind);
+    let first = kinds.find(|kind| matches!(kind, Kind::Parks | Kind::Unparked));
+    first == Some(Kind::Unparked)
 }
 
 /// The events of a ring, with their times from when the recording began. Of each time the low bits
@@ -179,9 +210,136 @@ fn program() -> String {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::scheduler::trace::recorder::Recorder;
+    use crate::{record::ring::CAPACITY, scheduler::trace::recorder::Recorder};
+    use std::{sync::Arc, thread, time::Duration};
+
+    #[test]
+    fn a_worker_that_slept_when_the_recording_began_sleeps_from_then_on() {
+        let recording = recording();
+        thread::sleep(PAUSE);
+        recording.add(0, Kind::Unparked, 0);
+        recording.add(1, Kind::Parks, 0);
+        recording.add(1, Kind::Unparked, 0);
+        let trace = recording.trace();
+        let summary = trace.summary();
+        let [sleeps, does_not] = summary.workers() else {
+            panic!("{summary}");
+        };
+        assert!(sleeps.asleep() >= PAUSE, "{summary}");
+        assert!(does_not.asleep() < trace.duration() - PAUSE, "{summary}");
+    }
+
+    #[test]
+    fn a_poll_that_was_overwritten_is_not_taken_for_a_later_one() {
+        let recording = recording();
+        let [task, other] = [TaskId::here(), TaskId::here()].map(TaskId::as_u64);
+        let poll = |worker, task| {
+            recording.add(worker, Kind::PollBegins, task);
+            recording.add(worker, Kind::PollEnds, task);
+        };
+        // This worker has nothing else to record, the other one much.
+        recording.add(0, Kind::Woken, task);
+        poll(1, task);
+        thread::sleep(PAUSE);
+        recording.add(1, Kind::Woken, task);
+        (0..MANY / 2).for_each(|_| poll(1, other));
+        poll(1, task);
+        let causes = |trace: &Trace| {
+            let waits = trace.summary().longest_waits().len();
+            #[cfg(feature = "trace")]
+            {
+                let mut json = Vec::new();
+                trace.write_chrome(&mut json).unwrap();
+                let flows = String::from_utf8(json).unwrap();
+                assert_eq!(flows.matches(r#""ph":"s""#).count(), waits);
+            }
+            waits
+        };
+        assert_eq!(causes(&recording.trace()), 0);
+        recording.add(0, Kind::Woken, task);
+        poll(1, task);
+        assert_eq!(causes(&recording.trace()), 1);
+    }
 
     const HOUR: u64 = 3_600_000_000_000;
+
+    /// More than a ring has room for.
+    const MANY: usize = CAPACITY + 100;
+
+    const PAUSE: Duration = Duration::from_millis(50);
+
+    /// What is recorded of two workers from now on.
+    fn recording() -> Recording {
+        Recording::begin(Arc::new(Recorder::new("test", 2, false)))
+    }
+
+    impl Recording {
+        /// An event of a worker, now.
+        fn add(&self, worker: usize, kind: Kind, payload: u64) {
+            let event = Event {
+                time: self.recorder.now(),
+                kind,
+                argument: 0,
+                payload,
+            };
+            self.recorder.record(worker, event);
+        }
+
+        fn trace(&self) -> Trace {
+            collect(&[Part::of(self)], Why::Snapshot)
+        }
+    }
+
+    #[test]
+    fn what_others_have_recorded_of_a_worker_is_lost_with_its_own_events() {
+        let recording = recording();
+        let task = TaskId::here().as_u64();
+        let taken = || {
+            let recorder = &recording.recorder;
+            recorder.record_elsewhere(Kind::PermitTaken, 0, 0);
+        };
+        taken();
+        thread::sleep(PAUSE);
+        // The first that is left is an end.
+        for number in 0..MANY {
+            let kind = match number % 2 {
+                0 => Kind::PollBegins,
+                _ => Kind::PollEnds,
+            };
+            recording.add(0, kind, task);
+        }
+        taken();
+        let trace = recording.trace();
+        let events = &trace.tracks[0].events;
+        assert_eq!(
+            (events[0].kind, events[1].kind),
+            (Kind::Gap, Kind::PollEnds)
+        );
+        assert_eq!(events[0].time, events[1].time);
+        assert_eq!(events.last().unwrap().kind, Kind::PermitTaken, "it is new");
+        let summary = trace.summary();
+        let known_from = Duration::from_nanos(events[0].time);
+        let mut polls = summary.longest_polls().iter();
+        assert!(polls.all(|poll| poll.began() >= known_from), "{summary}");
+        let worker = &summary.workers()[0];
+        let known = trace.duration() - known_from;
+        let share = worker.polling().as_secs_f64() / known.as_secs_f64();
+        assert!((worker.share() - share.min(1.0)).abs() < 0.001, "{summary}");
+    }
+
+    #[test]
+    fn a_poll_that_lasts_since_before_the_recording_begins_with_it() {
+        let recording = recording();
+        thread::sleep(PAUSE);
+        recording.add(0, Kind::PollEnds, TaskId::here().as_u64());
+        thread::sleep(PAUSE);
+        let summary = recording.trace().summary();
+        let poll = &summary.longest_polls()[0];
+        assert_eq!(poll.began(), Duration::ZERO);
+        assert!(poll.lasted() >= PAUSE, "{summary}");
+        let share = summary.workers()[0].share();
+        assert!(share > 0.0 && share < 1.0, "{summary}");
+    }
 
     /// The times that are read of events at these, by hours, from an hour on.
     fn times(hours: &[u64], since: u64) -> Vec<u64> {

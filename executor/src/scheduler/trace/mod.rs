@@ -154,6 +154,11 @@ struct Track {
     worker: Option<usize>,
     /// Events that were overwritten.
     lost: u64,
+    /// From when on all is known: the first event that is left, or, where none was overwritten, when
+    /// the recording began.
+    known_from: u64,
+    /// The latest of these moments of those tracks of its executor of which events were overwritten.
+    all_known_from: Option<u64>,
     /// By time, from when the recording began.
     events: Vec<Event>,
 }

@@ -56,7 +56,7 @@ impl Summary {
     }
 
     /// Returns the ten longest waits from the moment that a task was woken, or spawned, to its poll,
-    /// the longest first.
+    /// the longest first. One whose poll may have been overwritten is left out.
     #[must_use]
     pub fn longest_waits(&self) -> &[Wait] {
         &self.waits
@@ -272,7 +272,9 @@ pub(super) fn of(trace: &Trace) -> Summary {
                 }
             }
             Step::Spawns { id, at, .. } | Step::Woken { id, at, .. } => {
-                runnable.push(turn(id, at, None));
+                if track.is_poll_kept(at) {
+                    runnable.push(turn(id, at, None));
+                }
             }
             Step::Other(event) => match event.kind {
                 Kind::Stolen => usage.thefts += 1,
@@ -283,8 +285,7 @@ pub(super) fn of(trace: &Trace) -> Summary {
         });
         usage.wakes_up(trace.duration);
         if track.worker.is_some() {
-            let begin = track.events.first().map_or(0, |event| event.time);
-            let known = trace.duration.saturating_sub(begin).max(1);
+            let known = trace.duration.saturating_sub(track.known_from).max(1);
             summary.workers.push(WorkerUse {
                 name: track.name.clone(),
                 polls: usage.polls,

@@ -17,7 +17,7 @@ pub(super) enum Step<'a> {
         from: u64,
         /// `None`: it has not ended.
         to: Option<(u64, Ending)>,
-        /// Its beginning was overwritten.
+        /// Its beginning was overwritten, or came before the recording.
         is_cut: bool,
         /// It is not of a task, but of a call of `block_on`.
         is_call: bool,
@@ -90,6 +90,13 @@ pub(super) fn put_in_turn<T>(turns: Vec<Turn<T>>) -> Vec<Turn<T>> {
 }
 
 impl Track {
+    /// Whether the poll that comes of what happens here at this time is in the trace, if there was one:
+    /// else it may be among those that were overwritten, on any track, and the next one that is left
+    /// came of something else.
+    pub(super) fn is_poll_kept(&self, at: u64) -> bool {
+        self.all_known_from.is_none_or(|known_from| known_from < at)
+    }
+
     /// Calls `see` with each step. A task that is woken outside of polls was woken by the task that was
     /// polled last, as that ended, or yielded; unless timers and sockets have been looked at since.
     ///
@@ -98,7 +105,6 @@ impl Track {
         // Polls that have begun, the innermost last.
         let mut polls: Vec<(u64, u64, bool)> = Vec::new();
         let mut last = None;
-        let begin = self.events.first().map_or(0, |event| event.time);
         for event in &self.events {
             let id = TaskId::from_u64(event.payload);
             let is_call = matches!(event.kind, Kind::CallBegins | Kind::CallEnds);
@@ -118,7 +124,7 @@ impl Track {
                     let from = began.map(|began| polls.remove(began).1);
                     see(Step::Polled {
                         id,
-                        from: from.unwrap_or(begin),
+                        from: from.unwrap_or(self.known_from),
                         to: Some((event.time, Ending::of(event.argument))),
                         is_cut: from.is_none(),
                         is_call,
