@@ -77,6 +77,15 @@ class Trace:
         self.tasks[task] = (site, name, parent)
         return task
 
+    def coarse(self, step):
+        """Has a clock that stands still for so long, as that of a simulation does between timers."""
+        for track in self.tracks:
+            ring = track["events"]
+            rows = sorted(zip(ring[::2], ring[1::2]), key=lambda row: row[0] & TIME)
+            rows = ((first - (first & TIME) % step, second) for first, second in rows)
+            track["events"] = array("Q", (word for row in rows for word in row))
+        return self
+
     def cut(self, end):
         """Forgets what happens later."""
         for track in self.tracks:
@@ -400,6 +409,10 @@ class Simulation:
 
 def typical(seed=7, events=6000, program="web-server"):
     return Simulation(program, seed).run(events)
+
+
+def simulated():
+    return typical().coarse(2_000_000)
 
 
 def large(events=1_000_000):

@@ -9,6 +9,7 @@ class Lane extends Track {
     super(from, place);
     this.isFirstGap = this.count > 0 && this.kind(0) === KIND.GAP;
     this.gapUntil = this.isFirstGap ? this.time[0] : 0;
+    this.knownFrom = this.firstOwn();
     // Since when it is so; NaN: it is not.
     this.since = this.before();
     this.spans = {};
@@ -26,6 +27,19 @@ class Lane extends Track {
     this.regions = [];
     this.openRegions = [];
     this.openCalls = [];
+  }
+
+  /**
+   * The time of the first event that is left of its own ring, if others of it were overwritten. The
+   * monitor writes to another ring that it has taken the permit. If none is left, all of them were
+   * before the recording.
+   */
+  firstOwn() {
+    if (this.lost === 0) return -Infinity;
+    for (let i = 0; i < this.count; i++) {
+      if (![KIND.GAP, KIND.TAKEN, KIND.GIVEN].includes(this.kind(i))) return this.time[i];
+    }
+    return -Infinity;
   }
 
   /** How it is before its first event, as the events to come tell. */

@@ -81,6 +81,7 @@ function start() {
     wakes: model.wakeCount,
     thefts: model.thefts.length,
     handoffs: model.handoffs.length,
+    explained: model.pollWake.subarray(0, model.pollCount).filter(wake => wake >= 0).length,
     get drawn() {
       return drawn;
     },
