@@ -196,7 +196,9 @@ class Simulation:
         for _ in range(workers):
             self.add_machine(0)
         self.others = self.trace.track("other threads", "elsewhere")
-        self.trace.event(self.others, 1500, CALL, 1)
+        self.serial += 1
+        self.call = self.trace.task(self.serial, len(roles) - 1)
+        self.trace.event(self.others, 1500, CALL, self.call)
         self.at(50_000, OUTSIDE)
         for i in range(tasks):
             self.spawn(self.others, 2000 + 400 * i, i % len(roles), 0)
@@ -279,7 +281,7 @@ class Simulation:
         # Polls are made whole: what is ahead of the others has not happened yet.
         end = min((time for time, _, _ in self.agenda), default=self.now)
         self.trace.cut(end)
-        self.trace.event(self.others, end + 500, CALL_END, 1, 1)
+        self.trace.event(self.others, end + 500, CALL_END, self.call, 1)
         self.trace.tracks.sort(key=lambda track: track["kind"] != "worker")
         return self.trace
 

@@ -101,14 +101,14 @@ class Lane extends Track {
     this.addRegion(start, time, text);
   }
 
-  callBegins(time, id) {
-    this.openCalls.push({ start: time, id });
+  callBegins(time, call, text) {
+    this.openCalls.push({ start: time, call, text });
   }
 
-  callEnds(time, id) {
-    const at = this.openCalls.findLastIndex(call => call.id === id);
+  callEnds(time, call, text) {
+    const at = this.openCalls.findLastIndex(open => open.call === call);
     const start = at < 0 ? this.gapUntil : this.openCalls.splice(at, 1)[0].start;
-    this.addRegion(start, time, `block_on ${id}`);
+    this.addRegion(start, time, text);
   }
 
   addRegion(start, end, text, poll = -1) {
@@ -119,7 +119,7 @@ class Lane extends Track {
   finish(end, textOf) {
     this.endsAll(end);
     for (const { start, string } of this.openRegions) this.addRegion(start, end, textOf(string));
-    for (const { start, id } of this.openCalls) this.addRegion(start, end, `block_on ${id}`);
+    for (const { start, text } of this.openCalls) this.addRegion(start, end, text);
     for (const what of Object.keys(this.spans)) this.spans[what] = this.spans[what].done();
     this.noteTimes = Float64Array.from(this.notes, note => note.time);
     this.placeRegions();

@@ -171,11 +171,13 @@ class Model extends Columns {
   }
 
   onCall(track, time, i) {
-    track.callBegins(time, track.low(i));
+    const call = this.taskOf(track, i);
+    track.callBegins(time, call, this.tasks.callText(call));
   }
 
   onCallEnd(track, time, i) {
-    track.callEnds(time, track.low(i));
+    const call = this.taskOf(track, i);
+    track.callEnds(time, call, this.tasks.callText(call));
   }
 
   finish(track) {
