@@ -77,6 +77,15 @@ class Trace:
         self.tasks[task] = (site, name, parent)
         return task
 
+    def coarse(self, step):
+        """Has a clock that stands still for so long, as that of a simulation does between timers."""
+        for track in self.tracks:
+            ring = track["events"]
+            rows = sorted(zip(ring[::2], ring[1::2]), key=lambda row: row[0] & TIME)
+            rows = ((first - (first & TIME) % step, second) for first, second in rows)
+            track["events"] = array("Q", (word for row in rows for word in row))
+        return self
+
     def cut(self, end):
         """Forgets what happens later."""
         for track in self.tracks:
@@ -187,7 +196,9 @@ class Simulation:
         for _ in range(workers):
             self.add_machine(0)
         self.others = self.trace.track("other threads", "elsewhere")
-        self.trace.event(self.others, 1500, CALL, 1)
+        self.serial += 1
+        self.call = self.trace.task(self.serial, len(roles) - 1)
+        self.trace.event(self.others, 1500, CALL, self.call)
         self.at(50_000, OUTSIDE)
         for i in range(tasks):
             self.spawn(self.others, 2000 + 400 * i, i % len(roles), 0)
@@ -270,7 +281,7 @@ class Simulation:
         # Polls are made whole: what is ahead of the others has not happened yet.
         end = min((time for time, _, _ in self.agenda), default=self.now)
         self.trace.cut(end)
-        self.trace.event(self.others, end + 500, CALL_END, 1, 1)
+        self.trace.event(self.others, end + 500, CALL_END, self.call, 1)
         self.trace.tracks.sort(key=lambda track: track["kind"] != "worker")
         return self.trace
 
@@ -400,6 +411,10 @@ class Simulation:
 
 def typical(seed=7, events=6000, program="web-server"):
     return Simulation(program, seed).run(events)
+
+
+def simulated():
+    return typical().coarse(2_000_000)
 
 
 def large(events=1_000_000):

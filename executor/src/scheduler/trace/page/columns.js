@@ -1,4 +1,19 @@
-// Polls and wake-ups, as columns: a number is a row of them.
+// Polls and wake-ups, as columns: a number is a row of them; and how they change tasks.
+
+const STATE = { UNKNOWN: 0, RUNNABLE: 1, RUNNING: 2, SUSPENDED: 3, ENDED: 4 };
+const PENDING = 0;
+
+// What happens to a task: something makes it runnable, a poll begins, it ends.
+const TURN = { CAUSE: 0, POLL: 1, END: 2 };
+
+// What comes next, by its state: the first of these, unless events have been lost or noted late.
+const WANTED = {
+  [STATE.UNKNOWN]: [TURN.CAUSE, TURN.POLL, TURN.END],
+  [STATE.RUNNABLE]: [TURN.POLL, TURN.CAUSE, TURN.END],
+  [STATE.RUNNING]: [TURN.END, TURN.CAUSE, TURN.POLL],
+  [STATE.SUSPENDED]: [TURN.CAUSE, TURN.POLL, TURN.END],
+  [STATE.ENDED]: [TURN.CAUSE, TURN.POLL, TURN.END],
+};
 
 /** What has been found out about polls, wake-ups and tasks, and how many tasks wait when. */
 class Columns {
@@ -38,6 +53,11 @@ class Columns {
     this.runnableAfter = new Uint32Array(events);
     this.suspendedAfter = new Int32Array(events);
     this.runnableNow = this.suspendedNow = this.suspendedBefore = 0;
+    // Later than this, no event of any track is lost.
+    this.knownFrom = Math.max(...tracks.map(track => track.knownFrom));
+    // What tasks have done at the time that it is.
+    this.turns = [];
+    this.now = 0;
   }
 
   /** How many there can be: an end whose begin was overwritten is a poll too. */
@@ -72,20 +92,104 @@ class Columns {
     return poll;
   }
 
-  addWake(track, time, task, queue) {
+  addWake({ task, track, by, queue, isFired }) {
     const wake = this.wakeCount++;
-    this.wakeTime[wake] = time;
+    this.wakeTime[wake] = this.now;
     this.wakeTask[wake] = task;
-    this.wakeTrack[wake] = track.place;
-    this.wakeBy[wake] = track.running >= 0 ? track.running : track.ended;
+    this.wakeTrack[wake] = track;
+    this.wakeBy[wake] = by;
     this.wakeQueue[wake] = queue;
-    this.wakeIsFired[wake] = track.hasFired ? 1 : 0;
+    this.wakeIsFired[wake] = isFired;
     return wake;
   }
 
   joinWake(wake, poll) {
     this.pollWake[poll] = wake;
     this.wakeTarget[wake] = poll;
+  }
+
+  /** To be told of the time of each event, before what it says. */
+  goOnTo(time) {
+    if (time === this.now) return;
+    this.takeTurns();
+    this.now = time;
+  }
+
+  /** Each task by itself: the tracks do not say in which order they had events of one time. */
+  takeTurns() {
+    const { turns } = this;
+    if (turns.length === 0) return;
+    this.turns = [];
+    if (turns.length === 1) return this.takeTurn(turns[0]);
+    const byTask = new Map();
+    for (const turn of turns) {
+      const own = byTask.get(turn.task);
+      if (own) own.push(turn);
+      else byTask.set(turn.task, [turn]);
+    }
+    for (const own of byTask.values()) this.takeTurnsOfTask(own);
+  }
+
+  /** As in a simulation all may be of one time, each poll comes after what has led to it. */
+  takeTurnsOfTask(turns) {
+    const { task } = turns[0];
+    const queues = [[], [], []];
+    for (const turn of turns) queues[turn.what].push(turn);
+    // The spawn comes first, and after the end of the last poll there is none.
+    queues[TURN.CAUSE].sort((a, b) => (b.queue === BY_SPAWN) - (a.queue === BY_SPAWN));
+    queues[TURN.END].sort((a, b) => this.isLast(a.poll) - this.isLast(b.poll));
+    // It ran before, though that may have been overwritten.
+    if (queues[TURN.END].length > queues[TURN.POLL].length) this.state[task] = STATE.RUNNING;
+    const taken = [0, 0, 0];
+    for (let left = turns.length; left > 0; left--) {
+      const isThere = what => taken[what] < queues[what].length;
+      const what = WANTED[this.state[task]].find(isThere);
+      this.takeTurn(queues[what][taken[what]++]);
+    }
+  }
+
+  isLast(poll) {
+    return this.pollOutcome[poll] !== PENDING;
+  }
+
+  takeTurn(turn) {
+    if (turn.what === TURN.CAUSE) this.becomesRunnable(turn.task, turn);
+    else if (turn.what === TURN.POLL) this.runs(turn.task, turn.poll);
+    else this.stops(turn.task, turn.poll);
+  }
+
+  becomesRunnable(task, cause) {
+    const state = this.state[task];
+    const isSpawn = cause.queue === BY_SPAWN;
+    // The poll that it has led to may have been overwritten: the next that is left may be of another
+    // cause, and much later.
+    if (this.now <= this.knownFrom) return void this.addWake(cause);
+    if (state === STATE.UNKNOWN || (state === STATE.SUSPENDED && !isSpawn)) {
+      if (state === STATE.UNKNOWN && !isSpawn) this.suspendedBefore++;
+      this.pendingWake[task] = this.addWake(cause);
+      this.state[task] = STATE.RUNNABLE;
+      this.change(this.now, 1, isSpawn ? 0 : -1);
+    } else if (isSpawn ? this.polls[task] === 1 : state === STATE.RUNNING) {
+      // A task is made runnable between two polls. Another worker was quicker to poll it than this
+      // one to note why.
+      const wake = this.addWake(cause);
+      const poll = this.lastPoll[task];
+      if (this.pollWake[poll] < 0) this.joinWake(wake, poll);
+    }
+  }
+
+  runs(task, poll) {
+    if (this.state[task] === STATE.RUNNABLE) this.change(this.now, -1, 0);
+    // Its wake-up has been overwritten.
+    if (this.state[task] === STATE.SUSPENDED) this.change(this.now, 0, -1);
+    this.state[task] = STATE.RUNNING;
+    if (this.pendingWake[task] >= 0) this.joinWake(this.pendingWake[task], poll);
+    this.pendingWake[task] = -1;
+  }
+
+  stops(task, poll) {
+    this.state[task] = this.isLast(poll) ? STATE.ENDED : STATE.SUSPENDED;
+    if (this.state[task] === STATE.SUSPENDED) this.change(this.now, 0, 1);
   }
 
   /** So many more are runnable and suspended from now on. */
@@ -122,4 +226,10 @@ class Columns {
     if (this.wakeIsFired[wake]) return `a timer or a socket, on ${track.name}`;
     return track.isWorker ? `${track.name}, between two polls` : "a thread that is no worker";
   }
+}
+
+/** What makes a task runnable, as it stands on a track. */
+function causeOn(track, queue) {
+  const by = track.running >= 0 ? track.running : track.ended;
+  return { track: track.place, by, queue, isFired: track.hasFired ? 1 : 0 };
 }

@@ -9,6 +9,7 @@ class Lane extends Track {
     super(from, place);
     this.isFirstGap = this.count > 0 && this.kind(0) === KIND.GAP;
     this.gapUntil = this.isFirstGap ? this.time[0] : 0;
+    this.knownFrom = this.firstOwn();
     // Since when it is so; NaN: it is not.
     this.since = this.before();
     this.spans = {};
@@ -26,6 +27,19 @@ class Lane extends Track {
     this.regions = [];
     this.openRegions = [];
     this.openCalls = [];
+  }
+
+  /**
+   * The time of the first event that is left of its own ring, if others of it were overwritten. The
+   * monitor writes to another ring that it has taken the permit. If none is left, all of them were
+   * before the recording.
+   */
+  firstOwn() {
+    if (this.lost === 0) return -Infinity;
+    for (let i = 0; i < this.count; i++) {
+      if (![KIND.GAP, KIND.TAKEN, KIND.GIVEN].includes(this.kind(i))) return this.time[i];
+    }
+    return -Infinity;
   }
 
   /** How it is before its first event, as the events to come tell. */
@@ -87,14 +101,14 @@ class Lane extends Track {
     this.addRegion(start, time, text);
   }
 
-  callBegins(time, id) {
-    this.openCalls.push({ start: time, id });
+  callBegins(time, call, text) {
+    this.openCalls.push({ start: time, call, text });
   }
 
-  callEnds(time, id) {
-    const at = this.openCalls.findLastIndex(call => call.id === id);
+  callEnds(time, call, text) {
+    const at = this.openCalls.findLastIndex(open => open.call === call);
     const start = at < 0 ? this.gapUntil : this.openCalls.splice(at, 1)[0].start;
-    this.addRegion(start, time, `block_on ${id}`);
+    this.addRegion(start, time, text);
   }
 
   addRegion(start, end, text, poll = -1) {
@@ -105,7 +119,7 @@ class Lane extends Track {
   finish(end, textOf) {
     this.endsAll(end);
     for (const { start, string } of this.openRegions) this.addRegion(start, end, textOf(string));
-    for (const { start, id } of this.openCalls) this.addRegion(start, end, `block_on ${id}`);
+    for (const { start, text } of this.openCalls) this.addRegion(start, end, text);
     for (const what of Object.keys(this.spans)) this.spans[what] = this.spans[what].done();
     this.noteTimes = Float64Array.from(this.notes, note => note.time);
     this.placeRegions();

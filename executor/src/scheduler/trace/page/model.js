@@ -1,7 +1,5 @@
 // What the events mean: one pass over them in the order of time.
 
-const STATE = { UNKNOWN: 0, RUNNABLE: 1, RUNNING: 2, SUSPENDED: 3, ENDED: 4 };
-const PENDING = 0;
 const PANICKED = 2;
 const CANCELLED = 3;
 const UNENDED = 4;
@@ -30,6 +28,7 @@ class Model extends Columns {
     // When machines started or woke up.
     this.starts = [];
     inOrder(lanes, (track, i) => this.take(track, i));
+    this.takeTurns();
     lanes.forEach(track => this.finish(track));
     this.findStandIns();
     this.theftTimes = Float64Array.from(this.thefts, theft => theft.time);
@@ -42,6 +41,7 @@ class Model extends Columns {
   take(track, i) {
     const kind = track.kind(i);
     if (kind !== KIND.WOKEN && !CHANGES_OF_PERMIT.has(kind)) track.ended = -1;
+    this.goOnTo(track.time[i]);
     this[HANDLER[kind]]?.(track, track.time[i], i);
   }
 
@@ -52,32 +52,12 @@ class Model extends Columns {
   onSpawn(track, time, i) {
     const task = this.taskOf(track, i);
     this.spawned[task] = time;
-    if (this.state[task] === STATE.UNKNOWN) {
-      this.pendingWake[task] = this.addWake(track, time, task, BY_SPAWN);
-      this.state[task] = STATE.RUNNABLE;
-      this.change(time, 1, 0);
-    } else if (this.polls[task] === 1 && this.pollWake[this.lastPoll[task]] < 0) {
-      // Another worker was quicker to poll it than this one to note the spawn.
-      this.joinWake(this.addWake(track, time, task, BY_SPAWN), this.lastPoll[task]);
-    }
+    this.turns.push({ task, what: TURN.CAUSE, ...causeOn(track, BY_SPAWN) });
   }
 
-  onWoken(track, time, i) {
+  onWoken(track, _, i) {
     const task = this.taskOf(track, i);
-    const state = this.state[task];
-    if (state === STATE.RUNNABLE || state === STATE.ENDED) return;
-    const wake = this.addWake(track, time, task, track.arg(i));
-    if (state === STATE.RUNNING) {
-      const poll = this.lastPoll[task];
-      // A task is made runnable between two polls. If it runs, another worker was quicker to poll
-      // it than this one to note that it was woken.
-      if (this.pollWake[poll] < 0) this.joinWake(wake, poll);
-      return;
-    }
-    if (state === STATE.UNKNOWN) this.suspendedBefore++;
-    this.pendingWake[task] = wake;
-    this.state[task] = STATE.RUNNABLE;
-    this.change(time, 1, -1);
+    this.turns.push({ task, what: TURN.CAUSE, ...causeOn(track, track.arg(i)) });
   }
 
   onPoll(track, time, i) {
@@ -86,12 +66,7 @@ class Model extends Columns {
     track.ends("searching", time);
     const poll = this.addPoll(track, time, task);
     track.open.push(poll);
-    if (this.state[task] === STATE.RUNNABLE) this.change(time, -1, 0);
-    // Its wake-up has been overwritten.
-    if (this.state[task] === STATE.SUSPENDED) this.change(time, 0, -1);
-    this.state[task] = STATE.RUNNING;
-    if (this.pendingWake[task] >= 0) this.joinWake(this.pendingWake[task], poll);
-    this.pendingWake[task] = -1;
+    this.turns.push({ task, what: TURN.POLL, poll });
     this.pollTheft[poll] = track.theft;
     if (track.theft >= 0) this.thefts[track.theft].poll = poll;
     track.theft = -1;
@@ -105,8 +80,7 @@ class Model extends Columns {
     const poll = at < 0 ? this.addPoll(track, begin, task) : track.open.splice(at, 1)[0];
     this.endPoll(track, poll, time, track.arg(i));
     track.ended = poll;
-    this.state[task] = track.arg(i) === PENDING ? STATE.SUSPENDED : STATE.ENDED;
-    if (this.state[task] === STATE.SUSPENDED) this.change(time, 0, 1);
+    this.turns.push({ task, what: TURN.END, poll });
   }
 
   /** One in another is drawn below it, as a region is. */
@@ -197,11 +171,13 @@ class Model extends Columns {
   }
 
   onCall(track, time, i) {
-    track.callBegins(time, track.low(i));
+    const call = this.taskOf(track, i);
+    track.callBegins(time, call, this.tasks.callText(call));
   }
 
   onCallEnd(track, time, i) {
-    track.callEnds(time, track.low(i));
+    const call = this.taskOf(track, i);
+    track.callEnds(time, call, this.tasks.callText(call));
   }
 
   finish(track) {

@@ -155,7 +155,8 @@ function wokeDetails(poll) {
     const target = model.wakeTarget[wake];
     const title = model.tasks.title(model.wakeTask[wake]);
     const cell = element("td", null, target < 0 ? title : linkToPoll(title, target));
-    const waited = numberCell(target < 0 ? "not polled" : span(model.wait(target)));
+    const unpolled = model.wakeTime[wake] > model.knownFrom ? "not polled" : "unknown";
+    const waited = numberCell(target < 0 ? unpolled : span(model.wait(target)));
     list.append(element("tr", null, cell, waited));
   }
   const count = woke.length === MOST_WOKEN ? `${MOST_WOKEN} and more` : woke.length;

@@ -81,6 +81,10 @@ function start() {
     wakes: model.wakeCount,
     thefts: model.thefts.length,
     handoffs: model.handoffs.length,
+    explained: model.pollWake.subarray(0, model.pollCount).filter(wake => wake >= 0).length,
+    get regions() {
+      return model.tracks.flatMap(track => track.regions.map(region => region.text));
+    },
     get drawn() {
       return drawn;
     },

@@ -75,6 +75,11 @@ class Tasks {
     return site < this.sites.length ? plain(this.sites[site]) : "unknown line";
   }
 
+  /** Of a call of `block_on`, which has an id as tasks have. */
+  callText(call) {
+    return `block_on at ${this.siteText(this.siteOf(call))}`;
+  }
+
   /** The name, or the file and the line without the folders. */
   label(task) {
     return this.name(task) || shortSite(this.siteText(this.siteOf(task)));
