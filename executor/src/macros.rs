@@ -242,6 +242,7 @@ mod tests {
             "EXECUTOR_SEED=42, for abroad::arrives"
         );
     }
+
     #[test]
     fn the_last_folder_that_holds_targets_says_which_it_is() {
         let target = |file, krate| Place { file, ..TEST }.target("my-bank", krate);
