@@ -140,7 +140,7 @@ impl<S: AsFd + fmt::Debug> fmt::Debug for Socket<S> {
 }
 
 /// Every system takes so many buffers in one call. (POSIX's `_XOPEN_IOV_MAX`.)
-const SURE_BUFFERS: usize = 16;
+pub(super) const SURE_BUFFERS: usize = 16;
 
 /// How many bytes a vectored operation moves at least, unless the next one would block. Whoever
 /// takes fewer buffers or bytes than there are for a sign of that waits for ever.

@@ -69,11 +69,19 @@ const NO_SIGNAL: libc::c_int = if cfg!(target_vendor = "apple") {
 };
 
 /// As many parts as a call may have: Linux's number, elsewhere what POSIX promises.
-const MOST_PARTS: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
-    1_024
-} else {
-    16
-};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const MOST_PARTS: usize = libc::UIO_MAXIOV as usize;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MOST_PARTS: usize = super::socket::SURE_BUFFERS;
+
+/// A message of so many parts, and nothing else.
+pub(super) fn message(parts: *mut libc::iovec, count: usize) -> libc::msghdr {
+    // SAFETY: numbers and pointers, each of which may be 0.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = parts;
+    message.msg_iovlen = count as _;
+    message
+}
 
 /// Writes to a socket.
 pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
@@ -84,10 +92,8 @@ pub(super) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
 
 /// Writes the parts to a socket, one after the other. (std's `write_vectored` raises the signal.)
 pub(super) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    // SAFETY: numbers and pointers, each of which may be 0.
-    let mut message: libc::msghdr = unsafe { mem::zeroed() };
-    message.msg_iov = bufs.as_ptr().cast_mut().cast();
-    message.msg_iovlen = bufs.len().min(MOST_PARTS) as _;
+    let parts = bufs.as_ptr().cast_mut().cast();
+    let message = message(parts, bufs.len().min(MOST_PARTS));
     // SAFETY: a message as the call wants it, with parts of the system's own layout, as std promises.
     counted(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, NO_SIGNAL) })
 }

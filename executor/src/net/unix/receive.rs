@@ -27,16 +27,12 @@ impl Stream for UnixStream {
     }
 
     fn receive_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Moved> {
-        let count = bufs.len().min(MOST_PARTS);
+        let count = bufs.len().min(sys::MOST_PARTS);
         let length = bufs[..count].iter().map(|buf| buf.len()).sum();
         // SAFETY: of the system's own layout, as std promises, and only written to.
         unsafe { receive_parts(self, bufs.as_mut_ptr().cast(), count, length) }
     }
 }
-
-/// Linux takes no more in one call.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const MOST_PARTS: usize = libc::UIO_MAXIOV as usize;
 
 /// Reads into `count` parts, with room for `length` bytes.
 ///
@@ -52,10 +48,7 @@ unsafe fn receive_parts(
 ) -> io::Result<Moved> {
     use std::os::fd::AsRawFd;
 
-    // SAFETY: numbers and pointers, each of which may be 0.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = parts;
-    message.msg_iovlen = count as _;
+    let mut message = sys::message(parts, count);
     // SAFETY: a message as the call wants it; of the parts the caller answers for.
     let bytes = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) };
     let bytes = sys::counted(bytes)?;
